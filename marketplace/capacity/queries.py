@@ -1,0 +1,141 @@
+"""What is left, as arrays. Reads leave expired holds out: a hold ends at its expiry, whoever is down."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import numpy as np
+from django.db import connection
+from numpy.typing import NDArray
+
+from marketplace.units.firmness import FIRMNESS, rank
+from marketplace.units.period import Period
+
+Grid = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """Limits and nested use of pools over days, both of shape (pools, 3 classes, days)."""
+
+    pool_ids: tuple[int, ...]
+    period: Period
+    limits: Grid
+    nested: Grid
+
+    def room(self) -> Grid:
+        """What each class can still sell: the least slack of its own nested sum and of all outer ones."""
+        slack = self.limits - self.nested
+        return np.minimum.accumulate(slack[:, ::-1, :], axis=1)[:, ::-1, :]
+
+    def shortfall(self) -> Grid:
+        """Claimed minus limit, where positive."""
+        return np.maximum(self.nested - self.limits, 0)
+
+
+_ROWS = """
+    SELECT pool_id, array_agg(day - %(start)s::date),
+        array_agg(limit_firm), array_agg(limit_standard), array_agg(limit_standby),
+        array_agg(firm_held + firm_committed), array_agg(standard_held + standard_committed),
+        array_agg(standby_held + standby_committed)
+    FROM marketplace_capacityday
+    WHERE pool_id = ANY(%(pools)s) AND day >= %(start)s AND day < %(end)s
+    GROUP BY pool_id
+"""
+_EXPIRED = """
+    SELECT l.pool_id, c.firmness, l.start, l.occupied_end, l.quantity
+    FROM marketplace_claim c JOIN marketplace_claimline l ON l.claim_id = c.id
+    WHERE c.status = 'held' AND c.expires_at <= %(now)s AND l.pool_id = ANY(%(pools)s)
+        AND l.start < %(end)s AND l.occupied_end > %(start)s
+"""
+
+
+def inventory(*, pool_ids: Sequence[int], period: Period, now: datetime) -> Inventory:
+    """Limits and use of the pools over the period as of `now`. A day without a row has no limit and no use."""
+    place = {pool_id: index for index, pool_id in enumerate(pool_ids)}
+    limits = np.zeros((len(place), len(FIRMNESS), period.days), dtype=np.int64)
+    use = np.zeros_like(limits)
+    parameters = {
+        "pools": list(place),
+        "start": period.start,
+        "end": period.end,
+        "now": now,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_ROWS, parameters)
+        for pool_id, days, *columns in cursor.fetchall():
+            at = np.asarray(days, dtype=np.int64)
+            limits[place[pool_id]][:, at] = columns[:3]
+            use[place[pool_id]][:, at] = columns[3:]
+        cursor.execute(_EXPIRED, parameters)
+        for pool_id, firmness, start, end, quantity in cursor.fetchall():
+            first, last = max(0, (start - period.start).days), (end - period.start).days
+            use[place[pool_id], rank(firmness), first:last] -= quantity
+    return Inventory(tuple(place), period, limits, np.cumsum(use, axis=1))
+
+
+def expired_claims(
+    *, now: datetime, pool_ids: Sequence[int] | None = None, most: int = 1000
+) -> list[int]:
+    """Holds whose time is over and that nobody has released yet, oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT c.id FROM marketplace_claim c
+            WHERE c.status = 'held' AND c.expires_at <= %s AND (%s::bigint[] IS NULL OR EXISTS (
+                SELECT 1 FROM marketplace_claimline l WHERE l.claim_id = c.id AND l.pool_id = ANY(%s::bigint[])))
+            ORDER BY c.expires_at LIMIT %s
+            """,
+            [now, pool_ids, pool_ids, most],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A day on which the ledger's totals and the sum of its entries disagree."""
+
+    pool_id: int
+    day: date
+    firmness: str
+    held: int
+    held_by_entries: int
+    committed: int
+    committed_by_entries: int
+
+
+def differences() -> list[Difference]:
+    """Every (pool, day, class) whose totals are not the sum of the entries, in one statement and one snapshot.
+
+    The entries are summed by differences (+q at start, -q at end) and a running total, so that the cost follows
+    the number of entries and not their length.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_DIFFERENCES)
+        return [Difference(*row) for row in cursor.fetchall()]
+
+
+_DIFFERENCES = """
+    WITH totals AS (
+        SELECT pool_id, day, v.firmness, v.held, v.committed FROM marketplace_capacityday, LATERAL (VALUES
+            ('firm', firm_held, firm_committed), ('standard', standard_held, standard_committed),
+            ('standby', standby_held, standby_committed)) AS v (firmness, held, committed)
+    ), steps AS (
+        SELECT pool_id, firmness, start AS day, sum(held) AS held, sum(committed) AS committed
+        FROM marketplace_ledgerentry GROUP BY pool_id, firmness, start
+        UNION ALL
+        SELECT pool_id, firmness, "end", -sum(held), -sum(committed)
+        FROM marketplace_ledgerentry GROUP BY pool_id, firmness, "end"
+    ), merged AS (
+        SELECT pool_id, firmness, day, sum(held) AS held, sum(committed) AS committed
+        FROM (SELECT * FROM steps UNION ALL SELECT pool_id, firmness, day, 0, 0 FROM totals) AS s
+        GROUP BY pool_id, firmness, day
+    ), running AS (
+        SELECT pool_id, firmness, day, sum(held) OVER w AS held, sum(committed) OVER w AS committed
+        FROM merged WINDOW w AS (PARTITION BY pool_id, firmness ORDER BY day)
+    )
+    SELECT r.pool_id, r.day, r.firmness, coalesce(t.held, 0), r.held::int, coalesce(t.committed, 0), r.committed::int
+    FROM running r LEFT JOIN totals t USING (pool_id, day, firmness)
+    WHERE (coalesce(t.held, 0), coalesce(t.committed, 0)) IS DISTINCT FROM (r.held::int, r.committed::int)
+    ORDER BY 1, 2, 3
+"""

@@ -1,0 +1,42 @@
+"""Every model of the package in one place, for Django; the rooms define them."""
+
+from marketplace.capacity.models import CapacityDay, Claim, ClaimLine, LedgerEntry
+from marketplace.catalogue.models import Accelerator, Pool, ServiceSpec, Site
+from marketplace.change.models import Change
+from marketplace.journal.models import Entry
+from marketplace.outbox.models import Event
+from marketplace.parties.models import ApiKey, Membership, Organisation, User
+from marketplace.supply.models import (
+    Milestone,
+    MilestoneNote,
+    PoolOutlook,
+    Project,
+    Projection,
+    ProjectionDue,
+    ProjectOutlook,
+)
+
+__all__ = [
+    "Accelerator",
+    "ApiKey",
+    "CapacityDay",
+    "Change",
+    "Claim",
+    "ClaimLine",
+    "Entry",
+    "Event",
+    "LedgerEntry",
+    "Membership",
+    "Milestone",
+    "MilestoneNote",
+    "Organisation",
+    "Pool",
+    "PoolOutlook",
+    "Project",
+    "ProjectOutlook",
+    "Projection",
+    "ProjectionDue",
+    "ServiceSpec",
+    "Site",
+    "User",
+]

@@ -1,0 +1,200 @@
+"""Settings. Everything that differs between machines comes from the environment; see docs/map.md."""
+
+import os
+from pathlib import Path
+
+from psycopg.conninfo import conninfo_to_dict
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+LOCAL = (
+    os.environ.get("HEADROOM_LOCAL") == "1"
+)  # servers of ./headroom: plain HTTP on this machine
+DEBUG = os.environ.get("HEADROOM_DEBUG") == "1"
+
+if LOCAL or DEBUG:
+    SECRET_KEY = os.environ.get(
+        "HEADROOM_SECRET_KEY", "local-only: nothing outside this machine trusts it"
+    )
+else:
+    SECRET_KEY = os.environ.get(
+        "HEADROOM_SECRET_KEY", ""
+    )  # Django refuses to start on an empty one
+ALLOWED_HOSTS = os.environ.get(
+    "HEADROOM_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1],testserver"
+).split(",")
+BASE_URL = os.environ.get("HEADROOM_BASE_URL", "http://localhost:8300")
+CSRF_TRUSTED_ORIGINS = [BASE_URL]
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "marketplace",
+    "pricing",
+    "reservations",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "marketplace.web.policy.content_security_policy",
+]
+ROOT_URLCONF = "marketplace.urls"
+WSGI_APPLICATION = "marketplace.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "marketplace.web.context.shell",
+            ]
+        },
+    }
+]
+
+
+def database(url: str) -> dict[str, object]:
+    """Django's settings for a libpq URL or connection string (any server's, or a socket of ./headroom)."""
+    parts = conninfo_to_dict(url)
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": parts.pop("dbname", "headroom"),
+        "USER": parts.pop("user", ""),
+        "PASSWORD": parts.pop("password", ""),
+        "HOST": parts.pop("host", ""),
+        "PORT": str(parts.pop("port", "")),
+        # A wait for a lock ends as "busy, try again" and never as a hung request.
+        "OPTIONS": {"options": "-c lock_timeout=5000 -c timezone=UTC", **parts},
+        # A new connection per request costs several times the request itself.
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+    }
+
+
+DATABASES = {
+    "default": database(os.environ.get("DATABASE_URL", "postgresql:///headroom"))
+}
+AUTH_USER_MODEL = "marketplace.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+    )
+]
+LOGIN_URL = "sign-in"
+LOGIN_REDIRECT_URL = "market"
+LOGOUT_REDIRECT_URL = "market"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = os.environ.get(
+    "HEADROOM_STATIC_ROOT", str(BASE_DIR / ".headroom" / "static")
+)
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+}
+
+SECURE_COOKIES = not (LOCAL or DEBUG)
+SESSION_COOKIE_SECURE = SECURE_COOKIES
+CSRF_COOKIE_SECURE = SECURE_COOKIES
+SESSION_COOKIE_HTTPONLY = True
+# Two clones side by side share the host "localhost", and cookies know no port.
+SESSION_COOKIE_NAME = os.environ.get("HEADROOM_SESSION_COOKIE", "headroom_session")
+CSRF_COOKIE_NAME = os.environ.get("HEADROOM_CSRF_COOKIE", "headroom_csrf")
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if SECURE_COOKIES else None
+)
+SECURE_HSTS_SECONDS = 31536000 if SECURE_COOKIES else 0
+X_FRAME_OPTIONS = "DENY"
+
+CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "redis://localhost:6379/0")
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TIMEZONE = "UTC"
+CELERY_TASK_ACKS_LATE = True
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_TIME_LIMIT = 300
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# Every task is a sweep over rows that are due: it may run twice, late or not at all until the next tick.
+CELERY_BEAT_SCHEDULE = {
+    "project-supply": {"task": "marketplace.project_supply", "schedule": 30.0},
+    "project-supply-daily": {
+        "task": "marketplace.request_daily_projection",
+        "schedule": 600.0,
+    },
+    "release-expired-holds": {
+        "task": "marketplace.release_expired_holds",
+        "schedule": 30.0,
+    },
+    "solve-prices": {"task": "pricing.solve_prices", "schedule": 30.0},
+    "publish-tape": {"task": "pricing.publish_tape", "schedule": 30.0},
+    "expire-quotes": {"task": "pricing.expire_quotes", "schedule": 30.0},
+}
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "marketplace.api.authentication.ApiKeyAuthentication"
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["marketplace.api.authentication.HasScope"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "marketplace.api.problems.handler",
+    "UNAUTHENTICATED_USER": None,
+    "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Headroom",
+    "DESCRIPTION": "Reserve future GPU capacity at a published price.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": [],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+}
+UNFOLD = {
+    "SITE_TITLE": "Headroom",
+    "SITE_HEADER": "Headroom",
+    "SITE_SUBHEADER": "Sales and supply",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+}

@@ -1,0 +1,37 @@
+"""Delivery dates: whole UTC days, half-open [start, end)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+
+class EmptyPeriod(ValueError):
+    """The end is not after the start."""
+
+
+@dataclass(frozen=True, order=True)
+class Period:
+    """Whole days from `start` (included) to `end` (not included)."""
+
+    start: date
+    end: date
+
+    def __post_init__(self) -> None:
+        if self.end <= self.start:
+            raise EmptyPeriod(
+                f"A period ends after it starts: {self.start} .. {self.end}"
+            )
+
+    @classmethod
+    def of(cls, start: date, days: int) -> "Period":
+        return cls(start, start + timedelta(days=days))
+
+    @property
+    def days(self) -> int:
+        return (self.end - self.start).days
+
+    def __iter__(self) -> Iterator[date]:
+        return (self.start + timedelta(days=offset) for offset in range(self.days))
+
+    def __contains__(self, day: date) -> bool:
+        return self.start <= day < self.end

@@ -1,0 +1,37 @@
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from marketplace.catalogue.models import Site
+from marketplace.parties.models import Membership
+from marketplace.parties.queries import membership_of
+
+CHOSEN = "organisation"
+
+
+def membership(request: HttpRequest) -> Membership | None:
+    """The membership under which this request acts: looked up once a request."""
+    if not request.user.is_authenticated:
+        return None
+    if not hasattr(request, "_membership"):
+        request._membership = membership_of(
+            user=request.user, chosen=request.session.get(CHOSEN)
+        )  # type: ignore[attr-defined]
+    found: Membership | None = request._membership  # type: ignore[attr-defined]
+    return found
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """What every page's frame shows: who is signed in, for whom, and whether the market is a demo."""
+
+    def organisation() -> Any:
+        found = membership(request)
+        return found.organisation if found else None
+
+    return {
+        "organisation": SimpleLazyObject(organisation),
+        "market_is_demo": SimpleLazyObject(
+            lambda: Site.objects.filter(is_demo=True).exists()
+        ),
+    }

@@ -1,0 +1,229 @@
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import numpy as np
+from marketplace.supply.queries import latest_projection
+from numpy.typing import NDArray
+
+from marketplace.capacity.queries import Inventory, inventory
+from marketplace.catalogue.models import Pool
+from marketplace.journal.actions import record
+from marketplace.journal.actor import SYSTEM, Actor
+from marketplace.parties.models import Organisation
+from marketplace.supply.models import PoolOutlook, Projection
+from marketplace.units.firmness import FIRMNESS
+from marketplace.units.period import Period
+from pricing.curve.models import PoolCurve, PricePolicy, PriceVersion, Tape, TapePool
+from pricing.curve.queries import current_versions, pool_prices
+from pricing.curve.tape import republish, stepped_down, tick_of
+
+RESOLVE_AFTER = timedelta(
+    days=7
+)  # a solve every one to two weeks gains all that there is to gain
+STEP = Decimal("0.000001")
+
+
+@dataclass(frozen=True)
+class DueSolve:
+    """A seller whose prices no longer follow from what is in force, and why."""
+
+    seller: Organisation
+    policy: PricePolicy
+    projection: Projection
+    reason: str
+
+
+def due_solves(*, now: datetime) -> list[DueSolve]:
+    """Sellers whose prices have to be solved: no version yet, a new projection or policy, or old age."""
+    projection = latest_projection()
+    if projection is None:
+        return []
+    sellers = Organisation.objects.filter(pools__isnull=False).distinct().order_by("pk")
+    due = [_due(seller, projection, now) for seller in sellers]
+    return [solve for solve in due if solve is not None]
+
+
+def _due(
+    seller: Organisation, projection: Projection, now: datetime
+) -> DueSolve | None:
+    policy = PricePolicy.objects.in_force(seller, now)
+    version = PriceVersion.objects.filter(seller=seller).first()
+    if version is None:
+        reason = "first prices"
+    elif version.projection_id != projection.pk:
+        reason = f"new projection: {projection.reason}"
+    elif version.policy_id != policy.pk:
+        reason = f"policy {policy.version} in force"
+    elif now - version.created_at >= RESOLVE_AFTER:
+        reason = "weekly solve"
+    else:
+        return None
+    return DueSolve(seller, policy, projection, reason[:200])
+
+
+def solve_prices(
+    *,
+    seller: Organisation,
+    policy: PricePolicy,
+    projection: Projection,
+    reason: str,
+    now: datetime,
+    by: Actor = SYSTEM,
+) -> PriceVersion:
+    """Makes a new price version for a seller from its own pools' limits and use. The dual is 0 until demand is known."""
+    version = PriceVersion.objects.create(
+        seller=seller,
+        policy=policy,
+        projection=projection,
+        reason=reason,
+        created_at=now,
+    )
+    pools = list(
+        Pool.objects.filter(seller=seller).select_related("site", "accelerator")
+    )
+    period = Period.of(projection.first_day, projection.days)
+    found = inventory(pool_ids=[pool.pk for pool in pools], period=period, now=now)
+    PoolCurve.objects.bulk_create(
+        _curve(version, policy, pool, found, index) for index, pool in enumerate(pools)
+    )
+    record(
+        by=by, verb="prices.solved", subject=version.public_id, now=now, reason=reason
+    )
+    return version
+
+
+def _curve(
+    version: PriceVersion, policy: PricePolicy, pool: Pool, found: Inventory, index: int
+) -> PoolCurve:
+    limits = found.limits[index]
+    energy, capital = floor_of(pool)
+    floor = energy + capital
+    return PoolCurve(
+        version=version,
+        pool=pool,
+        first_day=found.period.start,
+        limits=limits.tolist(),
+        use=(limits - found.room()[index]).tolist(),
+        dual=np.zeros((len(FIRMNESS), found.period.days)).tolist(),
+        energy=energy,
+        capital=capital,
+        adder=(floor * policy.adder_over_floor).quantize(STEP),
+        cap=(floor * policy.cap_over_floor).quantize(STEP),
+        premiums=[(floor * premium).quantize(STEP) for premium in policy.premiums()],
+        fill_steepness=float(policy.fill_steepness),
+        dual_steepness=float(policy.dual_steepness),
+    )
+
+
+def floor_of(pool: Pool) -> tuple[Decimal, Decimal]:
+    """Energy and capital cost, USD per GPU-hour: all-in kW x PUE x energy price, and the accelerator's capital."""
+    energy = pool.accelerator.all_in_kw * pool.site.pue * pool.site.energy_usd_per_kwh
+    return energy.quantize(STEP), pool.accelerator.capital_usd_per_gpu_hour.quantize(
+        STEP
+    )
+
+
+def publish_tape(*, now: datetime) -> Tape | None:
+    """Publishes the tape of the current tick; None where it stands already, or while there are no prices."""
+    policy = (
+        PricePolicy.objects.filter(seller=None, starts_at__lte=now)
+        .order_by("-version")
+        .first()
+    )
+    versions = current_versions()
+    if policy is None or not versions:
+        return None
+    tick = tick_of(now, policy.tape_tick_minutes)
+    before = Tape.objects.first()
+    if before is not None and before.tick >= tick:
+        return None
+    tape = Tape.objects.create(tick=tick)
+    published = {row.pool_id: row for row in before.pools.all()} if before else {}
+    TapePool.objects.bulk_create(
+        _tape_pools(tape, published, versions, policy.tape_step_gpus, now)
+    )
+    _forget_old_tapes(tape)
+    return tape
+
+
+def _tape_pools(
+    tape: Tape,
+    published: dict[int, TapePool],
+    versions: dict[int, int],
+    step: int,
+    now: datetime,
+) -> Iterator[TapePool]:
+    prices = pool_prices(versions.values())
+    projection = latest_projection()
+    if projection is None:
+        return
+    outlooks = {
+        row.pool_id: row
+        for row in projection.pools.select_related("pool")
+        if row.pool_id in prices
+    }
+    first = max(now.date(), projection.first_day)
+    last = min(
+        [
+            projection.first_day + timedelta(days=projection.days),
+            *(p.last_day for p in prices.values()),
+        ]
+    )
+    period = Period(first, last)
+    found = inventory(pool_ids=list(outlooks), period=period, now=now)
+    rooms = found.room()
+    for index, (pool_id, outlook) in enumerate(outlooks.items()):
+        supply = _supply_rows(outlook, (first - projection.first_day).days, period.days)
+        headroom = republish(
+            rooms[index], step, _as_published(published.get(pool_id), period)
+        )
+        yield TapePool(
+            tape=tape,
+            pool_id=pool_id,
+            version_id=prices[pool_id].version_id,
+            first_day=first,
+            supply=stepped_down(supply, step).tolist(),
+            limits=stepped_down(found.limits[index], step).tolist(),
+            headroom=headroom.tolist(),
+            prices=prices[pool_id].unit_prices(period, headroom).round(4).tolist(),
+        )
+
+
+def _supply_rows(outlook: PoolOutlook, offset: int, days: int) -> NDArray[np.int64]:
+    rows = (outlook.p90, outlook.p50, outlook.p10, outlook.mean)
+    return np.asarray([row[offset : offset + days] for row in rows]).astype(np.int64)
+
+
+def _as_published(row: TapePool | None, period: Period) -> NDArray[np.int64] | None:
+    """Yesterday's figures moved to today's columns; None where the horizon is another one."""
+    if row is None:
+        return None
+    offset = (period.start - row.first_day).days
+    kept = (
+        np.asarray(row.headroom, dtype=np.int64)[:, offset : offset + period.days]
+        if offset >= 0
+        else None
+    )
+    if kept is None or kept.shape[1] == 0:
+        return None
+    # Days that were not on the tape before are published afresh: no true figure reaches this one.
+    missing = period.days - kept.shape[1]
+    return np.pad(
+        kept, ((0, 0), (0, missing)), constant_values=np.iinfo(np.int64).max // 4
+    )
+
+
+def _forget_old_tapes(current: Tape) -> None:
+    """Keeps the last tapes and the first of each of the last 35 days: what the board compares itself with."""
+    recent = list(Tape.objects.values_list("pk", flat=True)[:3])
+    since = current.tick - timedelta(days=35)
+    daily = (
+        Tape.objects.filter(tick__gte=since)
+        .order_by("tick__date", "tick")
+        .distinct("tick__date")
+    )
+    Tape.objects.exclude(pk__in=recent).exclude(
+        pk__in=list(daily.values_list("pk", flat=True))
+    ).delete()

@@ -1,0 +1,145 @@
+"""The price of scarcity: pure arithmetic over arrays. docs/pricing.md tells it in words, with an example.
+
+Unit price of the x-th GPU of a pool and day, USD per GPU-hour, for a class with limit C:
+
+    p(x) = base + dual * exp(k_dual * max(0, x - x0) / max(C - x0, lot)) + adder * exp(k_fill * (x / C - 1))
+
+never above `cap`, and `cap` where x >= C. `base` is the floor (energy and capital) and the class's premium, `dual` the
+shadow price of the capacity row at the last solve, x0 the use it found. x is use: the limit less the headroom.
+The list price is kept as F, the cumulative price of the first x GPUs for one day of 24 hours, rounded to cents; a
+block of q GPUs costs the sum over its days of F(x + q) - F(x), so that cutting it never makes it cheaper.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketplace.units.compute import HOURS_PER_DAY
+
+Floats = NDArray[np.float64]
+Cents = NDArray[np.int64]
+CENTS = 100.0
+BISECTIONS = 60  # halves an interval of 100,000 GPUs to below 1e-12 of one
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Parameters of one class of one pool over days. Arrays have shape (days,); prices are USD per GPU-hour."""
+
+    limit: Floats
+    use: Floats
+    dual: Floats
+    base: float
+    adder: float
+    cap: float
+    lot: int
+    fill_steepness: float
+    dual_steepness: float
+    capped_from: (
+        Floats  # the use at which the formula reaches the cap, GPUs; at most the limit
+    )
+
+
+def curve(
+    *,
+    limit: Floats,
+    use: Floats,
+    dual: Floats,
+    base: float,
+    adder: float,
+    cap: float,
+    lot: int,
+    fill_steepness: float,
+    dual_steepness: float,
+) -> Curve:
+    """A curve with the point at which it meets its cap found by bisection (the formula never falls in x)."""
+    free = Curve(
+        limit, use, dual, base, adder, cap, lot, fill_steepness, dual_steepness, limit
+    )
+    low, high = np.zeros_like(limit), np.maximum(limit, 0.0)
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        below = _formula(free, middle) < cap
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return Curve(
+        limit, use, dual, base, adder, cap, lot, fill_steepness, dual_steepness, high
+    )
+
+
+def window(of: Curve, first: int, last: int) -> Curve:
+    """The same curve over days first..last (half-open offsets)."""
+    cut = slice(first, last)
+    return Curve(
+        of.limit[cut],
+        of.use[cut],
+        of.dual[cut],
+        of.base,
+        of.adder,
+        of.cap,
+        of.lot,
+        of.fill_steepness,
+        of.dual_steepness,
+        of.capped_from[cut],
+    )
+
+
+def unit_price(of: Curve, x: Floats) -> Floats:
+    """p(x), shape (days,), USD per GPU-hour: what the next GPU costs when x are taken."""
+    return np.where(
+        x >= of.capped_from,
+        of.cap,
+        np.minimum(of.cap, _formula(of, np.maximum(x, 0.0))),
+    )
+
+
+def cumulative_cents(of: Curve, x: Floats) -> Cents:
+    """F(x), shape (days,): what the first x GPUs of a day cost, in whole cents. The one place that rounds a price."""
+    inside = np.clip(x, 0.0, of.capped_from)
+    beyond = np.maximum(x - of.capped_from, 0.0)
+    # Below zero (limits rose after the solve) the price stays what it is at zero.
+    before = np.minimum(x, 0.0) * unit_price(of, np.zeros_like(x))
+    dollars_per_hour = before + _integral(of, inside) + of.cap * beyond
+    return np.rint(dollars_per_hour * (HOURS_PER_DAY * CENTS)).astype(np.int64)
+
+
+def day_cents(of: Curve, x: Floats, quantity: Floats | int) -> Cents:
+    """What `quantity` more GPUs cost on each day when x are taken: F(x + q) - F(x), shape (days,)."""
+    return cumulative_cents(of, x + quantity) - cumulative_cents(of, x)
+
+
+def _formula(of: Curve, x: Floats) -> Floats:
+    """p(x) without the cap, for 0 <= x <= C."""
+    return (
+        of.base
+        + of.dual * np.exp(of.dual_steepness * _past_solve(of, x))
+        + of.adder * np.exp(_fill(of, x))
+    )
+
+
+def _integral(of: Curve, x: Floats) -> Floats:
+    """The integral of the formula from 0 to x, in closed form."""
+    spread = _spread(of)
+    dual_part = np.clip(
+        x, 0.0, np.maximum(of.use, 0.0)
+    ) + spread / of.dual_steepness * np.expm1(
+        of.dual_steepness * _past_solve(of, x)
+    ) * (x > 0)
+    limit = np.maximum(of.limit, 1.0)
+    fill_part = (
+        limit / of.fill_steepness * (np.exp(_fill(of, x)) - np.exp(-of.fill_steepness))
+    )
+    return of.base * x + of.dual * dual_part + of.adder * fill_part
+
+
+def _spread(of: Curve) -> Floats:
+    return np.maximum(of.limit - of.use, float(of.lot))
+
+
+def _past_solve(of: Curve, x: Floats) -> Floats:
+    # Without the max() the price would fall when the limit is cut below the use at the solve.
+    return np.maximum(0.0, x - np.maximum(of.use, 0.0)) / _spread(of)
+
+
+def _fill(of: Curve, x: Floats) -> Floats:
+    return of.fill_steepness * (x / np.maximum(of.limit, 1.0) - 1.0)

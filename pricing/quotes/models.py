@@ -1,0 +1,143 @@
+from datetime import datetime
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+
+from marketplace.catalogue.models import Pool, ServiceSpec
+from marketplace.parties.models import Organisation
+from marketplace.units.firmness import CHOICES
+from marketplace.units.ids import new_id
+from marketplace.units.money import Money
+from marketplace.units.period import Period
+from pricing.curve.models import PriceVersion
+
+OPEN, ACCEPTED, RELEASED, EXPIRED = "open", "accepted", "released", "expired"
+
+
+def new_quote_id() -> str:
+    return new_id("qte")
+
+
+class TermsDocument(models.Model):
+    """The contract's text, by version. Never edited: a quote names the version and its hash."""
+
+    version = models.CharField(max_length=20, unique=True)
+    title = models.CharField(max_length=120)
+    text = models.TextField()
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the text")
+    in_force_from = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-in_force_from"]
+
+    def __str__(self) -> str:
+        return f"{self.title} {self.version}"
+
+
+class QuoteQuerySet(models.QuerySet["Quote"]):
+    def of(self, organisation_id: int) -> "QuoteQuerySet":
+        """The tenant's wall: every read for a customer starts here."""
+        return self.filter(organisation_id=organisation_id)
+
+    def with_terms(self) -> "QuoteQuerySet":
+        return self.select_related(
+            "pool__site",
+            "pool__accelerator",
+            "pool__seller",
+            "price_version",
+            "terms",
+            "spec",
+            "organisation",
+        )
+
+    def lapsed(self, now: datetime) -> "QuoteQuerySet":
+        """Open in the row, expired by the clock: what a sweep has yet to write down."""
+        return self.filter(status=OPEN, expires_at__lte=now)
+
+
+class Quote(models.Model):
+    """Firm terms for a block, frozen, with the hold that keeps its capacity until it expires."""
+
+    public_id = models.CharField(
+        max_length=40, unique=True, default=new_quote_id, editable=False
+    )
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.PROTECT, related_name="quotes"
+    )
+    pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="+")
+    firmness = models.CharField(max_length=10, choices=CHOICES)
+    quantity = models.PositiveIntegerField(help_text="Physical GPUs")
+    asked_quantity = models.PositiveIntegerField(
+        help_text="Before rounding up to whole lots"
+    )
+    start = models.DateField()
+    end = models.DateField(help_text="Not included: the block ends as this day begins")
+    total = models.DecimalField(max_digits=18, decimal_places=2)
+    currency = models.CharField(max_length=3, default="USD")
+    breakdown = models.JSONField(help_text="[{code, amount}], adds up to the total")
+    use = ArrayField(
+        models.IntegerField(),
+        help_text="Use found under the lock, GPUs a day: what it was priced at",
+    )
+    price_version = models.ForeignKey(
+        PriceVersion, on_delete=models.PROTECT, related_name="+"
+    )
+    delivery_confidence = models.DecimalField(max_digits=5, decimal_places=4)
+    spec = models.ForeignKey(ServiceSpec, on_delete=models.PROTECT, related_name="+")
+    terms = models.ForeignKey(TermsDocument, on_delete=models.PROTECT, related_name="+")
+    terms_digest = models.CharField(max_length=64)
+    claim_id = models.BigIntegerField(unique=True)
+    status = models.CharField(
+        max_length=10, choices=[(s, s) for s in (OPEN, ACCEPTED, RELEASED, EXPIRED)]
+    )
+    created_at = models.DateTimeField()
+    created_by = models.CharField(max_length=254)
+    expires_at = models.DateTimeField()
+    client_reference = models.CharField(max_length=120, null=True, blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+
+    objects = QuoteQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["organisation", "-id"], name="quote_of_organisation"),
+            models.Index(
+                fields=["expires_at"], condition=Q(status=OPEN), name="quote_open_until"
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(start__lt=F("end")), name="quote_ends_after_start"
+            ),
+            models.CheckConstraint(
+                condition=Q(quantity__gt=0, total__gte=0), name="quote_is_positive"
+            ),
+            models.UniqueConstraint(
+                fields=["organisation", "client_reference"],
+                name="one_quote_per_client_reference",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+    @property
+    def money(self) -> Money:
+        return Money(self.total, self.currency)
+
+    @property
+    def period(self) -> Period:
+        return Period(self.start, self.end)
+
+    def has_expired(self, now: datetime) -> bool:
+        """The one place that says when a quote is over: at its expiry, not after it."""
+        return self.expires_at <= now
+
+    def state(self, now: datetime) -> str:
+        """Its status by the clock, whether or not a sweep has written the expiry down."""
+        return EXPIRED if self.status == OPEN and self.has_expired(now) else self.status
+
+    def allowed_actions(self, now: datetime) -> list[str]:
+        return ["accept", "release"] if self.state(now) == OPEN else []

@@ -1,0 +1,276 @@
+"""What a buyer asks for, checked once: every door (page, REST, admin) builds its need here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from marketplace.units.firmness import FIRMNESS
+
+LONGEST_BLOCK_DAYS = 1825
+WIDEST_WINDOW_DAYS = 2557
+MOST_GPUS = 1_000_000
+FIELDS = (
+    "accelerators",
+    "quantity",
+    "duration_days",
+    "start",
+    "firmness",
+    "sites",
+    "jurisdictions",
+    "divisible",
+)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong with a request: where (JSON pointer), a stable code, and what would be right."""
+
+    pointer: str
+    code: str
+    message: str
+
+
+class BadNeed(Exception):
+    """The need makes no sense; `faults` names every field at fault, not only the first."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__(
+            "; ".join(f"{fault.pointer}: {fault.message}" for fault in faults)
+        )
+        self.faults = faults
+
+
+@dataclass(frozen=True)
+class Range:
+    """Whole numbers from least to most, both included."""
+
+    least: int
+    most: int
+
+    def as_json(self) -> int | dict[str, int]:
+        return (
+            self.least
+            if self.least == self.most
+            else {"min": self.least, "max": self.most}
+        )
+
+
+@dataclass(frozen=True)
+class Need:
+    """A wish for capacity. Empty tuples mean "any"; start_from and start_to are both allowed starts."""
+
+    quantity: Range
+    duration: Range
+    start_from: date
+    start_to: date
+    firmness: str
+    accelerators: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
+    jurisdictions: tuple[str, ...] = ()
+    divisible: bool = False
+
+    @property
+    def is_range(self) -> bool:
+        """With a range of sizes or lengths, offers are compared per GPU-hour and not by total."""
+        return (
+            self.quantity.least != self.quantity.most
+            or self.duration.least != self.duration.most
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The body that would ask for this need again."""
+        body: dict[str, Any] = {
+            "quantity": self.quantity.as_json(),
+            "duration_days": self.duration.as_json(),
+            "start": {
+                "from": self.start_from.isoformat(),
+                "to": self.start_to.isoformat(),
+            },
+            "firmness": self.firmness,
+        }
+        for name in ("accelerators", "sites", "jurisdictions"):
+            if getattr(self, name):
+                body[name] = list(getattr(self, name))
+        if self.divisible:
+            body["divisible"] = True
+        return body
+
+
+def parse_need(body: Any, *, today: date, known: Mapping[str, frozenset[str]]) -> Need:
+    """Checks a need as it comes from outside. `known` has the accelerators, sites and jurisdictions that exist.
+
+    Raises BadNeed with every fault. Nothing is guessed: an unknown field is refused, not ignored.
+    """
+    if not isinstance(body, Mapping):
+        raise BadNeed(
+            [Fault("", "not_an_object", "Send an object with the fields of a need.")]
+        )
+    faults = [
+        Fault(
+            f"/{name}",
+            "unknown_field",
+            f"There is no such field. Known fields: {', '.join(FIELDS)}.",
+        )
+        for name in body
+        if name not in FIELDS
+    ]
+    quantity = _range(body, "quantity", MOST_GPUS, faults)
+    duration = _range(body, "duration_days", LONGEST_BLOCK_DAYS, faults)
+    start_from, start_to = _window(body.get("start"), today, faults)
+    firmness = body.get("firmness")
+    if firmness not in FIRMNESS:
+        faults.append(
+            Fault(
+                "/firmness", _missing(firmness), f"Choose one of {', '.join(FIRMNESS)}."
+            )
+        )
+    chosen = {
+        name: _names(body, name, known[name], faults)
+        for name in ("accelerators", "sites", "jurisdictions")
+    }
+    divisible = body.get("divisible", False)
+    if not isinstance(divisible, bool):
+        faults.append(Fault("/divisible", "invalid", "Send true or false."))
+    if (
+        faults
+        or quantity is None
+        or duration is None
+        or start_from is None
+        or start_to is None
+    ):
+        raise BadNeed(faults)
+    return Need(
+        quantity,
+        duration,
+        start_from,
+        start_to,
+        str(firmness),
+        divisible=bool(divisible),
+        **chosen,
+    )
+
+
+def _missing(value: Any) -> str:
+    return "required" if value is None else "invalid"
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _range(
+    body: Mapping[str, Any], name: str, most: int, faults: list[Fault]
+) -> Range | None:
+    value = body.get(name)
+    right = f'Send a whole number from 1 to {most}, or {{"min": …, "max": …}}.'
+    if isinstance(value, Mapping):
+        for extra in sorted(set(value) - {"min", "max"}):
+            faults.append(
+                Fault(f"/{name}/{extra}", "unknown_field", "A range has min and max.")
+            )
+        low, high = value.get("min"), value.get("max")
+        if not (_whole(low) and _whole(high) and 1 <= low <= high <= most):
+            faults.append(
+                Fault(
+                    f"/{name}",
+                    "invalid",
+                    right + " The minimum must not be above the maximum.",
+                )
+            )
+            return None
+        return Range(low, high)
+    if not _whole(value) or not 1 <= value <= most:
+        faults.append(Fault(f"/{name}", _missing(value), right))
+        return None
+    return Range(value, value)
+
+
+def _window(
+    value: Any, today: date, faults: list[Fault]
+) -> tuple[date | None, date | None]:
+    if not isinstance(value, Mapping):
+        faults.append(
+            Fault(
+                "/start",
+                _missing(value),
+                'Send {"from": "2027-02-01", "to": "2027-03-01"}.',
+            )
+        )
+        return None, None
+    for extra in sorted(set(value) - {"from", "to"}):
+        faults.append(
+            Fault(
+                f"/start/{extra}",
+                "unknown_field",
+                "A start window has from and to, both included.",
+            )
+        )
+    first, last = _date(value, "from", faults), _date(value, "to", faults)
+    if first is None or last is None:
+        return None, None
+    tomorrow = today + timedelta(days=1)
+    if first < tomorrow:
+        faults.append(
+            Fault(
+                "/start/from",
+                "in_the_past",
+                f"The first start that can be sold is {tomorrow}.",
+            )
+        )
+    if last < first:
+        faults.append(
+            Fault(
+                "/start/to",
+                "before_from",
+                f"The last start must not be before the first, {first}.",
+            )
+        )
+    elif (last - first).days > WIDEST_WINDOW_DAYS:
+        faults.append(
+            Fault(
+                "/start/to",
+                "too_wide",
+                f"A window has at most {WIDEST_WINDOW_DAYS} days.",
+            )
+        )
+    return first, last
+
+
+def _date(value: Mapping[str, Any], name: str, faults: list[Fault]) -> date | None:
+    text = value.get(name)
+    try:
+        if not isinstance(text, str) or len(text) != len("2027-02-01"):
+            raise ValueError
+        return date.fromisoformat(text)
+    except ValueError:
+        faults.append(
+            Fault(f"/start/{name}", _missing(text), "Send a date such as 2027-02-01.")
+        )
+        return None
+
+
+def _names(
+    body: Mapping[str, Any], name: str, known: frozenset[str], faults: list[Fault]
+) -> tuple[str, ...]:
+    value = body.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        faults.append(
+            Fault(
+                f"/{name}",
+                "invalid",
+                "Send a list of strings, or leave it out for any.",
+            )
+        )
+        return ()
+    for index, item in enumerate(value):
+        if item not in known:
+            shown = ", ".join(sorted(known)[:12]) or "none"
+            faults.append(
+                Fault(
+                    f"/{name}/{index}",
+                    "unknown",
+                    f"There is no {item!r} here. Known: {shown}.",
+                )
+            )
+    return tuple(dict.fromkeys(value))

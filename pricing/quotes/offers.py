@@ -1,0 +1,112 @@
+"""An offer: a priced answer to a need. A signed token, no row, and no claim on capacity."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+from django.core import signing
+
+from marketplace.catalogue.models import Pool
+from marketplace.units.compute import carbon_kg, facility_kwh, gpu_hours
+from marketplace.units.money import Money, unit_price, usd_from_cents
+from marketplace.units.period import Period
+
+SALT = "headroom.offer"
+PREFIX = "off_"
+
+
+class OfferInvalid(Exception):
+    """Not an offer of ours, or not one made to this organisation: the two cannot be told apart."""
+
+
+@dataclass(frozen=True)
+class OfferTerms:
+    """What the token itself carries: enough to make the quote, and to see that it was ours."""
+
+    pool: str
+    quantity: int
+    asked_quantity: int
+    period: Period
+    firmness: str
+    total: Money
+    price_version: str
+    organisation_id: int
+    valid_until: datetime
+
+
+@dataclass(frozen=True)
+class Offer:
+    """An offer as it is shown. `ranks` says which it wins: cheapest, soonest."""
+
+    id: str
+    terms: OfferTerms
+    pool: Pool
+    breakdown: tuple[tuple[str, Money], ...]
+    delivery_confidence: Decimal
+    ranks: tuple[str, ...] = ()
+
+    @property
+    def unit_price(self) -> Decimal:
+        return unit_price(self.terms.total, self.gpu_hours)
+
+    @property
+    def gpu_hours(self) -> int:
+        return gpu_hours(self.terms.quantity, self.terms.period.days)
+
+    @property
+    def kwh(self) -> int:
+        return facility_kwh(
+            self.gpu_hours, self.pool.accelerator.all_in_kw, self.pool.site.pue
+        )
+
+    @property
+    def carbon_kg(self) -> int:
+        return carbon_kg(self.kwh, self.pool.site.carbon_g_per_kwh)
+
+    @property
+    def rounded_up(self) -> bool:
+        return self.terms.quantity != self.terms.asked_quantity
+
+
+def write_token(terms: OfferTerms) -> str:
+    """Signs the terms; the order of the list is the token's format."""
+    return PREFIX + signing.dumps(
+        [
+            terms.pool,
+            terms.quantity,
+            terms.asked_quantity,
+            terms.period.start.isoformat(),
+            terms.period.end.isoformat(),
+            terms.firmness,
+            int(terms.total.amount.scaleb(2)),
+            terms.price_version,
+            terms.organisation_id,
+            int(terms.valid_until.timestamp()),
+        ],
+        salt=SALT,
+        compress=True,
+    )
+
+
+def read_token(token: str, *, organisation_id: int) -> OfferTerms:
+    """The terms of a token that we signed for this organisation. Raises OfferInvalid for anything else."""
+    try:
+        if not token.startswith(PREFIX):
+            raise signing.BadSignature
+        fields = signing.loads(token.removeprefix(PREFIX), salt=SALT)
+    except signing.BadSignature as error:
+        raise OfferInvalid from error
+    pool, quantity, asked, start, end, firmness, cents, version, owner, until = fields
+    if owner != organisation_id:
+        raise OfferInvalid
+    return OfferTerms(
+        pool=pool,
+        quantity=quantity,
+        asked_quantity=asked,
+        period=Period(date.fromisoformat(start), date.fromisoformat(end)),
+        firmness=firmness,
+        total=usd_from_cents(cents),
+        price_version=version,
+        organisation_id=owner,
+        valid_until=datetime.fromtimestamp(until, tz=UTC),
+    )

@@ -1,0 +1,5 @@
+"""Every model of the package in one place, for Django; the rooms define them."""
+
+from reservations.booking.models import Reservation
+
+__all__ = ["Reservation"]
