@@ -1,0 +1,115 @@
+"""How numbers, dates and ids read on a page. Pure: charts and template tags both use it.
+
+Signs are real minus signs, a percent sign stands after a narrow space, neither wraps.
+"""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+Number = int | float | Decimal
+MINUS = "\u2212"
+NARROW_SPACE = "\u202f"
+SYMBOLS = {"USD": "$", "EUR": "€", "INR": "₹", "JPY": "¥"}
+WHOLE_CURRENCIES = {"JPY"}
+MONTHS = (
+    "Jan",
+    "Feb",
+    "Mar",
+    "Apr",
+    "May",
+    "Jun",
+    "Jul",
+    "Aug",
+    "Sep",
+    "Oct",
+    "Nov",
+    "Dec",
+)
+SHORT_ID_CHARACTERS = 4
+
+
+def signed(text: str) -> str:
+    """A number's text with the typographer's minus instead of the hyphen."""
+    return text.replace("-", MINUS)
+
+
+def money(amount: Number, currency: str = "USD", *, digits: int = 2) -> str:
+    """`$2,634,508.80`; below zero `−$0.04`. Totals that bind and, with two digits, prices per GPU-hour."""
+    places = 0 if currency in WHOLE_CURRENCIES else digits
+    sign = MINUS if amount < 0 and round(amount, places) != 0 else ""
+    symbol = SYMBOLS.get(currency, currency + "\u00a0")
+    return f"{sign}{symbol}{abs(amount):,.{places}f}"
+
+
+def compact_money(amount: Number, currency: str = "USD") -> str:
+    """`$2.63M`, `$385k`: for comparing, never where the amount binds."""
+    symbol = SYMBOLS.get(currency, currency + "\u00a0")
+    sign, size = (MINUS if amount < 0 else ""), abs(float(amount))
+    for unit, letter, digits in ((1e9, "B", 2), (1e6, "M", 2), (1e3, "k", 0)):
+        if round(size / unit, digits) >= 1:
+            return f"{sign}{symbol}{size / unit:,.{digits}f}{letter}"
+    return f"{sign}{symbol}{size:,.0f}"
+
+
+def count(number: Number) -> str:
+    """`1,008`."""
+    return signed(f"{number:,.0f}")
+
+
+def compact_count(number: Number) -> str:
+    """`950`, `5.8k`, `72k`, `1.2M`: large supply, and the ticks of an axis."""
+    size = abs(float(number))
+    for unit, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if size >= unit * 0.9995:
+            value = float(number) / unit
+            digits = 1 if abs(value) < 10 else 0
+            return signed(f"{value:,.{digits}f}".removesuffix(".0") + letter)
+    return signed(f"{float(number):,.1f}".removesuffix(".0"))
+
+
+def percent(fraction: Number, *, digits: int = 0) -> str:
+    """0.893 is `89 %`."""
+    return signed(f"{float(fraction) * 100:.{digits}f}") + NARROW_SPACE + "%"
+
+
+def change(fraction: Number, *, digits: int = 1) -> str:
+    """A change always has its sign: `+3.2 %`, `−13.0 %`; nothing is `0 %`."""
+    text = f"{float(fraction) * 100:+.{digits}f}"
+    if float(text) == 0:
+        text = "0"
+    return signed(text) + NARROW_SPACE + "%"
+
+
+def odds(fraction: Number, *, of: int = 20) -> str:
+    """`17 in 20`, rounded down: a promise is never rounded up."""
+    return f"{int(float(fraction) * of + 1e-9)} in {of}"
+
+
+def day(value: date, *, year: bool = True) -> str:
+    """`24 Mar 2027`."""
+    text = f"{value.day} {MONTHS[value.month - 1]}"
+    return f"{text} {value.year}" if year else text
+
+
+def month(value: date, *, year: bool = True) -> str:
+    """`Mar 2027`."""
+    text = MONTHS[value.month - 1]
+    return f"{text} {value.year}" if year else text
+
+
+def days_between(start: date, end: date) -> str:
+    """`27 Mar – 26 Apr 2027`; the year is said once when both have it."""
+    return f"{day(start, year=start.year != end.year)} – {day(end)}"
+
+
+def moment(value: datetime) -> str:
+    """`23 Nov 2026, 14:35 UTC`. The value is in UTC already."""
+    return f"{day(value.date())}, {value:%H:%M} UTC"
+
+
+def short_id(public_id: str) -> str:
+    """`rsv_7Kq4…`: enough to recognise, the whole one is in the link."""
+    prefix, _, rest = public_id.partition("_")
+    if len(rest) <= SHORT_ID_CHARACTERS:
+        return public_id
+    return f"{prefix}_{rest[:SHORT_ID_CHARACTERS]}…"
