@@ -20,9 +20,7 @@ PILL_SHAPES = {"good": "disc", "warn": "square", "bad": "triangle"}
 
 
 def _amount(value: Money | Decimal | float) -> tuple[Decimal | float, str]:
-    return (
-        (value.amount, value.currency) if isinstance(value, Money) else (value, "USD")
-    )
+    return (value.amount, value.currency) if isinstance(value, Money) else (value, "USD")
 
 
 @register.filter
@@ -54,20 +52,14 @@ register.filter("short_id", formats.short_id)
 @register.filter
 def day(value: date) -> SafeString:
     """A date in `<time>`: `24 Mar 2027`."""
-    return format_html(
-        '<time datetime="{}">{}</time>', value.isoformat(), formats.day(value)
-    )
+    return format_html('<time datetime="{}">{}</time>', value.isoformat(), formats.day(value))
 
 
 @register.filter
 def moment(value: datetime) -> SafeString:
     """A time in `<time>`: `23 Nov 2026, 14:35 UTC`."""
     utc = value.astimezone(UTC)
-    return format_html(
-        '<time datetime="{}">{}</time>',
-        f"{utc:%Y-%m-%dT%H:%M:%SZ}",
-        formats.moment(utc),
-    )
+    return format_html('<time datetime="{}">{}</time>', f"{utc:%Y-%m-%dT%H:%M:%SZ}", formats.moment(utc))
 
 
 @register.simple_tag
@@ -75,11 +67,7 @@ def period(start: date, end: date) -> SafeString:
     """`27 Mar – 26 Apr 2027`, both dates in `<time>`; the end is exclusive, say so where it binds."""
     first, last = formats.day(start, year=start.year != end.year), formats.day(end)
     return format_html(
-        '<time datetime="{}">{}</time> – <time datetime="{}">{}</time>',
-        start.isoformat(),
-        first,
-        end.isoformat(),
-        last,
+        '<time datetime="{}">{}</time> – <time datetime="{}">{}</time>', start.isoformat(), first, end.isoformat(), last
     )
 
 
@@ -93,10 +81,7 @@ def cell(value: Any) -> Any:
 def firmness(key: str) -> dict[str, Any]:
     """The class in words, with three, two or one bars."""
     bars = len(classes.FIRMNESS) - classes.rank(key)
-    return {
-        "name": FIRMNESS_NAMES[key],
-        "bars": [index < bars for index in range(len(classes.FIRMNESS))],
-    }
+    return {"name": FIRMNESS_NAMES[key], "bars": [index < bars for index in range(len(classes.FIRMNESS))]}
 
 
 @register.inclusion_tag("partials/pill.html")
@@ -121,17 +106,12 @@ def data_table(table: Table) -> dict[str, Any]:
 def field(bound: Any, affix: str = "", hint: str = "") -> dict[str, Any]:
     """A form's field: label, control, hint and what is wrong, each tied to the control."""
     ids = [f"{bound.auto_id}-hint"] if hint or bound.help_text else []
-    boxes = bound.widget_type in ("checkbox", "checkboxselectmultiple", "radioselect")
-    attributes = {} if boxes else {"class": "input"}
+    group = bound.field.widget.use_fieldset  # several boxes under one legend
+    attributes = {} if group or bound.widget_type == "checkbox" else {"class": "input"}
     if bound.errors:
         ids.append(f"{bound.auto_id}-error")
         attributes["aria-invalid"] = "true"
     if ids:
         attributes["aria-describedby"] = " ".join(ids)
     control = bound.as_widget(attrs=attributes)
-    return {
-        "field": bound,
-        "control": control,
-        "affix": affix,
-        "hint": hint or bound.help_text,
-    }
+    return {"field": bound, "control": control, "affix": affix, "hint": hint or bound.help_text, "group": group}

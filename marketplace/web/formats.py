@@ -11,20 +11,7 @@ MINUS = "\u2212"
 NARROW_SPACE = "\u202f"
 SYMBOLS = {"USD": "$", "EUR": "€", "INR": "₹", "JPY": "¥"}
 WHOLE_CURRENCIES = {"JPY"}
-MONTHS = (
-    "Jan",
-    "Feb",
-    "Mar",
-    "Apr",
-    "May",
-    "Jun",
-    "Jul",
-    "Aug",
-    "Sep",
-    "Oct",
-    "Nov",
-    "Dec",
-)
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 SHORT_ID_CHARACTERS = 4
 
 
@@ -45,8 +32,9 @@ def compact_money(amount: Number, currency: str = "USD") -> str:
     """`$2.63M`, `$385k`: for comparing, never where the amount binds."""
     symbol = SYMBOLS.get(currency, currency + "\u00a0")
     sign, size = (MINUS if amount < 0 else ""), abs(float(amount))
-    for unit, letter, digits in ((1e9, "B", 2), (1e6, "M", 2), (1e3, "k", 0)):
-        if round(size / unit, digits) >= 1:
+    # A unit begins where rounding in the one below it would need four digits: $999,600 is $1.00M.
+    for unit, letter, digits, begins in ((1e9, "B", 2, 999.995e6), (1e6, "M", 2, 999.5e3), (1e3, "k", 0, 999.5)):
+        if size >= begins:
             return f"{sign}{symbol}{size / unit:,.{digits}f}{letter}"
     return f"{sign}{symbol}{size:,.0f}"
 

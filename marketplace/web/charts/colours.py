@@ -2,13 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-NAMED = (
-    "gb300",
-    "gb200",
-    "b200",
-    "h200",
-    "h100",
-)  # custom properties of static/css/tokens.css
+NAMED = ("gb300", "gb200", "b200", "h200", "h100")  # custom properties of static/css/tokens.css
 SPARE = ("extra-1", "extra-2", "extra-3")
 
 

@@ -17,13 +17,7 @@ from marketplace.web.charts.pen import (
     drawings,
     follow_dates,
 )
-from marketplace.web.charts.scales import (
-    Scale,
-    date_ticks,
-    linear,
-    nice_ticks,
-    text_width,
-)
+from marketplace.web.charts.scales import Scale, date_ticks, linear, nice_ticks, text_width
 from marketplace.web.charts.table import NOTHING, Table, table
 
 EMPTY = "No other start could be priced."
@@ -61,28 +55,14 @@ def _draw(flex: Flex, title: str, width: int) -> Svg:
     right, bottom = width - 4, TOP + PLOT
     ticks = nice_ticks(min(*known, 0), max(*known, 0.01), wanted=5)
     y = linear(ticks[0], ticks[-1], bottom, TOP)
-    draw_value_axis(
-        pen,
-        ticks,
-        y,
-        left=LEFT,
-        right=right,
-        label=lambda tick: formats.change(tick, digits=0),
-    )
+    draw_value_axis(pen, ticks, y, left=LEFT, right=right, label=lambda tick: formats.change(tick, digits=0))
     first, last = flex.dates[0], flex.dates[-1]
     slot = (right - LEFT) / max((last - first).days + 1, 1)
     x = linear(first.toordinal(), last.toordinal(), LEFT + slot / 2, right - slot / 2)
     _draw_bars(pen, flex, x, y, slot)
     _mark_asked(pen, flex, x, y(0), bottom)
     _mark_best(pen, flex, x, y)
-    draw_date_axis(
-        pen,
-        date_ticks(first, last, pixels=right - LEFT),
-        x,
-        y=bottom,
-        left=LEFT,
-        right=right,
-    )
+    draw_date_axis(pen, date_ticks(first, last, pixels=right - LEFT), x, y=bottom, left=LEFT, right=right)
     follow_dates(pen, first, last, x(first.toordinal()), x(last.toordinal()))
     return pen.svg()
 
@@ -97,9 +77,7 @@ def _draw_bars(pen: Pen, flex: Flex, x: Scale, y: Scale, slot: float) -> None:
         strength = "" if day == flex.best else ";fill-opacity:.6"
         top = min(y(change), y(0))
         at = x(day.toordinal()) - thickness / 2
-        pen.rect(
-            at, top, thickness, abs(y(change) - y(0)), style=f"fill:{colour}{strength}"
-        )
+        pen.rect(at, top, thickness, abs(y(change) - y(0)), style=f"fill:{colour}{strength}")
 
 
 def _mark_asked(pen: Pen, flex: Flex, x: Scale, zero: float, bottom: float) -> None:
@@ -109,19 +87,9 @@ def _mark_asked(pen: Pen, flex: Flex, x: Scale, zero: float, bottom: float) -> N
     at = x(flex.asked.toordinal())
     words = f"your date, {formats.day(flex.asked, year=False)}"
     width = text_width(words, bold=True)
-    pen.line(
-        (at, zero),
-        (at, bottom),
-        css="dash",
-        style="stroke:var(--accent);stroke-width:1",
-    )
+    pen.line((at, zero), (at, bottom), css="dash", style="stroke:var(--accent);stroke-width:1")
     pen.circle((at, zero), 3.5, style="fill:var(--accent);stroke:var(--surface)")
-    pen.text(
-        min(max(at - width / 2, 0), pen.width - width),
-        bottom + 36,
-        words,
-        css="t-acc t-b",
-    )
+    pen.text(min(max(at - width / 2, 0), pen.width - width), bottom + 36, words, css="t-acc t-b")
 
 
 def _mark_best(pen: Pen, flex: Flex, x: Scale, y: Scale) -> None:
@@ -136,10 +104,4 @@ def _mark_best(pen: Pen, flex: Flex, x: Scale, y: Scale) -> None:
         words += f", {flex.note}"
     pen.line((at, 14), (at, y(0)), css="", style="stroke:var(--good);stroke-width:1")
     before = at + 6 + text_width(words, bold=True) > pen.width
-    pen.text(
-        at - 6 if before else at + 6,
-        13,
-        words,
-        css="t-good t-b",
-        anchor="end" if before else "start",
-    )
+    pen.text(at - 6 if before else at + 6, 13, words, css="t-good t-b", anchor="end" if before else "start")

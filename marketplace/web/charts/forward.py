@@ -19,24 +19,13 @@ from marketplace.web.charts.pen import (
     follow_dates,
     runs,
 )
-from marketplace.web.charts.scales import (
-    Scale,
-    date_ticks,
-    linear,
-    nice_ticks,
-    spread,
-    text_width,
-)
+from marketplace.web.charts.scales import Scale, date_ticks, linear, nice_ticks, spread, text_width
 from marketplace.web.charts.table import Table, amount, dated, table
 
-EMPTY = (
-    "No prices yet: the first curve appears when supply has been projected and priced."
-)
+EMPTY = "No prices yet: the first curve appears when supply has been projected and priced."
 LABEL_GAP = 29  # a name and, under it, its price
 BOTTOM = 26
-STRETCH = (
-    0.6  # a floor or cap may widen the axis by this much; beyond, it is said in words
-)
+STRETCH = 0.6  # a floor or cap may widen the axis by this much; beyond, it is said in words
 
 
 @dataclass(frozen=True)
@@ -72,42 +61,23 @@ class Frame:
     y: Scale
 
 
-def forward_curves(
-    series: Sequence[Series], *, floor_cap: Limits | None = None, title: str
-) -> Svg:
+def forward_curves(series: Sequence[Series], *, floor_cap: Limits | None = None, title: str) -> Svg:
     """Drawn for two thirds of a page and for a phone."""
     drawn = [one for one in series if any(value is not None for value in one.values)]
-    return drawings(
-        lambda width: _draw(drawn, floor_cap, title, width), (MEDIUM, NARROW)
-    )
+    return drawings(lambda width: _draw(drawn, floor_cap, title, width), (MEDIUM, NARROW))
 
 
-def forward_table(
-    series: Sequence[Series], *, caption: str, first_column: str = "Delivery week"
-) -> Table:
+def forward_table(series: Sequence[Series], *, caption: str, first_column: str = "Delivery week") -> Table:
     days = sorted({day for one in series for day in one.dates})
-    columns = [
-        (one.name, dict(zip(one.dates, one.values, strict=True))) for one in series
-    ]
+    columns = [(one.name, dict(zip(one.dates, one.values, strict=True))) for one in series]
     columns += [
-        (f"{one.name} yesterday", dict(zip(one.dates, one.yesterday, strict=True)))
-        for one in series
-        if one.yesterday
+        (f"{one.name} yesterday", dict(zip(one.dates, one.yesterday, strict=True))) for one in series if one.yesterday
     ]
-    rows = [
-        dated(day, (amount(values.get(day)) for _, values in columns)) for day in days
-    ]
-    return table(
-        caption,
-        [first_column, *(name for name, _ in columns)],
-        rows,
-        range(1, len(columns) + 1),
-    )
+    rows = [dated(day, (amount(values.get(day)) for _, values in columns)) for day in days]
+    return table(caption, [first_column, *(name for name, _ in columns)], rows, range(1, len(columns) + 1))
 
 
-def _draw(
-    series: Sequence[Series], limits: Limits | None, title: str, width: int
-) -> Svg:
+def _draw(series: Sequence[Series], limits: Limits | None, title: str, width: int) -> Svg:
     if not series:
         return draw_nothing(width, title, EMPTY)
     height = max(352 if width > NARROW else 280, len(series) * LABEL_GAP + BOTTOM + 24)
@@ -115,14 +85,7 @@ def _draw(
     known = _values(series)
     ticks = nice_ticks(*_with_limits(min(known), max(known), limits))
     frame = _frame(pen, series, ticks)
-    draw_value_axis(
-        pen,
-        ticks,
-        frame.y,
-        left=frame.left,
-        right=frame.right,
-        label=_tick_label(ticks),
-    )
+    draw_value_axis(pen, ticks, frame.y, left=frame.left, right=frame.right, label=_tick_label(ticks))
     _draw_dates(pen, series, frame)
     _draw_lines(pen, series, frame)
     if limits:
@@ -132,9 +95,7 @@ def _draw(
 
 
 def _values(series: Sequence[Series]) -> list[float]:
-    lines = [one.values for one in series] + [
-        one.yesterday for one in series if one.yesterday
-    ]
+    lines = [one.values for one in series] + [one.yesterday for one in series if one.yesterday]
     return [value for line in lines for value in line if value is not None]
 
 
@@ -156,11 +117,7 @@ class _Label:
     digits: int
 
     def __call__(self, tick: float) -> str:
-        return (
-            formats.money(tick, digits=self.digits)
-            if abs(tick) < 10_000
-            else formats.compact_money(tick)
-        )
+        return formats.money(tick, digits=self.digits) if abs(tick) < 10_000 else formats.compact_money(tick)
 
 
 def _frame(pen: Pen, series: Sequence[Series], ticks: Sequence[float]) -> Frame:
@@ -181,42 +138,26 @@ def _dates(series: Sequence[Series]) -> tuple[date, date]:
 def _draw_dates(pen: Pen, series: Sequence[Series], frame: Frame) -> None:
     first, last = _dates(series)
     ticks = date_ticks(first, last, pixels=frame.right - frame.left)
-    draw_date_axis(
-        pen, ticks, frame.x, y=frame.bottom, left=frame.left, right=frame.right
-    )
+    draw_date_axis(pen, ticks, frame.x, y=frame.bottom, left=frame.left, right=frame.right)
     follow_dates(pen, first, last, frame.left, frame.right)
 
 
-def _draw_limits(
-    pen: Pen,
-    limits: Limits,
-    series: Sequence[Series],
-    frame: Frame,
-    ticks: Sequence[float],
-) -> None:
+def _draw_limits(pen: Pen, limits: Limits, series: Sequence[Series], frame: Frame, ticks: Sequence[float]) -> None:
     for word, value in (("cap", limits.cap), ("floor", limits.floor)):
         if value is None:
             continue
         label = f"{limits.name} {word} {formats.money(value)}"
         if ticks[0] <= value <= ticks[-1]:
-            pen.line(
-                (frame.left, frame.y(value)),
-                (frame.right, frame.y(value)),
-                css="ghost dash",
-            )
+            pen.line((frame.left, frame.y(value)), (frame.right, frame.y(value)), css="ghost dash")
             x, y = _clearest(series, frame, frame.y(value), text_width(label, size=11))
             pen.text(x, y, label, css="halo", size=11)
         else:
             y = frame.top - 4 if word == "cap" else frame.bottom - 5
             beyond = "above" if word == "cap" else "below"
-            pen.text(
-                frame.left + 4, y, f"{label}, {beyond} this scale", css="halo", size=11
-            )
+            pen.text(frame.left + 4, y, f"{label}, {beyond} this scale", css="halo", size=11)
 
 
-def _clearest(
-    series: Sequence[Series], frame: Frame, line: float, width: float
-) -> tuple[float, float]:
+def _clearest(series: Sequence[Series], frame: Frame, line: float, width: float) -> tuple[float, float]:
     """Where a label of `width` beside the limit's line lies farthest from every curve: above or below it."""
     points = [
         (frame.x(day.toordinal()), frame.y(value))
@@ -225,67 +166,34 @@ def _clearest(
         if value is not None
     ]
     steps = max(int((frame.right - frame.left - width - 8) / 12), 0)
-    spots = [
-        (frame.left + 4 + 12 * index, line + offset)
-        for index in range(steps + 1)
-        for offset in (-5, 14)
-    ]
+    spots = [(frame.left + 4 + 12 * index, line + offset) for index in range(steps + 1) for offset in (-5, 14)]
 
     def clearance(spot: tuple[float, float]) -> float:
         x, y = spot
-        near = [
-            abs(height - (y - 4))
-            for at, height in points
-            if x - 6 <= at <= x + width + 6
-        ]
+        near = [abs(height - (y - 4)) for at, height in points if x - 6 <= at <= x + width + 6]
         return min(near, default=999.0)
 
-    inside = [
-        spot
-        for spot in spots
-        if frame.top <= spot[1] - 9 and spot[1] <= frame.bottom - 3
-    ] or spots
+    inside = [spot for spot in spots if frame.top <= spot[1] - 9 and spot[1] <= frame.bottom - 3] or spots
     enough = [spot for spot in inside if clearance(spot) >= 14]
     return enough[0] if enough else max(inside, key=clearance)
 
 
 def _draw_lines(pen: Pen, series: Sequence[Series], frame: Frame) -> None:
     hues = colours(one.accelerator for one in series)
-    for one in sorted(
-        series, key=lambda one: one.emphasised
-    ):  # the emphasised one lies on top
+    for one in sorted(series, key=lambda one: one.emphasised):  # the emphasised one lies on top
         stroke = f"stroke:{hues[one.accelerator]}"
         if one.yesterday:
             _draw_line(pen, one.dates, one.yesterday, frame, css="ln dot", style=stroke)
-        _draw_line(
-            pen,
-            one.dates,
-            one.values,
-            frame,
-            css="ln main" if one.emphasised else "ln",
-            style=stroke,
-        )
+        _draw_line(pen, one.dates, one.values, frame, css="ln main" if one.emphasised else "ln", style=stroke)
 
 
 def _draw_line(
-    pen: Pen,
-    dates: Sequence[date],
-    values: Sequence[float | None],
-    frame: Frame,
-    *,
-    css: str,
-    style: str,
+    pen: Pen, dates: Sequence[date], values: Sequence[float | None], frame: Frame, *, css: str, style: str
 ) -> None:
     xs = [frame.x(day.toordinal()) for day in dates]
-    for run in runs(
-        xs, [None if value is None else frame.y(value) for value in values]
-    ):
+    for run in runs(xs, [None if value is None else frame.y(value) for value in values]):
         # A lone point between two gaps has no length; a short stroke with round ends shows as a dot.
-        pen.path(
-            run if len(run) > 1 else [run[0], (run[0][0] + 0.1, run[0][1])],
-            css=css,
-            style=style,
-        )
+        pen.path(run if len(run) > 1 else [run[0], (run[0][0] + 0.1, run[0][1])], css=css, style=style)
 
 
 def _draw_labels(pen: Pen, series: Sequence[Series], frame: Frame) -> None:
@@ -294,24 +202,12 @@ def _draw_labels(pen: Pen, series: Sequence[Series], frame: Frame) -> None:
     wanted = [frame.y(value) for _, value in ends]
     placed = spread(wanted, gap=LABEL_GAP, low=frame.top + 6, high=frame.bottom - 14)
     for one, (day, value), y in zip(series, ends, placed, strict=True):
-        pen.line(
-            (frame.x(day.toordinal()) + 3, frame.y(value)),
-            (frame.right + 9, y - 1),
-            css="ghost",
-        )
-        pen.text(
-            frame.right + 12,
-            y,
-            one.name,
-            css="t-b",
-            style=f"fill:{hues[one.accelerator]}",
-        )
+        pen.line((frame.x(day.toordinal()) + 3, frame.y(value)), (frame.right + 9, y - 1), css="ghost")
+        pen.text(frame.right + 12, y, one.name, css="t-b", style=f"fill:{hues[one.accelerator]}")
         pen.text(frame.right + 12, y + 13, formats.money(value), css="t-2", size=11)
 
 
 def _last(one: Series) -> tuple[date, float]:
     return next(
-        (day, value)
-        for day, value in zip(reversed(one.dates), reversed(one.values), strict=True)
-        if value is not None
+        (day, value) for day, value in zip(reversed(one.dates), reversed(one.values), strict=True) if value is not None
     )

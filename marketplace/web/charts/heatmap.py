@@ -5,16 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from marketplace.web import formats
-from marketplace.web.charts.pen import (
-    MEDIUM,
-    NARROW,
-    WIDE,
-    Pen,
-    Svg,
-    canvas,
-    draw_nothing,
-    drawings,
-)
+from marketplace.web.charts.pen import MEDIUM, NARROW, WIDE, Pen, Svg, canvas, draw_nothing, drawings
 from marketplace.web.charts.scales import text_width
 from marketplace.web.charts.table import NOTHING, Table, dated, table
 
@@ -41,19 +32,12 @@ class HeatRow:
 
 def heat_map(rows: Sequence[HeatRow], weeks: Sequence[date], *, title: str) -> Svg:
     """Drawn for a whole page, two thirds and a phone, where the numbers give way to the colours and "!"."""
-    return drawings(
-        lambda width: _draw(rows, weeks, title, width), (WIDE, MEDIUM, NARROW)
-    )
+    return drawings(lambda width: _draw(rows, weeks, title, width), (WIDE, MEDIUM, NARROW))
 
 
-def heat_table(
-    rows: Sequence[HeatRow], weeks: Sequence[date], *, caption: str
-) -> Table:
+def heat_table(rows: Sequence[HeatRow], weeks: Sequence[date], *, caption: str) -> Table:
     head = ["Week of", *(f"{row.name} {row.note}".strip() for row in rows)]
-    body = [
-        dated(week, (_words(row.cells[index].share) for row in rows))
-        for index, week in enumerate(weeks)
-    ]
+    body = [dated(week, (_words(row.cells[index].share) for row in rows)) for index, week in enumerate(weeks)]
     return table(caption, head, body, range(1, len(rows) + 1))
 
 
@@ -74,9 +58,7 @@ def _words(share: float | None) -> str:
     return NOTHING if share is None else formats.percent(whole_percent(share) / 100)
 
 
-def _draw(
-    rows: Sequence[HeatRow], weeks: Sequence[date], title: str, width: int
-) -> Svg:
+def _draw(rows: Sequence[HeatRow], weeks: Sequence[date], title: str, width: int) -> Svg:
     if not (rows and weeks):
         return draw_nothing(width, title, EMPTY)
     stacked = width == NARROW
@@ -87,23 +69,9 @@ def _draw(
     _draw_months(pen, weeks, left, cell)
     for index, row in enumerate(rows):
         y = 20 + index * step + (15 if stacked else 0)
-        _draw_name(
-            pen,
-            row,
-            y - 4 if stacked else y + 17,
-            right=pen.width if stacked else left - 12,
-        )
+        _draw_name(pen, row, y - 4 if stacked else y + 17, right=pen.width if stacked else left - 12)
         for column, one in enumerate(row.cells):
-            _draw_cell(
-                pen,
-                row,
-                weeks[column],
-                one,
-                left + column * cell,
-                y,
-                max(cell - 2, cell * 0.8),
-                height,
-            )
+            _draw_cell(pen, row, weeks[column], one, left + column * cell, y, max(cell - 2, cell * 0.8), height)
     return pen.svg(role="group")  # a picture would hide its links
 
 
@@ -129,42 +97,19 @@ def _draw_name(pen: Pen, row: HeatRow, y: float, *, right: float) -> None:
 
 
 def _draw_cell(
-    pen: Pen,
-    row: HeatRow,
-    week: date,
-    cell: HeatCell,
-    x: float,
-    y: float,
-    width: float,
-    height: float,
+    pen: Pen, row: HeatRow, week: date, cell: HeatCell, x: float, y: float, width: float, height: float
 ) -> None:
     place = f"{row.name} {row.note}, week of {formats.day(week)}"
     if cell.share is None:
         look = "fill:none;stroke:var(--control);stroke-width:.8;stroke-dasharray:2 2"
-        pen.rect(
-            x + 0.5,
-            y + 0.5,
-            width - 1,
-            height - 1,
-            style=look,
-            radius=2,
-            title=f"{place}: not built yet",
-        )
+        pen.rect(x + 0.5, y + 0.5, width - 1, height - 1, style=look, radius=2, title=f"{place}: not built yet")
         return
     color = heat_bin(cell.share)
     short = ", a shortfall" if color == SHORTFALL else ""
     label = f"{place}: {_words(cell.share)} taken{short}"
     pen.open_link(cell.href, label=label)
-    pen.rect(
-        x, y, width, height, style=f"fill:var(--heat-{color})", radius=2, title=label
-    )
-    text = (
-        str(whole_percent(cell.share))
-        if width >= NUMBER_NEEDS
-        else "!"
-        if color == SHORTFALL
-        else ""
-    )
+    pen.rect(x, y, width, height, style=f"fill:var(--heat-{color})", radius=2, title=label)
+    text = str(whole_percent(cell.share)) if width >= NUMBER_NEEDS else "!" if color == SHORTFALL else ""
     if text:
         _draw_cell_text(pen, text, color, x + width / 2, y + height / 2 + 4)
     pen.close_link()
@@ -172,11 +117,4 @@ def _draw_cell(
 
 def _draw_cell_text(pen: Pen, text: str, color: int, x: float, y: float) -> None:
     weight = ";font-weight:600" if color == SHORTFALL else ""
-    pen.text(
-        x,
-        y,
-        text,
-        anchor="middle",
-        size=11,
-        style=f"fill:var(--heat-{color}-ink){weight}",
-    )
+    pen.text(x, y, text, anchor="middle", size=11, style=f"fill:var(--heat-{color}-ink){weight}")

@@ -35,42 +35,19 @@ class Pen:
     attributes: str = ""
     shapes: list[str] = field(default_factory=list)
 
-    def line(
-        self, start: Point, end: Point, *, css: str = "gridline", style: str = ""
-    ) -> None:
+    def line(self, start: Point, end: Point, *, css: str = "gridline", style: str = "") -> None:
         (x1, y1), (x2, y2) = start, end
-        self.shapes.append(
-            f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"{_attributes(css, style)}/>'
-        )
+        self.shapes.append(f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"{_attributes(css, style)}/>')
 
-    def path(
-        self,
-        points: Sequence[Point],
-        *,
-        css: str = "ln",
-        style: str = "",
-        closed: bool = False,
-    ) -> None:
+    def path(self, points: Sequence[Point], *, css: str = "ln", style: str = "", closed: bool = False) -> None:
         if points:
-            self.shapes.append(
-                f'<path d="{_steps(points)}{"Z" if closed else ""}"{_attributes(css, style)}/>'
-            )
+            self.shapes.append(f'<path d="{_steps(points)}{"Z" if closed else ""}"{_attributes(css, style)}/>')
 
-    def area(
-        self, top: Sequence[Point], bottom: Sequence[Point], *, style: str
-    ) -> None:
+    def area(self, top: Sequence[Point], bottom: Sequence[Point], *, style: str) -> None:
         self.path([*top, *reversed(bottom)], css="", style=style, closed=True)
 
     def rect(
-        self,
-        x: float,
-        y: float,
-        width: float,
-        height: float,
-        *,
-        style: str = "",
-        radius: float = 0,
-        title: str = "",
+        self, x: float, y: float, width: float, height: float, *, style: str = "", radius: float = 0, title: str = ""
     ) -> None:
         corner = f' rx="{radius:g}"' if radius else ""
         inside = f"<title>{escape(title)}</title>" if title else ""
@@ -81,9 +58,7 @@ class Pen:
 
     def circle(self, centre: Point, radius: float, *, style: str) -> None:
         x, y = centre
-        self.shapes.append(
-            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}"{_attributes("", style)}/>'
-        )
+        self.shapes.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}"{_attributes("", style)}/>')
 
     def diamond(self, centre: Point, radius: float, *, style: str) -> None:
         x, y = centre
@@ -91,21 +66,9 @@ class Pen:
         self.path(corners, css="", style=style, closed=True)
 
     def text(
-        self,
-        x: float,
-        y: float,
-        text: str,
-        *,
-        css: str = "",
-        anchor: str = "start",
-        size: int = 12,
-        style: str = "",
+        self, x: float, y: float, text: str, *, css: str = "", anchor: str = "start", size: int = 12, style: str = ""
     ) -> None:
-        look = ";".join(
-            part
-            for part in (f"font-size:{size}px" if size != 12 else "", style)
-            if part
-        )
+        look = ";".join(part for part in (f"font-size:{size}px" if size != 12 else "", style) if part)
         self.shapes.append(
             f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{_attributes(css, look)}>{escape(text)}</text>'
         )
@@ -139,15 +102,7 @@ def follow_dates(pen: Pen, first: date, last: date, left: float, right: float) -
     pen.attributes += f' data-first="{first}" data-last="{last}" data-left="{left:g}" data-right="{right:g}"'
 
 
-def draw_date_axis(
-    pen: Pen,
-    ticks: Sequence[DateTick],
-    x: Scale,
-    *,
-    y: float,
-    left: float,
-    right: float,
-) -> None:
+def draw_date_axis(pen: Pen, ticks: Sequence[DateTick], x: Scale, *, y: float, left: float, right: float) -> None:
     """A baseline with ticks. A label that would touch the one before it, or leave the canvas, is moved or left out."""
     pen.line((left, y), (right, y), css="axis")
     free_from = -1e9
@@ -161,13 +116,7 @@ def draw_date_axis(
 
 
 def draw_value_axis(
-    pen: Pen,
-    ticks: Sequence[float],
-    y: Scale,
-    *,
-    left: float,
-    right: float,
-    label: Callable[[float], str],
+    pen: Pen, ticks: Sequence[float], y: Scale, *, left: float, right: float, label: Callable[[float], str]
 ) -> None:
     for tick in ticks:
         pen.line((left, y(tick)), (right, y(tick)))
@@ -177,14 +126,7 @@ def draw_value_axis(
 def draw_nothing(width: int, title: str, message: str) -> Svg:
     """What stands where there is nothing to draw yet."""
     pen = canvas(width, 72, f"{title}. {message}")
-    pen.rect(
-        0.5,
-        0.5,
-        width - 1,
-        71,
-        style="fill:none;stroke:var(--line-strong);stroke-dasharray:4 4",
-        radius=6,
-    )
+    pen.rect(0.5, 0.5, width - 1, 71, style="fill:none;stroke:var(--line-strong);stroke-dasharray:4 4", radius=6)
     pen.text(16, 40, message, css="t-2")
     return pen.svg()
 

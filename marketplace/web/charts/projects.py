@@ -42,11 +42,7 @@ class ProjectBar:
         """`19 Mar 2027, +16 d · waits for racks`."""
         ready = formats.day(self.p50) if self.p50 else "no date yet"
         dated = ", ".join(part for part in (ready, self.slip()) if part)
-        return (
-            f"{dated} · waits for {self.bottleneck.lower()}"
-            if self.bottleneck
-            else dated
-        )
+        return f"{dated} · waits for {self.bottleneck.lower()}" if self.bottleneck else dated
 
 
 def projects_height(rows: int, width: int) -> float:
@@ -54,23 +50,11 @@ def projects_height(rows: int, width: int) -> float:
 
 
 def project_table(projects: Sequence[ProjectBar], *, caption: str) -> Table:
-    head = [
-        "Project",
-        "Planned",
-        "Ready, 10\u202f% sure",
-        "50\u202f%",
-        "90\u202f%",
-        "GPUs",
-        "MW",
-        "Waits for",
-    ]
+    head = ["Project", "Planned", "Ready, 10\u202f% sure", "50\u202f%", "90\u202f%", "GPUs", "MW", "Waits for"]
     rows = [
         (
             f"{project.site}, {project.phase}" if project.phase else project.site,
-            *(
-                day or NOTHING
-                for day in (project.planned, project.p10, project.p50, project.p90)
-            ),
+            *(day or NOTHING for day in (project.planned, project.p10, project.p50, project.p90)),
             formats.signed(f"{project.gpus:+,d}"),
             NOTHING if project.mw is None else formats.count(project.mw),
             project.bottleneck or NOTHING,
@@ -105,15 +89,7 @@ def draw_projects(
         if index:
             pen.line((0, y), (pen.width, y))
         _draw_names(pen, project, y + (row / 2 + 4 if wide else 16), wide=wide)
-        _draw_bar(
-            pen,
-            project,
-            x,
-            y + (row / 2 if wide else 31),
-            left=left,
-            right=right,
-            last=last,
-        )
+        _draw_bar(pen, project, x, y + (row / 2 if wide else 31), left=left, right=right, last=last)
     draw_date_axis(pen, ticks, x, y=bottom, left=left, right=right)
 
 
@@ -131,29 +107,13 @@ def _draw_names(pen: Pen, project: ProjectBar, y: float, *, wide: bool) -> None:
     room = 208 if wide else pen.width - text_width(gpus) - 12
     site = _fit(project.site, room, bold=True)
     used = text_width(site, bold=True) + 8
-    pen.pair(
-        0,
-        y,
-        site,
-        _fit(project.phase, room - used) if project.phase and used + 24 < room else "",
-    )
+    pen.pair(0, y, site, _fit(project.phase, room - used) if project.phase and used + 24 < room else "")
     pen.text(gpus_right, y, gpus, css="t-ink", anchor="end")
     if wide and project.mw is not None:
-        pen.text(
-            pen.width, y, f"{formats.count(project.mw)} MW", css="t-2", anchor="end"
-        )
+        pen.text(pen.width, y, f"{formats.count(project.mw)} MW", css="t-2", anchor="end")
 
 
-def _draw_bar(
-    pen: Pen,
-    project: ProjectBar,
-    x: Scale,
-    y: float,
-    *,
-    left: float,
-    right: float,
-    last: date,
-) -> None:
+def _draw_bar(pen: Pen, project: ProjectBar, x: Scale, y: float, *, left: float, right: float, last: date) -> None:
     """Hollow diamond: planned. Bar: 10 % to 90 %. Tick: as likely before as after. Text where there is room."""
 
     def at(day: date | None) -> float:
@@ -162,21 +122,10 @@ def _draw_bar(
     begin, end = at(project.p10), at(project.p90)
     if project.p10 and project.p10 <= last:
         span = f"{project.site} {project.phase}: {project.note()}"
-        pen.rect(
-            begin,
-            y - 5,
-            end - begin,
-            10,
-            style="fill:var(--band-firm)",
-            radius=2,
-            title=span,
-        )
+        pen.rect(begin, y - 5, end - begin, 10, style="fill:var(--band-firm)", radius=2, title=span)
     if project.p50 and project.p50 <= last:
         pen.line(
-            (at(project.p50), y - 7),
-            (at(project.p50), y + 7),
-            css="",
-            style="stroke:var(--firm);stroke-width:2.5",
+            (at(project.p50), y - 7), (at(project.p50), y + 7), css="", style="stroke:var(--firm);stroke-width:2.5"
         )
     first = begin
     if project.planned and project.planned <= last:
@@ -187,24 +136,11 @@ def _draw_bar(
     _draw_note(pen, project, y + 4, first=first, end=end, left=left, right=right)
 
 
-def _draw_note(
-    pen: Pen,
-    project: ProjectBar,
-    y: float,
-    *,
-    first: float,
-    end: float,
-    left: float,
-    right: float,
-) -> None:
+def _draw_note(pen: Pen, project: ProjectBar, y: float, *, first: float, end: float, left: float, right: float) -> None:
     """As much of the note as fits beside the bar, after it or before it; the table has all of it."""
     whole = project.note()
     ready = whole.partition(" · ")[0]
-    choices = (
-        (whole, ready, project.slip())
-        if pen.width > NARROW
-        else (ready, project.slip())
-    )
+    choices = (whole, ready, project.slip()) if pen.width > NARROW else (ready, project.slip())
     for words in choices:
         width = text_width(words, size=11)
         if end + 8 + width <= right:

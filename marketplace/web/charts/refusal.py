@@ -19,14 +19,7 @@ from marketplace.web.charts.pen import (
     drawings,
     follow_dates,
 )
-from marketplace.web.charts.scales import (
-    Scale,
-    date_ticks,
-    linear,
-    nice_ticks,
-    spread,
-    text_width,
-)
+from marketplace.web.charts.scales import Scale, date_ticks, linear, nice_ticks, spread, text_width
 from marketplace.web.charts.table import Table, count, table
 
 EMPTY = "Nothing is on sale here in these dates."
@@ -53,17 +46,8 @@ def refusal_steps(refusal: Refusal, *, title: str) -> Svg:
 def refusal_table(refusal: Refusal, *, caption: str) -> Table:
     """One row per step: the dates on which the headroom changes."""
     pairs = list(zip(refusal.dates, refusal.headroom, strict=True))
-    changes = [
-        pair
-        for index, pair in enumerate(pairs)
-        if index == 0 or pairs[index - 1][1] != pair[1]
-    ]
-    return table(
-        caption,
-        ["From", "GPUs you could have"],
-        [(day, count(value)) for day, value in changes],
-        (1,),
-    )
+    changes = [pair for index, pair in enumerate(pairs) if index == 0 or pairs[index - 1][1] != pair[1]]
+    return table(caption, ["From", "GPUs you could have"], [(day, count(value)) for day, value in changes], (1,))
 
 
 def _draw(refusal: Refusal, title: str, width: int) -> Svg:
@@ -81,49 +65,31 @@ def _draw(refusal: Refusal, title: str, width: int) -> Svg:
     pen.area(stairs, [(left, bottom), (right, bottom)], style="fill:var(--band-firm)")
     pen.path(stairs, css="ln main", style="stroke:var(--firm)")
     asked = y(refusal.asked)
-    pen.line(
-        (left, asked),
-        (right, asked),
-        css="dash",
-        style="stroke:var(--bad);stroke-width:1.75",
-    )
+    pen.line((left, asked), (right, asked), css="dash", style="stroke:var(--bad);stroke-width:1.75")
     _name_least(pen, refusal, x, y)
     if refusal.fits_from and first <= refusal.fits_from <= last:
         _mark_fit(pen, refusal, x(refusal.fits_from.toordinal()), asked)
     _draw_names(pen, refusal, y, right)
-    draw_date_axis(
-        pen,
-        date_ticks(first, last, pixels=right - left),
-        x,
-        y=bottom,
-        left=left,
-        right=right,
-    )
+    draw_date_axis(pen, date_ticks(first, last, pixels=right - left), x, y=bottom, left=left, right=right)
     follow_dates(pen, first, last, left, right)
     return pen.svg()
 
 
 def _stairs(refusal: Refusal, x: Scale, y: Scale) -> list[Point]:
     points: list[Point] = []
-    for index, (day, value) in enumerate(
-        zip(refusal.dates, refusal.headroom, strict=True)
-    ):
+    for index, (day, value) in enumerate(zip(refusal.dates, refusal.headroom, strict=True)):
         if index:
             points.append((x(day.toordinal()), y(refusal.headroom[index - 1])))
         points.append((x(day.toordinal()), y(value)))
     return points
 
 
-def _draw_asked_dates(
-    pen: Pen, refusal: Refusal, x: Scale, left: float, right: float
-) -> None:
+def _draw_asked_dates(pen: Pen, refusal: Refusal, x: Scale, left: float, right: float) -> None:
     begin = min(max(x(refusal.start.toordinal()), left), right)
     end = min(max(x(refusal.end.toordinal()), left), right)
     pen.rect(begin, TOP, end - begin, PLOT, style="fill:var(--inset)")
     days = (refusal.end - refusal.start).days
-    words = (
-        f"the {days} days you asked for" if pen.width > NARROW else f"your {days} days"
-    )
+    words = f"the {days} days you asked for" if pen.width > NARROW else f"your {days} days"
     width = text_width(words, size=11)
     pen.text(min(max(begin, left), pen.width - width), TOP - 6, words, size=11)
 
@@ -135,16 +101,10 @@ def _name_least(pen: Pen, refusal: Refusal, x: Scale, y: Scale) -> None:
     if not asked:
         return
     day, least = min(asked, key=lambda pair: pair[1])
-    words = (
-        f"{formats.count(least)} on all days"
-        if pen.width > NARROW
-        else formats.count(least)
-    )
+    words = f"{formats.count(least)} on all days" if pen.width > NARROW else formats.count(least)
     begin = x(day.toordinal()) + 4
     end = begin + text_width(words, bold=True)
-    highest = max(
-        value for day, value in pairs if begin - 4 <= x(day.toordinal()) <= end
-    )
+    highest = max(value for day, value in pairs if begin - 4 <= x(day.toordinal()) <= end)
     if y(refusal.asked) + 22 <= y(highest):
         pen.text(begin, y(highest) - 6, words, css="t-ink t-b")
 
@@ -155,11 +115,7 @@ def _mark_fit(pen: Pen, refusal: Refusal, x: float, asked: float) -> None:
     words = f"fits from {formats.day(refusal.fits_from)}"
     room_left = x - 8 - text_width(words, bold=True) > 50
     pen.text(
-        x - 8 if room_left else x + 8,
-        asked + 18,
-        words,
-        css="t-ink t-b halo",
-        anchor="end" if room_left else "start",
+        x - 8 if room_left else x + 8, asked + 18, words, css="t-ink t-b halo", anchor="end" if room_left else "start"
     )
 
 

@@ -28,9 +28,7 @@ def nice_step(span: float, wanted: int) -> float:
     """The step of 1, 2, 2.5 or 5 times a power of ten that cuts `span` into about `wanted` parts."""
     raw = span / max(wanted, 1)
     power = 10.0 ** math.floor(math.log10(raw))
-    return power * next(
-        factor for factor in (1, 2, 2.5, 5, 10) if factor * power >= raw * 0.999
-    )
+    return power * next(factor for factor in (1, 2, 2.5, 5, 10) if factor * power >= raw * 0.999)
 
 
 def nice_ticks(low: float, high: float, *, wanted: int = 5) -> list[float]:
@@ -48,9 +46,7 @@ class DateTick:
     label: str
 
 
-def date_ticks(
-    first: date, last: date, *, pixels: float, label_pixels: float = 48
-) -> list[DateTick]:
+def date_ticks(first: date, last: date, *, pixels: float, label_pixels: float = 48) -> list[DateTick]:
     """Days, months or years, as many as have room; the year is said at the first and at each January."""
     most = max(round(pixels / label_pixels), 1)
     days = (last - first).days
@@ -58,28 +54,15 @@ def date_ticks(
         most = max(int(pixels / 68), 1)  # a day's label is longer than a month's
         return day_ticks(first, last, step=max(math.ceil(days / most), 1))
     months = days / 30.4
-    step = next(
-        (
-            months_apart
-            for months_apart in (1, 2, 3, 6)
-            if months / months_apart <= most
-        ),
-        12,
-    )
+    step = next((months_apart for months_apart in (1, 2, 3, 6) if months / months_apart <= most), 12)
     if step < 12:
         return month_ticks(first, last, step=step)
     return year_ticks(first, last, step=max(math.ceil(days / 365.25 / most), 1))
 
 
 def day_ticks(first: date, last: date, *, step: int) -> list[DateTick]:
-    days = [
-        first + timedelta(days=offset)
-        for offset in range(0, (last - first).days + 1, step)
-    ]
-    return [
-        DateTick(day, formats.day(day, year=index == 0))
-        for index, day in enumerate(days)
-    ]
+    days = [first + timedelta(days=offset) for offset in range(0, (last - first).days + 1, step)]
+    return [DateTick(day, formats.day(day, year=index == 0)) for index, day in enumerate(days)]
 
 
 def month_ticks(first: date, last: date, *, step: int) -> list[DateTick]:
@@ -89,9 +72,7 @@ def month_ticks(first: date, last: date, *, step: int) -> list[DateTick]:
     for index, day in enumerate(months):
         # Just before a January the year can wait, and must: two labels with a year do not fit side by side.
         first_with_year = index == 0 and (len(months) < 2 or months[1].month != 1)
-        ticks.append(
-            DateTick(day, formats.month(day, year=first_with_year or day.month == 1))
-        )
+        ticks.append(DateTick(day, formats.month(day, year=first_with_year or day.month == 1)))
     return ticks
 
 
@@ -108,9 +89,7 @@ def first_days(first: date, last: date) -> Iterable[date]:
             yield day
 
 
-def spread(
-    wanted: Sequence[float], *, gap: float, low: float, high: float
-) -> list[float]:
+def spread(wanted: Sequence[float], *, gap: float, low: float, high: float) -> list[float]:
     """Positions at least `gap` apart, in the order of the wanted ones and as near to them as they can be.
 
     Pool-adjacent-violators on the positions less their rank times the gap: a block of labels that would

@@ -25,15 +25,8 @@ def dated(day: date, cells: Iterable[Cell]) -> tuple[Cell, ...]:
     return (day, *cells)
 
 
-def table(
-    caption: str,
-    head: Sequence[str],
-    rows: Iterable[Sequence[Cell]],
-    numeric: Iterable[int],
-) -> Table:
-    return Table(
-        caption, tuple(head), tuple(tuple(row) for row in rows), frozenset(numeric)
-    )
+def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[Cell]], numeric: Iterable[int]) -> Table:
+    return Table(caption, tuple(head), tuple(tuple(row) for row in rows), frozenset(numeric))
 
 
 def amount(value: float | None, *, digits: int = 2) -> str:
