@@ -1,0 +1,107 @@
+"""Real parts for the suite: each pytest worker has its own database and broker, a Celery worker and a browser.
+
+`./headroom test` starts PostgreSQL and Valkey and says where they are.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+from django.conf import settings
+from playwright.sync_api import Browser, Page, sync_playwright
+from psycopg.conninfo import make_conninfo
+
+from marketplace.celery import app
+from marketplace.local import browser as machine
+from marketplace.local.home import ROOT
+from marketplace.local.processes import Child, spawn, stop
+from tests.waiting import wait_until
+
+hypothesis.settings.register_profile("headroom", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("headroom")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if "DATABASE_URL" not in os.environ or "CELERY_BROKER_URL" not in os.environ:
+        pytest.exit("The suite needs its servers: run it with ./headroom test [pytest arguments].", returncode=1)
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw-1").removeprefix("gw")) + 1
+    settings.CELERY_BROKER_URL = broker_of(number)
+    app.conf.broker_url = settings.CELERY_BROKER_URL
+    # The real hash takes a quarter of a second for each user by design.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+def broker_of(number: int) -> str:
+    """Valkey's database 0 for a single process, and one for each pytest worker beside it."""
+    return os.environ["CELERY_BROKER_URL"].replace("virtual_host=0", f"virtual_host={number}")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """`./headroom test --no-browser` leaves these out on purpose, and its last line says so."""
+    if os.environ.get("HEADROOM_CHROMIUM") != "":
+        return
+    left_out = [item for item in items if "browser" in getattr(item, "fixturenames", ())]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture(scope="module")
+def celery_worker(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Child]:
+    """A real worker on this pytest worker's database and broker; its tests use `django_db(transaction=True)`.
+
+    It ends with the module, so that no other test has a worker behind its back.
+    """
+    app.control.purge()
+    child = start_worker(tmp_path_factory.mktemp("worker") / "worker.log")
+    wait_until(lambda: "ready." in child.last_lines(200) or child.process.poll() is not None, timeout=60)
+    assert child.process.poll() is None, child.last_lines(40)
+    yield child
+    stop([child])
+
+
+def start_worker(log: Path) -> Child:
+    database = make_conninfo(os.environ["DATABASE_URL"], dbname=str(settings.DATABASES["default"]["NAME"]))
+    env = os.environ | {"DATABASE_URL": database, "CELERY_BROKER_URL": settings.CELERY_BROKER_URL}
+    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    args = [sys.executable, "-m", "celery", "-A", "marketplace.celery", "worker", "-c", "1", "-l", "INFO", *quiet]
+    return spawn("worker", args, log=log, env=env, cwd=ROOT)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The machine's chromium.
+
+    Playwright leaves an event loop running in this thread, on which Django refuses to touch the database: so it ends
+    with the module, and Django is told otherwise only as long as it lives.
+    """
+    path = os.environ.get("HEADROOM_CHROMIUM") or machine.find()
+    assert path, machine.missing()
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    try:
+        with sync_playwright() as playwright:
+            chromium = playwright.chromium.launch(executable_path=path, args=["--disable-dev-shm-usage"])
+            yield chromium
+            chromium.close()
+    finally:
+        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page in a context of its own; it may ask no other host than the one that it visits, and break no script."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    foreign: list[str] = []
+    errors: list[str] = []
+    page.on("request", lambda request: foreign.append(request.url) if is_foreign(request.url) else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert (foreign, errors) == ([], [])
+
+
+def is_foreign(url: str) -> bool:
+    return not url.startswith(("http://localhost:", "http://127.0.0.1:", "data:", "blob:", "about:"))
