@@ -1,0 +1,170 @@
+"""What the projection looks at, as plain arrays: sites, pools, projects and their milestones on one first day.
+
+Days are offsets from the projection's first day (its "today"): 0 is today, -30 thirty days ago. Projects and pools
+are named by keys that never change, because random numbers hang on them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+KINDS = ("power", "shell", "cooling", "racks", "chips", "crew", "commissioning")
+
+
+@dataclass(frozen=True)
+class Sites:
+    """Arrays over sites: PUE, facility power in MW (infinite when unknown), and the share of it that is on sale."""
+
+    keys: tuple[str, ...]
+    pue: Floats
+    facility_mw: Floats
+    share_on_sale: Floats
+
+    @property
+    def gpu_kw(self) -> Floats:
+        """Power left for GPUs that are on sale, in kW: MW x 1000 x share / PUE."""
+        return self.facility_mw * 1000.0 * self.share_on_sale / self.pue
+
+
+@dataclass(frozen=True)
+class Pools:
+    """Arrays over pools: index of the site, kW of one GPU (host and network included), and the lot."""
+
+    keys: tuple[str, ...]
+    site: Ints
+    all_in_kw: Floats
+    lot: Ints
+
+
+@dataclass(frozen=True)
+class Projects:
+    """Arrays over projects: index of the pool, GPUs (negative: a retirement) and the MW that come with them."""
+
+    keys: tuple[str, ...]
+    pool: Ints
+    gpus: Ints
+    mw: Floats
+
+
+@dataclass(frozen=True)
+class Milestones:
+    """Arrays over milestones: index of the project, index into KINDS, day offsets (NaN: not known or not yet)."""
+
+    project: Ints
+    kind: Ints
+    planned: Floats
+    forecast: Floats
+    actual: Floats
+
+    @property
+    def expected(self) -> Floats:
+        """The date that a slip is counted from now on: the owner's forecast, else the plan."""
+        return np.where(np.isnan(self.forecast), self.planned, self.forecast)
+
+
+@dataclass(frozen=True)
+class World:
+    sites: Sites
+    pools: Pools
+    projects: Projects
+    milestones: Milestones
+
+    def pools_at(self, site: int) -> Ints:
+        return np.flatnonzero(self.pools.site == site)
+
+    def projects_in(self, pool: int) -> Ints:
+        return np.flatnonzero(self.projects.pool == pool)
+
+    def last_known_day(self) -> int:
+        """Day offset of the last date known of any project; nothing firm is sold beyond it. -1 if there is none."""
+        dates = np.concatenate([self.milestones.expected, self.milestones.actual, [-1.0]])
+        return int(np.nanmax(dates))
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything but the milestones: what stored ready days need to become usable GPUs again."""
+        sites, pools, projects = self.sites, self.pools, self.projects
+        mw = [value if np.isfinite(value) else None for value in sites.facility_mw.tolist()]
+        return {
+            "sites": [list(row) for row in zip(sites.keys, sites.pue.tolist(), mw, sites.share_on_sale.tolist())],
+            "pools": [
+                list(r)
+                for r in zip(
+                    pools.keys,
+                    pools.site.tolist(),
+                    pools.all_in_kw.tolist(),
+                    pools.lot.tolist(),
+                )
+            ],
+            "projects": [
+                list(r)
+                for r in zip(
+                    projects.keys,
+                    projects.pool.tolist(),
+                    projects.gpus.tolist(),
+                    projects.mw.tolist(),
+                )
+            ],
+        }
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Self:
+        sites = [(key, pue, np.inf if mw is None else mw, share) for key, pue, mw, share in document["sites"]]
+        return cls.of(
+            sites=sites,
+            pools=document["pools"],
+            projects=document["projects"],
+            milestones=(),
+        )
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        sites: Sequence[Sequence[Any]],
+        pools: Sequence[Sequence[Any]],
+        projects: Sequence[Sequence[Any]],
+        milestones: Sequence[Sequence[Any]],
+    ) -> Self:
+        """From rows in the order of the fields above; a milestone's kind by its name, a date not known by None."""
+        site, pool, project = (
+            _columns(sites, 4),
+            _columns(pools, 4),
+            _columns(projects, 4),
+        )
+        milestone = _columns(milestones, 5)
+        return cls(
+            sites=Sites(tuple(site[0]), _floats(site[1]), _floats(site[2]), _floats(site[3])),
+            pools=Pools(tuple(pool[0]), _ints(pool[1]), _floats(pool[2]), _ints(pool[3])),
+            projects=Projects(
+                tuple(project[0]),
+                _ints(project[1]),
+                _ints(project[2]),
+                _floats(project[3]),
+            ),
+            milestones=Milestones(
+                _ints(milestone[0]),
+                _ints([KINDS.index(kind) for kind in milestone[1]]),
+                *map(_floats, milestone[2:]),
+            ),
+        )
+
+
+def _columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
+    return [[row[column] for row in rows] for column in range(width)]
+
+
+def _floats(values: list[Any]) -> Floats:
+    return np.array(
+        [np.nan if value is None else float(value) for value in values],
+        dtype=np.float64,
+    )
+
+
+def _ints(values: list[Any]) -> Ints:
+    return np.array(values, dtype=np.int64)
