@@ -19,9 +19,7 @@ from pricing.curve.models import PoolCurve, PricePolicy, PriceVersion, Tape, Tap
 from pricing.curve.queries import current_versions, pool_prices
 from pricing.curve.tape import republish, stepped_down, tick_of
 
-RESOLVE_AFTER = timedelta(
-    days=7
-)  # a solve every one to two weeks gains all that there is to gain
+RESOLVE_AFTER = timedelta(days=7)  # a solve every one to two weeks gains all that there is to gain
 STEP = Decimal("0.000001")
 
 
@@ -45,9 +43,7 @@ def due_solves(*, now: datetime) -> list[DueSolve]:
     return [solve for solve in due if solve is not None]
 
 
-def _due(
-    seller: Organisation, projection: Projection, now: datetime
-) -> DueSolve | None:
+def _due(seller: Organisation, projection: Projection, now: datetime) -> DueSolve | None:
     policy = PricePolicy.objects.in_force(seller, now)
     version = PriceVersion.objects.filter(seller=seller).first()
     if version is None:
@@ -80,23 +76,15 @@ def solve_prices(
         reason=reason,
         created_at=now,
     )
-    pools = list(
-        Pool.objects.filter(seller=seller).select_related("site", "accelerator")
-    )
+    pools = list(Pool.objects.filter(seller=seller).select_related("site", "accelerator"))
     period = Period.of(projection.first_day, projection.days)
     found = inventory(pool_ids=[pool.pk for pool in pools], period=period, now=now)
-    PoolCurve.objects.bulk_create(
-        _curve(version, policy, pool, found, index) for index, pool in enumerate(pools)
-    )
-    record(
-        by=by, verb="prices.solved", subject=version.public_id, now=now, reason=reason
-    )
+    PoolCurve.objects.bulk_create(_curve(version, policy, pool, found, index) for index, pool in enumerate(pools))
+    record(by=by, verb="prices.solved", subject=version.public_id, now=now, reason=reason)
     return version
 
 
-def _curve(
-    version: PriceVersion, policy: PricePolicy, pool: Pool, found: Inventory, index: int
-) -> PoolCurve:
+def _curve(version: PriceVersion, policy: PricePolicy, pool: Pool, found: Inventory, index: int) -> PoolCurve:
     limits = found.limits[index]
     energy, capital = floor_of(pool)
     floor = energy + capital
@@ -120,18 +108,12 @@ def _curve(
 def floor_of(pool: Pool) -> tuple[Decimal, Decimal]:
     """Energy and capital cost, USD per GPU-hour: all-in kW x PUE x energy price, and the accelerator's capital."""
     energy = pool.accelerator.all_in_kw * pool.site.pue * pool.site.energy_usd_per_kwh
-    return energy.quantize(STEP), pool.accelerator.capital_usd_per_gpu_hour.quantize(
-        STEP
-    )
+    return energy.quantize(STEP), pool.accelerator.capital_usd_per_gpu_hour.quantize(STEP)
 
 
 def publish_tape(*, now: datetime) -> Tape | None:
     """Publishes the tape of the current tick; None where it stands already, or while there are no prices."""
-    policy = (
-        PricePolicy.objects.filter(seller=None, starts_at__lte=now)
-        .order_by("-version")
-        .first()
-    )
+    policy = PricePolicy.objects.filter(seller=None, starts_at__lte=now).order_by("-version").first()
     versions = current_versions()
     if policy is None or not versions:
         return None
@@ -141,9 +123,7 @@ def publish_tape(*, now: datetime) -> Tape | None:
         return None
     tape = Tape.objects.create(tick=tick)
     published = {row.pool_id: row for row in before.pools.all()} if before else {}
-    TapePool.objects.bulk_create(
-        _tape_pools(tape, published, versions, policy.tape_step_gpus, now)
-    )
+    TapePool.objects.bulk_create(_tape_pools(tape, published, versions, policy.tape_step_gpus, now))
     _forget_old_tapes(tape)
     return tape
 
@@ -159,11 +139,7 @@ def _tape_pools(
     projection = latest_projection()
     if projection is None:
         return
-    outlooks = {
-        row.pool_id: row
-        for row in projection.pools.select_related("pool")
-        if row.pool_id in prices
-    }
+    outlooks = {row.pool_id: row for row in projection.pools.select_related("pool") if row.pool_id in prices}
     first = max(now.date(), projection.first_day)
     last = min(
         [
@@ -176,9 +152,7 @@ def _tape_pools(
     rooms = found.room()
     for index, (pool_id, outlook) in enumerate(outlooks.items()):
         supply = _supply_rows(outlook, (first - projection.first_day).days, period.days)
-        headroom = republish(
-            rooms[index], step, _as_published(published.get(pool_id), period)
-        )
+        headroom = republish(rooms[index], step, _as_published(published.get(pool_id), period))
         yield TapePool(
             tape=tape,
             pool_id=pool_id,
@@ -201,29 +175,17 @@ def _as_published(row: TapePool | None, period: Period) -> NDArray[np.int64] | N
     if row is None:
         return None
     offset = (period.start - row.first_day).days
-    kept = (
-        np.asarray(row.headroom, dtype=np.int64)[:, offset : offset + period.days]
-        if offset >= 0
-        else None
-    )
+    kept = np.asarray(row.headroom, dtype=np.int64)[:, offset : offset + period.days] if offset >= 0 else None
     if kept is None or kept.shape[1] == 0:
         return None
     # Days that were not on the tape before are published afresh: no true figure reaches this one.
     missing = period.days - kept.shape[1]
-    return np.pad(
-        kept, ((0, 0), (0, missing)), constant_values=np.iinfo(np.int64).max // 4
-    )
+    return np.pad(kept, ((0, 0), (0, missing)), constant_values=np.iinfo(np.int64).max // 4)
 
 
 def _forget_old_tapes(current: Tape) -> None:
     """Keeps the last tapes and the first of each of the last 35 days: what the board compares itself with."""
     recent = list(Tape.objects.values_list("pk", flat=True)[:3])
     since = current.tick - timedelta(days=35)
-    daily = (
-        Tape.objects.filter(tick__gte=since)
-        .order_by("tick__date", "tick")
-        .distinct("tick__date")
-    )
-    Tape.objects.exclude(pk__in=recent).exclude(
-        pk__in=list(daily.values_list("pk", flat=True))
-    ).delete()
+    daily = Tape.objects.filter(tick__gte=since).order_by("tick__date", "tick").distinct("tick__date")
+    Tape.objects.exclude(pk__in=recent).exclude(pk__in=list(daily.values_list("pk", flat=True))).delete()

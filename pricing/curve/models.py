@@ -18,9 +18,7 @@ def new_price_version_id() -> str:
 class PricePolicyQuerySet(models.QuerySet["PricePolicy"]):
     def in_force(self, seller: Organisation | int, now: datetime) -> "PricePolicy":
         """The seller's latest version that has started, else the market's default."""
-        started = self.filter(starts_at__lte=now).filter(
-            Q(seller=seller) | Q(seller=None)
-        )
+        started = self.filter(starts_at__lte=now).filter(Q(seller=seller) | Q(seller=None))
         return started.order_by(F("seller").asc(nulls_last=True), "-version")[:1].get()
 
 
@@ -44,32 +42,20 @@ class PricePolicy(models.Model):
         default=Decimal("1.3333"),
         help_text="Scarcity adder at a full pool, in floors",
     )
-    fill_steepness = models.DecimalField(
-        max_digits=6, decimal_places=3, default=Decimal("8")
-    )
-    dual_steepness = models.DecimalField(
-        max_digits=6, decimal_places=3, default=Decimal("0.5")
-    )
-    cap_over_floor = models.DecimalField(
-        max_digits=6, decimal_places=3, default=Decimal("4")
-    )
+    fill_steepness = models.DecimalField(max_digits=6, decimal_places=3, default=Decimal("8"))
+    dual_steepness = models.DecimalField(max_digits=6, decimal_places=3, default=Decimal("0.5"))
+    cap_over_floor = models.DecimalField(max_digits=6, decimal_places=3, default=Decimal("4"))
     premium_firm = models.DecimalField(
         max_digits=5,
         decimal_places=4,
         default=Decimal("0.08"),
         help_text="Part of the floor, added for the class",
     )
-    premium_standard = models.DecimalField(
-        max_digits=5, decimal_places=4, default=Decimal("0.03")
-    )
-    premium_standby = models.DecimalField(
-        max_digits=5, decimal_places=4, default=Decimal("0")
-    )
+    premium_standard = models.DecimalField(max_digits=5, decimal_places=4, default=Decimal("0.03"))
+    premium_standby = models.DecimalField(max_digits=5, decimal_places=4, default=Decimal("0"))
     hold_minutes = models.PositiveIntegerField(default=20)
     offer_minutes = models.PositiveIntegerField(default=15)
-    tape_step_gpus = models.PositiveIntegerField(
-        default=256, help_text="The public tape is rounded down to this"
-    )
+    tape_step_gpus = models.PositiveIntegerField(default=256, help_text="The public tape is rounded down to this")
     tape_tick_minutes = models.PositiveIntegerField(default=5)
     projection_max_age_hours = models.PositiveIntegerField(
         default=72, help_text="Past this age of the projection no new quote is made"
@@ -84,9 +70,7 @@ class PricePolicy(models.Model):
                 name="one_policy_per_version",
                 nulls_distinct=False,
             ),
-            models.CheckConstraint(
-                condition=Q(cap_over_floor__gt=1), name="cap_above_floor"
-            ),
+            models.CheckConstraint(condition=Q(cap_over_floor__gt=1), name="cap_above_floor"),
             models.CheckConstraint(
                 condition=Q(tape_step_gpus__gt=0) & Q(tape_tick_minutes__gt=0),
                 name="tape_has_step_and_tick",
@@ -107,16 +91,10 @@ class PricePolicy(models.Model):
 class PriceVersion(models.Model):
     """One solve of one seller's prices: the curve's parameters, with what they were made from. Never edited."""
 
-    public_id = models.CharField(
-        max_length=40, unique=True, default=new_price_version_id, editable=False
-    )
-    seller = models.ForeignKey(
-        Organisation, on_delete=models.PROTECT, related_name="price_versions"
-    )
+    public_id = models.CharField(max_length=40, unique=True, default=new_price_version_id, editable=False)
+    seller = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="price_versions")
     policy = models.ForeignKey(PricePolicy, on_delete=models.PROTECT, related_name="+")
-    projection = models.ForeignKey(
-        Projection, on_delete=models.PROTECT, related_name="+"
-    )
+    projection = models.ForeignKey(Projection, on_delete=models.PROTECT, related_name="+")
     reason = models.CharField(max_length=200)
     created_at = models.DateTimeField(db_index=True)
 
@@ -131,14 +109,10 @@ class PriceVersion(models.Model):
 class PoolCurve(models.Model):
     """A pool's curve in one version. Arrays have rows firm, standard, standby and a column a day from first_day."""
 
-    version = models.ForeignKey(
-        PriceVersion, on_delete=models.CASCADE, related_name="curves"
-    )
+    version = models.ForeignKey(PriceVersion, on_delete=models.CASCADE, related_name="curves")
     pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="+")
     first_day = models.DateField()
-    limits = ArrayField(
-        ArrayField(models.IntegerField()), help_text="Class limits, GPUs"
-    )
+    limits = ArrayField(ArrayField(models.IntegerField()), help_text="Class limits, GPUs")
     use = ArrayField(
         ArrayField(models.IntegerField()),
         help_text="Use at the solve (limit less headroom), GPUs",
@@ -147,18 +121,10 @@ class PoolCurve(models.Model):
         ArrayField(models.FloatField()),
         help_text="Dual of the capacity row, USD per GPU-hour",
     )
-    energy = models.DecimalField(
-        max_digits=12, decimal_places=6, help_text="USD per GPU-hour"
-    )
-    capital = models.DecimalField(
-        max_digits=12, decimal_places=6, help_text="USD per GPU-hour"
-    )
-    adder = models.DecimalField(
-        max_digits=12, decimal_places=6, help_text="USD per GPU-hour at a full pool"
-    )
-    cap = models.DecimalField(
-        max_digits=12, decimal_places=6, help_text="USD per GPU-hour"
-    )
+    energy = models.DecimalField(max_digits=12, decimal_places=6, help_text="USD per GPU-hour")
+    capital = models.DecimalField(max_digits=12, decimal_places=6, help_text="USD per GPU-hour")
+    adder = models.DecimalField(max_digits=12, decimal_places=6, help_text="USD per GPU-hour at a full pool")
+    cap = models.DecimalField(max_digits=12, decimal_places=6, help_text="USD per GPU-hour")
     premiums = ArrayField(
         models.DecimalField(max_digits=12, decimal_places=6),
         help_text="USD per GPU-hour, by class",
@@ -167,11 +133,7 @@ class PoolCurve(models.Model):
     dual_steepness = models.FloatField()
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["version", "pool"], name="one_curve_per_pool"
-            )
-        ]
+        constraints = [models.UniqueConstraint(fields=["version", "pool"], name="one_curve_per_pool")]
 
     def __str__(self) -> str:
         return f"{self.pool} in {self.version}"
@@ -194,17 +156,13 @@ class TapePool(models.Model):
 
     tape = models.ForeignKey(Tape, on_delete=models.CASCADE, related_name="pools")
     pool = models.ForeignKey(Pool, on_delete=models.CASCADE, related_name="+")
-    version = models.ForeignKey(
-        PriceVersion, on_delete=models.PROTECT, related_name="+"
-    )
+    version = models.ForeignKey(PriceVersion, on_delete=models.PROTECT, related_name="+")
     first_day = models.DateField()
     supply = ArrayField(
         ArrayField(models.IntegerField()),
         help_text="Rows P90, P50, P10, mean; GPUs, stepped",
     )
-    limits = ArrayField(
-        ArrayField(models.IntegerField()), help_text="Class limits, GPUs, stepped"
-    )
+    limits = ArrayField(ArrayField(models.IntegerField()), help_text="Class limits, GPUs, stepped")
     headroom = ArrayField(ArrayField(models.IntegerField()), help_text="GPUs, stepped")
     prices = ArrayField(
         ArrayField(models.FloatField()),
@@ -212,9 +170,7 @@ class TapePool(models.Model):
     )
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["tape", "pool"], name="one_row_per_tape")
-        ]
+        constraints = [models.UniqueConstraint(fields=["tape", "pool"], name="one_row_per_tape")]
 
     def __str__(self) -> str:
         return f"{self.pool} on {self.tape}"

@@ -17,9 +17,7 @@ from pricing.curve import scarcity
 from pricing.curve.models import PoolCurve, PriceVersion
 
 Room = NDArray[np.int64]
-VERSIONS_KEPT = (
-    8  # in this process: a version is immutable, so only memory limits how many
-)
+VERSIONS_KEPT = 8  # in this process: a version is immutable, so only memory limits how many
 
 
 class NoPrice(Exception):
@@ -51,9 +49,7 @@ class PoolPrices:
             raise NoPrice
         return scarcity.window(self.classes[rank(firmness)], first, first + period.days)
 
-    def day_cents(
-        self, firmness: str, period: Period, room: Room, quantity: int
-    ) -> NDArray[np.int64]:
+    def day_cents(self, firmness: str, period: Period, room: Room, quantity: int) -> NDArray[np.int64]:
         """Cents per day for `quantity` GPUs where `room` GPUs are left, shape (days,)."""
         of = self.curve(firmness, period)
         return scarcity.day_cents(of, of.limit - room, quantity)
@@ -61,16 +57,9 @@ class PoolPrices:
     def unit_prices(self, period: Period, room: Room) -> NDArray[np.float64]:
         """What the next GPU costs where `room` (3 classes, days) is left, USD per GPU-hour, same shape."""
         curves = [self.curve(firmness, period) for firmness in FIRMNESS]
-        return np.stack(
-            [
-                scarcity.unit_price(of, of.limit - left)
-                for of, left in zip(curves, room, strict=True)
-            ]
-        )
+        return np.stack([scarcity.unit_price(of, of.limit - left) for of, left in zip(curves, room, strict=True)])
 
-    def breakdown(
-        self, firmness: str, period: Period, quantity: int, total: Money
-    ) -> list[tuple[str, Money]]:
+    def breakdown(self, firmness: str, period: Period, quantity: int, total: Money) -> list[tuple[str, Money]]:
         """What the total is made of; it adds up to the cent because scarcity is what the rest leaves."""
         hours = gpu_hours(quantity, period.days)
         parts = [
@@ -103,9 +92,7 @@ def pool_prices(version_ids: Iterable[int]) -> dict[int, PoolPrices]:
 
 @lru_cache(maxsize=VERSIONS_KEPT)
 def _of_version(version_id: int) -> dict[int, PoolPrices]:
-    rows = PoolCurve.objects.filter(version_id=version_id).select_related(
-        "version", "pool"
-    )
+    rows = PoolCurve.objects.filter(version_id=version_id).select_related("version", "pool")
     return {row.pool_id: _prices(row) for row in rows}
 
 

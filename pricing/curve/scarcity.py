@@ -36,9 +36,7 @@ class Curve:
     lot: int
     fill_steepness: float
     dual_steepness: float
-    capped_from: (
-        Floats  # the use at which the formula reaches the cap, GPUs; at most the limit
-    )
+    capped_from: Floats  # the use at which the formula reaches the cap, GPUs; at most the limit
 
 
 def curve(
@@ -54,17 +52,13 @@ def curve(
     dual_steepness: float,
 ) -> Curve:
     """A curve with the point at which it meets its cap found by bisection (the formula never falls in x)."""
-    free = Curve(
-        limit, use, dual, base, adder, cap, lot, fill_steepness, dual_steepness, limit
-    )
+    free = Curve(limit, use, dual, base, adder, cap, lot, fill_steepness, dual_steepness, limit)
     low, high = np.zeros_like(limit), np.maximum(limit, 0.0)
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
         below = _formula(free, middle) < cap
         low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return Curve(
-        limit, use, dual, base, adder, cap, lot, fill_steepness, dual_steepness, high
-    )
+    return Curve(limit, use, dual, base, adder, cap, lot, fill_steepness, dual_steepness, high)
 
 
 def window(of: Curve, first: int, last: int) -> Curve:
@@ -110,25 +104,17 @@ def day_cents(of: Curve, x: Floats, quantity: Floats | int) -> Cents:
 
 def _formula(of: Curve, x: Floats) -> Floats:
     """p(x) without the cap, for 0 <= x <= C."""
-    return (
-        of.base
-        + of.dual * np.exp(of.dual_steepness * _past_solve(of, x))
-        + of.adder * np.exp(_fill(of, x))
-    )
+    return of.base + of.dual * np.exp(of.dual_steepness * _past_solve(of, x)) + of.adder * np.exp(_fill(of, x))
 
 
 def _integral(of: Curve, x: Floats) -> Floats:
     """The integral of the formula from 0 to x, in closed form."""
     spread = _spread(of)
-    dual_part = np.clip(
-        x, 0.0, np.maximum(of.use, 0.0)
-    ) + spread / of.dual_steepness * np.expm1(
+    dual_part = np.clip(x, 0.0, np.maximum(of.use, 0.0)) + spread / of.dual_steepness * np.expm1(
         of.dual_steepness * _past_solve(of, x)
     ) * (x > 0)
     limit = np.maximum(of.limit, 1.0)
-    fill_part = (
-        limit / of.fill_steepness * (np.exp(_fill(of, x)) - np.exp(-of.fill_steepness))
-    )
+    fill_part = limit / of.fill_steepness * (np.exp(_fill(of, x)) - np.exp(-of.fill_steepness))
     return of.base * x + of.dual * dual_part + of.adder * fill_part
 
 

@@ -31,6 +31,4 @@ def republish(true: Gpus, step: int, published: Gpus | None = None) -> Gpus:
 def tick_of(now: datetime, minutes: int) -> datetime:
     """The tick that `now` falls in: whole multiples of `minutes` from midnight UTC."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight + (now - midnight) // timedelta(minutes=minutes) * timedelta(
-        minutes=minutes
-    )
+    return midnight + (now - midnight) // timedelta(minutes=minutes) * timedelta(minutes=minutes)

@@ -4,9 +4,7 @@ from pricing.demand.models import Enquiry
 from pricing.quotes.search import Search
 
 
-def record_enquiry(
-    *, found: Search, organisation_id: int | None, now: datetime
-) -> Enquiry:
+def record_enquiry(*, found: Search, organisation_id: int | None, now: datetime) -> Enquiry:
     """Keeps what was asked for and whether the market had an answer."""
     return Enquiry.objects.create(
         organisation_id=organisation_id,

@@ -87,16 +87,9 @@ def take_quote(
     now = clock.now()
     if terms.valid_until <= now:
         raise OfferExpired
-    if (
-        client_reference
-        and Quote.objects.of(organisation.pk)
-        .filter(client_reference=client_reference)
-        .exists()
-    ):
+    if client_reference and Quote.objects.of(organisation.pk).filter(client_reference=client_reference).exists():
         raise ClientReferenceTaken
-    pool = Pool.objects.select_related("site", "accelerator", "seller").get(
-        public_id=terms.pool
-    )
+    pool = Pool.objects.select_related("site", "accelerator", "seller").get(public_id=terms.pool)
     policy = PricePolicy.objects.in_force(pool.seller, now)
     public_id = new_id("qte")
     line = ledger.Line(pool.pk, terms.period, terms.quantity)
@@ -152,21 +145,15 @@ def _price_under_lock(
 ) -> Priced:
     version_id = current_versions()[pool.seller_id]
     version = PriceVersion.objects.select_related("projection").get(pk=version_id)
-    if now - version.projection.created_at > timedelta(
-        hours=policy.projection_max_age_hours
-    ):
+    if now - version.projection.created_at > timedelta(hours=policy.projection_max_age_hours):
         raise MarketStale
     prices = pool_prices([version_id])[pool.pk]
     (room,) = claimed.rooms
-    total = total_of(
-        prices.day_cents(terms.firmness, terms.period, room, terms.quantity)
-    )
+    total = total_of(prices.day_cents(terms.firmness, terms.period, room, terms.quantity))
     use = prices.curve(terms.firmness, terms.period).limit - room
     # The rows are locked, so this read is of what was just written: the nested use with this block in it.
     found = inventory(pool_ids=[pool.pk], period=terms.period, now=now)
-    return Priced(
-        prices, use.astype(int).tolist(), total, found.nested[0, rank(terms.firmness)]
-    )
+    return Priced(prices, use.astype(int).tolist(), total, found.nested[0, rank(terms.firmness)])
 
 
 def _offer_again(pool: Pool, terms: OfferTerms, priced: Priced, now: datetime) -> Offer:
@@ -199,12 +186,8 @@ def _write(
     document = TermsDocument.objects.filter(in_force_from__lte=now).first()
     if document is None:
         raise MarketStale
-    breakdown = priced.prices.breakdown(
-        terms.firmness, terms.period, terms.quantity, priced.total
-    )
-    confidence = delivery_confidence(
-        pool_id=pool.pk, period=terms.period, required=priced.required
-    )
+    breakdown = priced.prices.breakdown(terms.firmness, terms.period, terms.quantity, priced.total)
+    confidence = delivery_confidence(pool_id=pool.pk, period=terms.period, required=priced.required)
     return Quote.objects.create(
         public_id=public_id,
         organisation_id=terms.organisation_id,
@@ -216,9 +199,7 @@ def _write(
         end=terms.period.end,
         total=priced.total.amount,
         currency=priced.total.currency,
-        breakdown=[
-            {"code": code, "amount": amount.as_json()} for code, amount in breakdown
-        ],
+        breakdown=[{"code": code, "amount": amount.as_json()} for code, amount in breakdown],
         use=priced.use,
         price_version_id=priced.prices.version_id,
         delivery_confidence=Decimal(confidence).quantize(CONFIDENCE_STEP),
@@ -241,12 +222,7 @@ def lock_open_quote(*, public_id: str, organisation_id: int) -> tuple[Quote, dat
     Raises QuoteNotFound, QuoteExpired or QuoteClosed. The clock is read after the lock: a request that waited past
     the expiry is too late.
     """
-    quote = (
-        Quote.objects.of(organisation_id)
-        .filter(public_id=public_id)
-        .select_for_update()
-        .first()
-    )
+    quote = Quote.objects.of(organisation_id).filter(public_id=public_id).select_for_update().first()
     if quote is None:
         raise QuoteNotFound
     now = clock.now()
@@ -266,11 +242,7 @@ def release_quote(*, public_id: str, by: Actor, organisation_id: int) -> Quote:
 
 def expire_quote(*, quote_id: int) -> Quote | None:
     """Writes down that a quote's time is over and frees its capacity. None where somebody else did, or it is not due."""
-    quote = (
-        Quote.objects.filter(pk=quote_id, status=OPEN)
-        .select_for_update(skip_locked=True)
-        .first()
-    )
+    quote = Quote.objects.filter(pk=quote_id, status=OPEN).select_for_update(skip_locked=True).first()
     if quote is None:
         return None
     now = clock.now()

@@ -32,14 +32,10 @@ def largest(room: Ints, days: int, starts: int, lot: int) -> Ints:
     return np.maximum(least, 0) // lot * lot
 
 
-def price_starts(
-    room: Ints, day_cents: Ints, quantity: int, days: int, starts: int
-) -> Starts:
+def price_starts(room: Ints, day_cents: Ints, quantity: int, days: int, starts: int) -> Starts:
     """Fit and total of one quantity and length at every start, by prefix sums: one pass over the days."""
     short = np.concatenate(([0], np.cumsum(room < quantity)))
     spent = np.concatenate(([0], np.cumsum(day_cents)))
     first = np.arange(min(starts, len(room) - days + 1))
     fits = short[first + days] == short[first]
-    return Starts(
-        quantity, days, first[fits], (spent[first + days] - spent[first])[fits]
-    )
+    return Starts(quantity, days, first[fits], (spent[first + days] - spent[first])[fits])

@@ -59,18 +59,12 @@ class QuoteQuerySet(models.QuerySet["Quote"]):
 class Quote(models.Model):
     """Firm terms for a block, frozen, with the hold that keeps its capacity until it expires."""
 
-    public_id = models.CharField(
-        max_length=40, unique=True, default=new_quote_id, editable=False
-    )
-    organisation = models.ForeignKey(
-        Organisation, on_delete=models.PROTECT, related_name="quotes"
-    )
+    public_id = models.CharField(max_length=40, unique=True, default=new_quote_id, editable=False)
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="quotes")
     pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="+")
     firmness = models.CharField(max_length=10, choices=CHOICES)
     quantity = models.PositiveIntegerField(help_text="Physical GPUs")
-    asked_quantity = models.PositiveIntegerField(
-        help_text="Before rounding up to whole lots"
-    )
+    asked_quantity = models.PositiveIntegerField(help_text="Before rounding up to whole lots")
     start = models.DateField()
     end = models.DateField(help_text="Not included: the block ends as this day begins")
     total = models.DecimalField(max_digits=18, decimal_places=2)
@@ -80,17 +74,13 @@ class Quote(models.Model):
         models.IntegerField(),
         help_text="Use found under the lock, GPUs a day: what it was priced at",
     )
-    price_version = models.ForeignKey(
-        PriceVersion, on_delete=models.PROTECT, related_name="+"
-    )
+    price_version = models.ForeignKey(PriceVersion, on_delete=models.PROTECT, related_name="+")
     delivery_confidence = models.DecimalField(max_digits=5, decimal_places=4)
     spec = models.ForeignKey(ServiceSpec, on_delete=models.PROTECT, related_name="+")
     terms = models.ForeignKey(TermsDocument, on_delete=models.PROTECT, related_name="+")
     terms_digest = models.CharField(max_length=64)
     claim_id = models.BigIntegerField(unique=True)
-    status = models.CharField(
-        max_length=10, choices=[(s, s) for s in (OPEN, ACCEPTED, RELEASED, EXPIRED)]
-    )
+    status = models.CharField(max_length=10, choices=[(s, s) for s in (OPEN, ACCEPTED, RELEASED, EXPIRED)])
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=254)
     expires_at = models.DateTimeField()
@@ -103,17 +93,11 @@ class Quote(models.Model):
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["organisation", "-id"], name="quote_of_organisation"),
-            models.Index(
-                fields=["expires_at"], condition=Q(status=OPEN), name="quote_open_until"
-            ),
+            models.Index(fields=["expires_at"], condition=Q(status=OPEN), name="quote_open_until"),
         ]
         constraints = [
-            models.CheckConstraint(
-                condition=Q(start__lt=F("end")), name="quote_ends_after_start"
-            ),
-            models.CheckConstraint(
-                condition=Q(quantity__gt=0, total__gte=0), name="quote_is_positive"
-            ),
+            models.CheckConstraint(condition=Q(start__lt=F("end")), name="quote_ends_after_start"),
+            models.CheckConstraint(condition=Q(quantity__gt=0, total__gte=0), name="quote_is_positive"),
             models.UniqueConstraint(
                 fields=["organisation", "client_reference"],
                 name="one_quote_per_client_reference",

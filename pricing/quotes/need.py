@@ -35,9 +35,7 @@ class BadNeed(Exception):
     """The need makes no sense; `faults` names every field at fault, not only the first."""
 
     def __init__(self, faults: list[Fault]) -> None:
-        super().__init__(
-            "; ".join(f"{fault.pointer}: {fault.message}" for fault in faults)
-        )
+        super().__init__("; ".join(f"{fault.pointer}: {fault.message}" for fault in faults))
         self.faults = faults
 
 
@@ -49,11 +47,7 @@ class Range:
     most: int
 
     def as_json(self) -> int | dict[str, int]:
-        return (
-            self.least
-            if self.least == self.most
-            else {"min": self.least, "max": self.most}
-        )
+        return self.least if self.least == self.most else {"min": self.least, "max": self.most}
 
 
 @dataclass(frozen=True)
@@ -73,10 +67,7 @@ class Need:
     @property
     def is_range(self) -> bool:
         """With a range of sizes or lengths, offers are compared per GPU-hour and not by total."""
-        return (
-            self.quantity.least != self.quantity.most
-            or self.duration.least != self.duration.most
-        )
+        return self.quantity.least != self.quantity.most or self.duration.least != self.duration.most
 
     def as_json(self) -> dict[str, Any]:
         """The body that would ask for this need again."""
@@ -103,9 +94,7 @@ def parse_need(body: Any, *, today: date, known: Mapping[str, frozenset[str]]) -
     Raises BadNeed with every fault. Nothing is guessed: an unknown field is refused, not ignored.
     """
     if not isinstance(body, Mapping):
-        raise BadNeed(
-            [Fault("", "not_an_object", "Send an object with the fields of a need.")]
-        )
+        raise BadNeed([Fault("", "not_an_object", "Send an object with the fields of a need.")])
     faults = [
         Fault(
             f"/{name}",
@@ -120,25 +109,12 @@ def parse_need(body: Any, *, today: date, known: Mapping[str, frozenset[str]]) -
     start_from, start_to = _window(body.get("start"), today, faults)
     firmness = body.get("firmness")
     if firmness not in FIRMNESS:
-        faults.append(
-            Fault(
-                "/firmness", _missing(firmness), f"Choose one of {', '.join(FIRMNESS)}."
-            )
-        )
-    chosen = {
-        name: _names(body, name, known[name], faults)
-        for name in ("accelerators", "sites", "jurisdictions")
-    }
+        faults.append(Fault("/firmness", _missing(firmness), f"Choose one of {', '.join(FIRMNESS)}."))
+    chosen = {name: _names(body, name, known[name], faults) for name in ("accelerators", "sites", "jurisdictions")}
     divisible = body.get("divisible", False)
     if not isinstance(divisible, bool):
         faults.append(Fault("/divisible", "invalid", "Send true or false."))
-    if (
-        faults
-        or quantity is None
-        or duration is None
-        or start_from is None
-        or start_to is None
-    ):
+    if faults or quantity is None or duration is None or start_from is None or start_to is None:
         raise BadNeed(faults)
     return Need(
         quantity,
@@ -159,16 +135,12 @@ def _whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _range(
-    body: Mapping[str, Any], name: str, most: int, faults: list[Fault]
-) -> Range | None:
+def _range(body: Mapping[str, Any], name: str, most: int, faults: list[Fault]) -> Range | None:
     value = body.get(name)
     right = f'Send a whole number from 1 to {most}, or {{"min": …, "max": …}}.'
     if isinstance(value, Mapping):
         for extra in sorted(set(value) - {"min", "max"}):
-            faults.append(
-                Fault(f"/{name}/{extra}", "unknown_field", "A range has min and max.")
-            )
+            faults.append(Fault(f"/{name}/{extra}", "unknown_field", "A range has min and max."))
         low, high = value.get("min"), value.get("max")
         if not (_whole(low) and _whole(high) and 1 <= low <= high <= most):
             faults.append(
@@ -186,9 +158,7 @@ def _range(
     return Range(value, value)
 
 
-def _window(
-    value: Any, today: date, faults: list[Fault]
-) -> tuple[date | None, date | None]:
+def _window(value: Any, today: date, faults: list[Fault]) -> tuple[date | None, date | None]:
     if not isinstance(value, Mapping):
         faults.append(
             Fault(
@@ -244,15 +214,11 @@ def _date(value: Mapping[str, Any], name: str, faults: list[Fault]) -> date | No
             raise ValueError
         return date.fromisoformat(text)
     except ValueError:
-        faults.append(
-            Fault(f"/start/{name}", _missing(text), "Send a date such as 2027-02-01.")
-        )
+        faults.append(Fault(f"/start/{name}", _missing(text), "Send a date such as 2027-02-01."))
         return None
 
 
-def _names(
-    body: Mapping[str, Any], name: str, known: frozenset[str], faults: list[Fault]
-) -> tuple[str, ...]:
+def _names(body: Mapping[str, Any], name: str, known: frozenset[str], faults: list[Fault]) -> tuple[str, ...]:
     value = body.get(name, [])
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         faults.append(

@@ -55,9 +55,7 @@ class Offer:
 
     @property
     def kwh(self) -> int:
-        return facility_kwh(
-            self.gpu_hours, self.pool.accelerator.all_in_kw, self.pool.site.pue
-        )
+        return facility_kwh(self.gpu_hours, self.pool.accelerator.all_in_kw, self.pool.site.pue)
 
     @property
     def carbon_kg(self) -> int:

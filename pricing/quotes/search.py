@@ -57,6 +57,8 @@ class Refusal:
     code: str
     detail: str
     nearest: tuple[Need, ...]
+    days: tuple[date, ...] = ()
+    headroom: tuple[int, ...] = ()  # per day the most that any pool the need accepts still has
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,7 @@ class Shelf:
 def search(*, need: Need, organisation_id: int, now: datetime) -> Search:
     """Answers a need for an organisation as of `now`. Prices are blind to who asks; the token is not."""
     shelf = stock(need, need.start_from, need.start_to, now)
-    candidates = [
-        found
-        for place in range(len(shelf.pools))
-        for found in _candidates(shelf, place, need)
-    ]
+    candidates = [found for place in range(len(shelf.pools)) for found in _candidates(shelf, place, need)]
     if not candidates:
         return Search(need, (), (), refusal(need, now))
     cheapest = _cheapest_of_each_pool(candidates)[:MOST_OFFERS]
@@ -170,9 +168,7 @@ def _priced(
         return None
     period = Period(shelf.period.start, end)
     try:
-        cents = shelf.prices[place].day_cents(
-            firmness, period, room[: period.days], quantity
-        )
+        cents = shelf.prices[place].day_cents(firmness, period, room[: period.days], quantity)
     except NoPrice:
         return None
     return price_starts(room[: period.days], cents, quantity, days, starts)
@@ -180,12 +176,7 @@ def _priced(
 
 def _lengths(duration: Range) -> list[int]:
     count = min(LENGTHS_TRIED, duration.most - duration.least + 1)
-    return sorted(
-        {
-            int(days)
-            for days in np.linspace(duration.least, duration.most, count).round()
-        }
-    )
+    return sorted({int(days) for days in np.linspace(duration.least, duration.most, count).round()})
 
 
 def _cheapest_of_each_pool(candidates: Sequence[Candidate]) -> list[tuple[int, int]]:
@@ -215,12 +206,7 @@ def _calendar(shelf: Shelf, candidates: Sequence[Candidate]) -> Iterator[Calenda
     offsets = np.concatenate([c.starts.offsets for c in candidates])
     worth = np.concatenate([c.worth for c in candidates])
     cents = np.concatenate([c.starts.cents for c in candidates])
-    hours = np.concatenate(
-        [
-            np.full(len(c.worth), gpu_hours(c.starts.quantity, c.starts.days))
-            for c in candidates
-        ]
-    )
+    hours = np.concatenate([np.full(len(c.worth), gpu_hours(c.starts.quantity, c.starts.days)) for c in candidates])
     order = np.lexsort((worth, offsets))
     days, first = np.unique(offsets[order], return_index=True)
     for day, at in zip(days.tolist(), order[first].tolist(), strict=True):
@@ -232,14 +218,8 @@ def _calendar(shelf: Shelf, candidates: Sequence[Candidate]) -> Iterator[Calenda
         )
 
 
-def _ranks(
-    chosen: tuple[int, int], cheapest: tuple[int, int], soonest: tuple[int, int]
-) -> tuple[str, ...]:
-    return tuple(
-        name
-        for name, winner in (("cheapest", cheapest), ("soonest", soonest))
-        if chosen == winner
-    )
+def _ranks(chosen: tuple[int, int], cheapest: tuple[int, int], soonest: tuple[int, int]) -> tuple[str, ...]:
+    return tuple(name for name, winner in (("cheapest", cheapest), ("soonest", soonest)) if chosen == winner)
 
 
 def _offer(
@@ -252,9 +232,7 @@ def _offer(
     ranks: tuple[str, ...],
 ) -> Offer:
     first, quantity = int(found.starts.offsets[index]), found.starts.quantity
-    nested = shelf.nested[
-        found.place, rank(need.firmness), first : first + found.starts.days
-    ]
+    nested = shelf.nested[found.place, rank(need.firmness), first : first + found.starts.days]
     return make_offer(
         pool=shelf.pools[found.place],
         prices=shelf.prices[found.place],
@@ -295,9 +273,7 @@ def make_offer(
         total=total,
         price_version=prices.version,
         organisation_id=organisation_id,
-        valid_until=(now + timedelta(minutes=policy.offer_minutes)).replace(
-            microsecond=0
-        ),
+        valid_until=(now + timedelta(minutes=policy.offer_minutes)).replace(microsecond=0),
     )
     confidence = delivery_confidence(pool_id=pool.pk, period=period, required=required)
     return Offer(
@@ -324,9 +300,7 @@ def refusal(need: Need, now: datetime) -> Refusal:
         *_less_sure(window, least),
         *_elsewhere(least, now),
     ]
-    return Refusal(
-        "insufficient_headroom", _detail(window, least, fewer), tuple(nearest)
-    )
+    return Refusal("insufficient_headroom", _detail(window, least, fewer), tuple(nearest))
 
 
 def _last_priced_day() -> date:
@@ -337,9 +311,7 @@ def _last_priced_day() -> date:
     )
 
 
-def _fits(
-    shelf: Shelf, firmness: str, days: int
-) -> Iterator[tuple[int, NDArray[np.int64]]]:
+def _fits(shelf: Shelf, firmness: str, days: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
     """Per pool, the most GPUs in whole lots that fit from each start of the shelf."""
     starts = shelf.period.days - days + 1
     for place, pool in enumerate(shelf.pools):
@@ -351,10 +323,7 @@ def _fits(
 
 def _fewer(shelf: Shelf, need: Need) -> list[Need]:
     most = max(
-        (
-            int(fits.max(initial=0))
-            for _, fits in _fits(shelf, need.firmness, need.duration.least)
-        ),
+        (int(fits.max(initial=0)) for _, fits in _fits(shelf, need.firmness, need.duration.least)),
         default=0,
     )
     return [replace(need, quantity=Range(most, most))] if most else []
@@ -364,8 +333,7 @@ def _other_dates(shelf: Shelf, need: Need) -> list[Need]:
     """The nearest start after the window, and the nearest before it, at which the whole quantity fits."""
     lengths = need.duration.least
     fitting = [
-        np.flatnonzero(fits >= round_up(need.quantity.least, lot))
-        for lot, fits in _fits(shelf, need.firmness, lengths)
+        np.flatnonzero(fits >= round_up(need.quantity.least, lot)) for lot, fits in _fits(shelf, need.firmness, lengths)
     ]
     offsets = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *fitting]))
     first, last = (
@@ -376,10 +344,7 @@ def _other_dates(shelf: Shelf, need: Need) -> list[Need]:
         *offsets[offsets > last][:1].tolist(),
         *offsets[offsets < first][-1:].tolist(),
     ]
-    return [
-        _from(need, shelf.period.start + timedelta(days=int(offset)))
-        for offset in nearest
-    ]
+    return [_from(need, shelf.period.start + timedelta(days=int(offset))) for offset in nearest]
 
 
 def _from(need: Need, start: date) -> Need:

@@ -35,15 +35,9 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
 class Reservation(models.Model):
     """An accepted block. What was agreed stays on its quote, which is frozen; one quote makes one reservation."""
 
-    public_id = models.CharField(
-        max_length=40, unique=True, default=new_reservation_id, editable=False
-    )
-    quote = models.OneToOneField(
-        Quote, on_delete=models.PROTECT, related_name="reservation"
-    )
-    organisation = models.ForeignKey(
-        Organisation, on_delete=models.PROTECT, related_name="reservations"
-    )
+    public_id = models.CharField(max_length=40, unique=True, default=new_reservation_id, editable=False)
+    quote = models.OneToOneField(Quote, on_delete=models.PROTECT, related_name="reservation")
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="reservations")
     pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="+")
     firmness = models.CharField(max_length=10, choices=CHOICES)
     quantity = models.PositiveIntegerField()
@@ -51,28 +45,20 @@ class Reservation(models.Model):
     end = models.DateField()
     total = models.DecimalField(max_digits=18, decimal_places=2)
     currency = models.CharField(max_length=3)
-    status = models.CharField(
-        max_length=20, choices=[(SCHEDULED, "Scheduled")], default=SCHEDULED
-    )
+    status = models.CharField(max_length=20, choices=[(SCHEDULED, "Scheduled")], default=SCHEDULED)
     claim_id = models.BigIntegerField(unique=True)
-    accepted_by = models.CharField(
-        max_length=254, help_text="The person or key that accepted"
-    )
+    accepted_by = models.CharField(max_length=254, help_text="The person or key that accepted")
     accepted_by_user_id = models.BigIntegerField(null=True)
     accepted_by_key_id = models.BigIntegerField(null=True)
     accepted_at = models.DateTimeField()
-    terms_digest = models.CharField(
-        max_length=64, help_text="SHA-256 of the terms that were accepted"
-    )
+    terms_digest = models.CharField(max_length=64, help_text="SHA-256 of the terms that were accepted")
 
     objects = ReservationQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]
         indexes = [
-            models.Index(
-                fields=["organisation", "-id"], name="reservation_of_organisation"
-            ),
+            models.Index(fields=["organisation", "-id"], name="reservation_of_organisation"),
             models.Index(fields=["pool", "start"], name="reservation_of_pool"),
         ]
 

@@ -1,0 +1,12 @@
+from django.contrib.auth.views import LogoutView
+from django.urls import path
+
+from marketplace.web import errors, organisation, pages
+
+urlpatterns = [
+    path("health/", pages.health, name="health"),
+    path("sign-in/", pages.SignIn.as_view(), name="sign-in"),
+    path("sign-out/", LogoutView.as_view(), name="sign-out"),
+    path("organisation/", organisation.show, name="organisation"),
+    path("errors/<slug:code>/", errors.problem, name="problem"),
+]

@@ -1,0 +1,95 @@
+"""The public tape as arrays: what the board and the market lists read. The same for everybody."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketplace.catalogue.models import Pool
+from marketplace.units.firmness import rank
+from pricing.curve.models import PriceVersion, Tape, TapePool
+
+Gpus = NDArray[np.int64]
+Prices = NDArray[np.float64]
+P90, P50, P10, MEAN = range(4)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One pool on the tape: supply (4, days), limits, headroom and prices (3 classes, days), from `first_day` on."""
+
+    pool: Pool
+    version: PriceVersion
+    first_day: date
+    supply: Gpus
+    limits: Gpus
+    headroom: Gpus
+    prices: Prices
+
+    @property
+    def days(self) -> int:
+        return int(self.limits.shape[1])
+
+    @property
+    def h100_weight(self) -> float:
+        return float(self.pool.accelerator.h100_weight)
+
+    def taken(self, firmness: str) -> Gpus:
+        """Sold or held as far as the tape tells: limit less headroom."""
+        return self.limits[rank(firmness)] - self.headroom[rank(firmness)]
+
+    def price(self, firmness: str) -> Prices:
+        """USD per GPU-hour; not a number where the class has no limit: nothing is built there yet."""
+        return np.where(self.limits[rank(firmness)] > 0, self.prices[rank(firmness)], np.nan)
+
+
+@dataclass(frozen=True)
+class Board:
+    """The tape of one tick, and the one that stood a day before it (None on the first day)."""
+
+    tick: datetime
+    rows: tuple[Row, ...]
+    before: "Board | None" = None
+
+    def row(self, pool_id: int) -> Row | None:
+        return next((row for row in self.rows if row.pool.pk == pool_id), None)
+
+
+def current_board() -> Board | None:
+    """The latest tape with the day before it; None until the first tape is published."""
+    tape = Tape.objects.first()
+    if tape is None:
+        return None
+    day_before = Tape.objects.filter(tick__lte=tape.tick - timedelta(days=1)).first()
+    return Board(tape.tick, _rows(tape), Board(day_before.tick, _rows(day_before)) if day_before else None)
+
+
+def pool_row(pool: Pool) -> Row | None:
+    """One pool of the latest tape."""
+    found = TapePool.objects.filter(pool=pool).select_related("version", "pool").order_by("-tape__tick").first()
+    return _row(found) if found else None
+
+
+def _rows(tape: Tape) -> tuple[Row, ...]:
+    found = tape.pools.select_related("pool__site", "pool__accelerator", "pool__seller", "version__projection")
+    return tuple(_row(row) for row in found.order_by("pool__accelerator__key", "pool__site__name"))
+
+
+def _row(row: TapePool) -> Row:
+    return Row(
+        pool=row.pool,
+        version=row.version,
+        first_day=row.first_day,
+        supply=np.asarray(row.supply, dtype=np.int64),
+        limits=np.asarray(row.limits, dtype=np.int64),
+        headroom=np.asarray(row.headroom, dtype=np.int64),
+        prices=np.asarray(row.prices, dtype=np.float64),
+    )
+
+
+def cheapest_by_day(rows: Sequence[Row], firmness: str) -> Prices:
+    """The lowest price per day over several pools, not a number where none has anything."""
+    prices = np.stack([row.price(firmness) for row in rows])
+    return np.where(np.isnan(prices).all(axis=0), np.nan, np.fmin.reduce(prices, axis=0))

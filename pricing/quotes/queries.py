@@ -1,0 +1,11 @@
+from marketplace.catalogue.models import Accelerator, Site
+
+
+def known_names() -> dict[str, frozenset[str]]:
+    """What a need may name: accelerators, sites and jurisdictions that have something on sale."""
+    sites = Site.objects.filter(pools__isnull=False).values_list("public_id", "jurisdiction")
+    return {
+        "accelerators": frozenset(Accelerator.objects.filter(pools__isnull=False).values_list("key", flat=True)),
+        "sites": frozenset(site for site, _ in sites),
+        "jurisdictions": frozenset(country for _, country in sites),
+    }

@@ -1,0 +1,42 @@
+"""Sweeps over what is due in pricing. Each may run twice, late, or beside another: rows decide, not the queue."""
+
+from celery import shared_task
+
+from marketplace.change import change
+from marketplace.units import clock
+from pricing.curve.actions import due_solves, publish_tape, solve_prices
+from pricing.quotes.actions import expire_quote
+from pricing.quotes.models import Quote
+
+MOST_AT_ONCE = 1000
+
+
+@shared_task(name="pricing.solve_prices")
+def solve_due_prices() -> int:
+    """Solves the prices of every seller whose inputs changed; one seller a transaction."""
+    due = due_solves(now=clock.now())
+    for solve in due:
+        change.run(
+            lambda solve=solve: solve_prices(  # type: ignore[misc]
+                seller=solve.seller,
+                policy=solve.policy,
+                projection=solve.projection,
+                reason=solve.reason,
+                now=clock.now(),
+            )
+        )
+    return len(due)
+
+
+@shared_task(name="pricing.publish_tape")
+def publish_due_tape() -> bool:
+    """Publishes the tape of the current tick, once."""
+    return change.run(lambda: publish_tape(now=clock.now())) is not None
+
+
+@shared_task(name="pricing.expire_quotes")
+def expire_lapsed_quotes() -> int:
+    """Writes down which quotes have lapsed. They could not be accepted any more in any case."""
+    lapsed = Quote.objects.lapsed(clock.now()).order_by("expires_at").values_list("pk", flat=True)[:MOST_AT_ONCE]
+    closed = [change.run(lambda pk=pk: expire_quote(quote_id=pk)) for pk in list(lapsed)]  # type: ignore[misc]
+    return sum(quote is not None for quote in closed)

@@ -1,0 +1,55 @@
+from argparse import ArgumentParser
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from marketplace.catalogue.models import Pool
+from marketplace.change import change
+from marketplace.journal.actor import SYSTEM
+from marketplace.local.market import demo_campuses
+from marketplace.supply.actions import import_campuses
+from marketplace.tasks import project_due_supply
+from marketplace.units import clock
+from pricing.curve.models import PricePolicy
+from pricing.quotes.documents import ensure_terms
+from pricing.tasks import publish_due_tape, solve_due_prices
+from reservations.management.cast import create_cast, write_sign_ins
+from reservations.management.trade import trade
+
+
+class Command(BaseCommand):
+    help = "Fills an empty database with the demo market. Run again, it keeps what is there."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", type=Path, help="Where to write the sign-ins and keys")
+        parser.add_argument("--web", default="http://localhost:8300", help="Address of the web, for that file")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        now = clock.now()
+        if not Pool.objects.exists():
+            self.open_market(now)
+        cast = change.run(lambda: create_cast(Pool.objects.select_related("seller").earliest("pk").seller))
+        if options["json"]:
+            change.run(lambda: write_sign_ins(options["json"], web=options["web"], cast=cast, now=now))
+
+    def open_market(self, now: datetime) -> None:
+        """Policy and terms, build-out, projection, prices, and what others have taken: in the product's own order."""
+        plan = demo_campuses(now.date())
+        change.run(lambda: ensure_policy(now))
+        change.run(lambda: ensure_terms(now))
+        change.run(lambda: import_campuses(plan, by=SYSTEM, now=now))
+        self.stdout.write(f"build-out imported: {Pool.objects.count()} pools")
+        project_due_supply()
+        solve_due_prices()
+        self.stdout.write("supply projected and priced")
+        self.stdout.write(f"{trade()} blocks of invented demand bought")
+        publish_due_tape()
+
+
+def ensure_policy(now: datetime) -> None:
+    """The default policy of every seller that publishes none of its own."""
+    PricePolicy.objects.get_or_create(
+        seller=None, version=1, defaults={"starts_at": now, "published_by": "Headroom defaults"}
+    )

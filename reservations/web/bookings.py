@@ -1,0 +1,102 @@
+import csv
+from collections.abc import Iterator
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from marketplace.change import change
+from marketplace.parties.models import Membership
+from marketplace.web.access import member_page, require_buyer
+from pricing.quotes.actions import QuoteClosed, QuoteExpired, QuoteNotFound
+from pricing.web.quotes import quote_context
+from reservations.booking.actions import accept_quote
+from reservations.booking.models import Reservation, ReservationQuerySet
+
+ROWS_A_PAGE = 25
+COLUMNS = (
+    "id", "status", "site", "accelerator", "quantity", "firmness", "start", "end_exclusive", "total", "currency",
+    "quote", "accepted_at", "accepted_by",
+)  # fmt: skip
+
+
+@require_POST
+@member_page
+def accept(request: HttpRequest, found: Membership, public_id: str) -> HttpResponse:
+    """Accepts a quote: binding, once."""
+    require_buyer(found)
+    by = found.user.as_actor(found.organisation_id)
+    try:
+        reservation = change.run(
+            lambda: accept_quote(public_id=public_id, by=by, organisation_id=found.organisation_id)
+        )
+    except QuoteNotFound as error:
+        raise Http404 from error
+    except QuoteExpired:
+        messages.warning(request, "Your hold has ended and the GPUs are back on sale. Nothing was charged.")
+        return redirect("quote", public_id)
+    except QuoteClosed as closed:
+        messages.warning(request, f"This quote is already {closed.status}. Nothing more was done.")
+        return redirect("quote", public_id)
+    messages.success(request, f"Reserved: {reservation.quantity:,} GPUs are yours from {reservation.start}.")
+    return redirect("reservation", reservation.public_id)
+
+
+@require_GET
+@member_page
+def portfolio(request: HttpRequest, found: Membership) -> HttpResponse:
+    """The organisation's reservations, newest first."""
+    page = Paginator(_owned(found), ROWS_A_PAGE).get_page(request.GET.get("page"))
+    return render(request, "reservations/portfolio.html", {"nav": "portfolio", "page": page})
+
+
+@require_GET
+@member_page
+def show(request: HttpRequest, found: Membership, public_id: str) -> HttpResponse:
+    """A reservation: what was agreed, by whom, at which price and terms."""
+    reservation = _owned(found).with_terms().filter(public_id=public_id).first()
+    if reservation is None:
+        raise Http404
+    context = quote_context(reservation.quote, found) | {"nav": "portfolio", "reservation": reservation}
+    return render(request, "reservations/reservation.html", context)
+
+
+@require_GET
+@member_page
+def export(request: HttpRequest, found: Membership) -> StreamingHttpResponse:
+    """Everything the organisation has reserved, as CSV, streamed."""
+    response = StreamingHttpResponse(_csv(_owned(found)), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = 'attachment; filename="reservations.csv"'
+    return response
+
+
+def _owned(found: Membership) -> ReservationQuerySet:
+    return Reservation.objects.of(found.organisation_id).select_related("pool__site", "pool__accelerator", "quote")
+
+
+class _Echo:
+    """A file that hands back what is written to it, so that csv can be streamed."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+def _csv(reservations: ReservationQuerySet) -> Iterator[str]:
+    writer = csv.writer(_Echo())
+    yield writer.writerow(COLUMNS)
+    for each in reservations.iterator(chunk_size=1000):
+        yield writer.writerow(_row(each))
+
+
+def _row(r: Reservation) -> list[object]:
+    return [
+        r.public_id, r.status, _safe(r.pool.site.name), r.pool.accelerator.key, r.quantity, r.firmness, r.start, r.end,
+        r.total, r.currency, r.quote.public_id, r.accepted_at.isoformat(), _safe(r.accepted_by),
+    ]  # fmt: skip
+
+
+def _safe(text: str) -> str:
+    """A spreadsheet must not run what somebody typed as a name."""
+    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
