@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from django.urls import reverse_lazy
 from psycopg.conninfo import conninfo_to_dict
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -145,18 +146,18 @@ CELERY_TASK_TIME_LIMIT = 300
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Every task is a sweep over rows that are due: it may run twice, late or not at all until the next tick.
 CELERY_BEAT_SCHEDULE = {
-    "project-supply": {"task": "marketplace.project_supply", "schedule": 30.0},
+    "project-supply": {"task": "marketplace.project_supply", "schedule": 10.0},
     "project-supply-daily": {
         "task": "marketplace.request_daily_projection",
         "schedule": 600.0,
     },
     "release-expired-holds": {
         "task": "marketplace.release_expired_holds",
-        "schedule": 30.0,
+        "schedule": 10.0,
     },
-    "solve-prices": {"task": "pricing.solve_prices", "schedule": 30.0},
-    "publish-tape": {"task": "pricing.publish_tape", "schedule": 30.0},
-    "expire-quotes": {"task": "pricing.expire_quotes", "schedule": 30.0},
+    "solve-prices": {"task": "pricing.solve_prices", "schedule": 10.0},
+    "publish-tape": {"task": "pricing.publish_tape", "schedule": 10.0},
+    "expire-quotes": {"task": "pricing.expire_quotes", "schedule": 10.0},
 }
 
 REST_FRAMEWORK = {
@@ -181,12 +182,90 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": [],
     "SCHEMA_PATH_PREFIX": "/api/v1",
 }
+
+
+def staff_page(title: str, icon: str, name: str, permission: str) -> dict[str, object]:
+    """An entry of the admin's sidebar, shown to those who may open it."""
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{name}"),
+        "permission": lambda request: request.user.has_perm(permission),
+    }
+
+
+def staff_table(title: str, icon: str, model: str) -> dict[str, object]:
+    """The sidebar's entry for a table, such as "pricing.quote"."""
+    app, name = model.split(".")
+    return staff_page(title, icon, f"{app}_{name}_changelist", f"{app}.view_{name}")
+
+
 UNFOLD = {
     "SITE_TITLE": "Headroom",
     "SITE_HEADER": "Headroom",
     "SITE_SUBHEADER": "Sales and supply",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    "DASHBOARD_CALLBACK": "reservations.admin.dashboard.dashboard",
+    "SIDEBAR": {
+        "show_search": True,
+        "navigation": [
+            {
+                "items": [
+                    {"title": "Today", "icon": "dashboard", "link": reverse_lazy("admin:index")},
+                    staff_page("Sell capacity", "sell", "sell-capacity", "pricing.add_quote"),
+                    staff_page("Capacity", "calendar_month", "capacity", "marketplace.view_capacityday"),
+                ]
+            },
+            {
+                "title": "Customers",
+                "separator": True,
+                "items": [
+                    staff_table("Organisations", "apartment", "marketplace.organisation"),
+                    staff_table("People", "person", "marketplace.user"),
+                    staff_table("API keys", "key", "marketplace.apikey"),
+                    staff_table("Enquiries", "search", "pricing.enquiry"),
+                    staff_table("Quotes", "request_quote", "pricing.quote"),
+                    staff_table("Reservations", "event_available", "reservations.reservation"),
+                ],
+            },
+            {
+                "title": "Supply",
+                "separator": True,
+                "items": [
+                    staff_table("Projects", "construction", "marketplace.project"),
+                    staff_table("Projections", "query_stats", "marketplace.projection"),
+                    staff_table("Project outlooks", "event", "marketplace.projectoutlook"),
+                    staff_table("Projections due", "pending_actions", "marketplace.projectiondue"),
+                    staff_table("Pools", "dns", "marketplace.pool"),
+                    staff_table("Service specs", "description", "marketplace.servicespec"),
+                    staff_table("Sites", "location_on", "marketplace.site"),
+                    staff_table("Accelerators", "memory", "marketplace.accelerator"),
+                ],
+            },
+            {
+                "title": "Prices",
+                "separator": True,
+                "items": [
+                    staff_table("Policies", "gavel", "pricing.pricepolicy"),
+                    staff_table("Price versions", "price_change", "pricing.priceversion"),
+                    staff_table("Public tape", "campaign", "pricing.tape"),
+                    staff_table("Terms", "contract", "pricing.termsdocument"),
+                ],
+            },
+            {
+                "title": "Records",
+                "separator": True,
+                "items": [
+                    staff_table("Journal", "history", "marketplace.entry"),
+                    staff_table("Events", "notifications", "marketplace.event"),
+                    staff_table("Claims", "lock_clock", "marketplace.claim"),
+                    staff_table("Ledger", "receipt_long", "marketplace.ledgerentry"),
+                    staff_table("Staff groups", "groups", "auth.group"),
+                ],
+            },
+        ],
+    },
 }
 
 LOGGING = {

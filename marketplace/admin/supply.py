@@ -1,0 +1,183 @@
+from datetime import date
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import TabularInline
+from unfold.decorators import display
+
+from marketplace.admin.base import FrozenAdmin, JournalledAdmin, StaffAdmin
+from marketplace.change import change as changes
+from marketplace.models import Milestone, PoolOutlook, Project, Projection, ProjectionDue, ProjectOutlook
+from marketplace.supply.reporting import add_milestone, report_milestone, request_projection
+from marketplace.units import clock
+
+
+class ProjectForm(forms.ModelForm):  # type: ignore[type-arg]
+    reason = forms.CharField(
+        required=False,
+        max_length=150,
+        label="Reason for this change",
+        help_text="Kept in the journal, and named by the projection that takes it in.",
+    )
+
+    class Meta:
+        model = Project
+        fields = "__all__"
+
+
+class MilestoneForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = Milestone
+        fields = ("kind", "planned", "forecast", "actual")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            # Slips are counted from the first announcement: it is never moved.
+            self.fields["kind"].disabled = self.fields["planned"].disabled = True
+
+
+class MilestoneInline(TabularInline):
+    model = Milestone
+    form = MilestoneForm
+    fields = ("kind", "planned", "forecast", "actual", "slip")
+    readonly_fields = ("slip",)
+    extra = 0
+    can_delete = False
+    ordering = ("planned", "id")
+
+    @admin.display(description="Slip")
+    def slip(self, milestone: Milestone) -> str:
+        return slip_text(milestone.planned, expected(milestone)) if milestone.pk else "-"
+
+
+def expected(milestone: Milestone) -> date:
+    """The date that counts now: what happened, else what is forecast, else the plan."""
+    return milestone.actual or milestone.forecast or milestone.planned
+
+
+def slip_text(planned: date, now_expected: date) -> str:
+    days = (now_expected - planned).days
+    return "on plan" if days == 0 else f"{abs(days)} days {'late' if days > 0 else 'early'}"
+
+
+@admin.register(Project)
+class ProjectAdmin(JournalledAdmin):
+    form = ProjectForm
+    list_display = ("name", "pool", "gpus", "mw", "ready", "slip", "is_withdrawn")
+    list_filter = ("is_withdrawn", "pool__accelerator", "pool__site")
+    list_select_related = ("pool__site", "pool__accelerator")
+    search_fields = ("name", "campus", "public_id")
+    ordering = ("campus", "ordinal")
+    autocomplete_fields = ("pool",)
+    readonly_fields = ("public_id",)
+    inlines = (MilestoneInline,)
+    fieldsets = (
+        (None, {"fields": ("reason",)}),
+        ("Project", {"fields": (("name", "public_id"), ("pool", "is_withdrawn"), ("campus", "ordinal"))}),
+        ("Size", {"fields": (("gpus", "mw", "h100_equivalents"), "source")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Project]:
+        return super().get_queryset(request).prefetch_related("milestones")  # type: ignore[no-any-return]
+
+    @admin.display(description="Ready")
+    def ready(self, project: Project) -> date | None:
+        return max((expected(each) for each in project.milestones.all()), default=None)
+
+    @display(description="Slip", label={"on plan": "success", "late": "warning", "early": "info"})
+    def slip(self, project: Project) -> tuple[str, str] | None:
+        planned = max((each.planned for each in project.milestones.all()), default=None)
+        if planned is None:
+            return None
+        text = slip_text(planned, self.ready(project) or planned)
+        return text.rsplit(" ", 1)[-1] if text.endswith(("late", "early")) else text, text
+
+    def save_model(self, request: HttpRequest, obj: Project, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if set(form.changed_data) - {"reason"}:
+            request_projection(reason=f"{obj.name}: {form.cleaned_data['reason'] or 'changed'}", now=clock.now())
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        formset.save(commit=False)
+        said = {
+            "by": request.user.as_actor(None),  # type: ignore[union-attr]
+            "now": clock.now(),
+            "reason": form.cleaned_data["reason"],
+        }
+        for milestone in formset.new_objects:
+            add_milestone(milestone=milestone, **said)
+        for edited, _ in formset.changed_objects:
+            # The form has put the new dates on its instance: the action must see what was there before.
+            before = Milestone.objects.select_related("project").get(pk=edited.pk)
+            report_milestone(milestone=before, forecast=edited.forecast, actual=edited.actual, **said)
+
+
+class PoolOutlookInline(TabularInline):
+    model = PoolOutlook
+    fields = ("pool", "first_day_p90", "last_day_p90", "last_day_p50", "last_day_p10")
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+    max_num = 0
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PoolOutlook]:
+        return super().get_queryset(request).select_related("pool__site", "pool__accelerator")  # type: ignore[no-any-return]
+
+    @admin.display(description="P90 on the first day")
+    def first_day_p90(self, outlook: PoolOutlook) -> int:
+        return outlook.p90[0]
+
+    @admin.display(description="P90 on the last day")
+    def last_day_p90(self, outlook: PoolOutlook) -> int:
+        return outlook.p90[-1]
+
+    @admin.display(description="P50 on the last day")
+    def last_day_p50(self, outlook: PoolOutlook) -> int:
+        return outlook.p50[-1]
+
+    @admin.display(description="P10 on the last day")
+    def last_day_p10(self, outlook: PoolOutlook) -> int:
+        return outlook.p10[-1]
+
+
+@admin.register(Projection)
+class ProjectionAdmin(FrozenAdmin):
+    list_display = ("public_id", "reason", "created_at", "published_at", "first_day", "days", "scenarios")
+    search_fields = ("public_id__exact", "reason")
+    date_hierarchy = "created_at"
+    inlines = (PoolOutlookInline,)
+    fields = (("public_id", "reason"), ("created_at", "published_at"), ("first_day", "days"), ("scenarios", "seed")) + (
+        "inputs",
+    )
+
+
+@admin.register(ProjectOutlook)
+class ProjectOutlookAdmin(FrozenAdmin):
+    list_display = ("project", "p10", "p50", "p90", "expected", "projection")
+    list_select_related = ("project", "projection")
+    list_filter = ("project__pool__site",)
+    search_fields = ("project__name", "projection__public_id__exact")
+    fields = (("project", "projection"), ("p10", "p50", "p90"), "expected", "bottlenecks")
+
+
+@admin.register(ProjectionDue)
+class ProjectionDueAdmin(StaffAdmin):
+    """What the next projection has to take in. Staff may ask for one; the sweep does the rest."""
+
+    list_display = ("reason", "requested_at", "done_at", "projection")
+    list_filter = (("done_at", admin.EmptyFieldListFilter),)
+    list_select_related = ("projection",)
+    add_fieldsets = ((None, {"fields": ("reason",)}),)
+    fields = ("reason", "requested_at", "done_at", "projection")
+    readonly_fields = ("requested_at", "done_at", "projection")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: ProjectionDue, form: Any, change: bool) -> None:
+        due = changes.run(lambda: request_projection(reason=obj.reason, now=clock.now()))
+        obj.__dict__.update(due.__dict__)

@@ -1,0 +1,37 @@
+"""What the two kinds of staff may do in the admin. The groups are named here and nowhere else."""
+
+from django.contrib.auth.models import Group, Permission
+
+SALES, SUPPLY_PLANNER = "Sales", "Supply planner"
+APPS = ("marketplace", "pricing", "reservations")
+HIDDEN = ("change",)  # stored answers to idempotency keys: a customer's own, and no business of staff
+
+# Selling: `add_quote` holds capacity for a customer, `change_quote` gives it back, `add_reservation` accepts.
+SELL = ("add_quote", "change_quote", "add_reservation")
+ACCOUNTS = (
+    "add_organisation",
+    "change_organisation",
+    "add_user",
+    "change_user",
+    "add_membership",
+    "change_membership",
+    "delete_membership",
+    "add_apikey",
+    "change_apikey",
+)
+BUILD = tuple(
+    f"{verb}_{model}" for model in ("accelerator", "site", "pool", "project", "milestone") for verb in ("add", "change")
+) + ("add_servicespec", "add_projectiondue")
+
+
+def ensure_staff_groups() -> dict[str, Group]:
+    """Makes the groups, or brings them back to what stands here. Running it again changes nothing."""
+    return {SALES: _ensure(SALES, SELL + ACCOUNTS), SUPPLY_PLANNER: _ensure(SUPPLY_PLANNER, BUILD)}
+
+
+def _ensure(name: str, codenames: tuple[str, ...]) -> Group:
+    group, _ = Group.objects.get_or_create(name=name)
+    ours = Permission.objects.filter(content_type__app_label__in=APPS)
+    seen = ours.filter(codename__startswith="view_").exclude(content_type__model__in=HIDDEN)
+    group.permissions.set([*seen, *ours.filter(codename__in=codenames)])
+    return group

@@ -1,0 +1,5 @@
+"""The cockpit's pages for the top floor. Django looks for a module named `admin`, so this one gathers the pages."""
+
+from reservations.admin import reservations
+
+__all__ = ["reservations"]

@@ -1,0 +1,85 @@
+from datetime import date, timedelta
+from typing import Any
+
+from django import forms
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from marketplace.models import Accelerator, Organisation
+from marketplace.units.firmness import CHOICES, FIRM
+from pricing.quotes.need import LONGEST_BLOCK_DAYS, BadNeed, Need
+
+FIELDS = {"/quantity": "quantity", "/duration_days": "days", "/start/from": "start_from", "/start/to": "start_to"}
+
+
+def day_input() -> UnfoldAdminTextInputWidget:
+    return UnfoldAdminTextInputWidget(attrs={"type": "date"})
+
+
+class SellForm(forms.Form):
+    """A customer's wish, as typed. Whether it makes sense is for `parse_need` to say, as over REST."""
+
+    organisation = forms.ModelChoiceField(
+        Organisation.objects.all(), label="Customer", widget=UnfoldAdminSelectWidget, empty_label="Choose a customer"
+    )
+    accelerator = forms.ModelChoiceField(
+        Accelerator.objects.filter(pools__isnull=False).distinct(),
+        required=False,
+        to_field_name="key",
+        widget=UnfoldAdminSelectWidget,
+        empty_label="Any accelerator",
+    )
+    quantity = forms.IntegerField(label="GPUs", min_value=1, widget=UnfoldAdminIntegerFieldWidget)
+    days = forms.IntegerField(
+        label="Days", min_value=1, max_value=LONGEST_BLOCK_DAYS, widget=UnfoldAdminIntegerFieldWidget
+    )
+    start_from = forms.DateField(label="First start", widget=day_input())
+    start_to = forms.DateField(label="Last start", widget=day_input())
+    firmness = forms.ChoiceField(choices=CHOICES, widget=UnfoldAdminSelectWidget)
+
+    def as_body(self) -> dict[str, Any]:
+        """The same body that REST would be sent."""
+        asked = self.cleaned_data
+        body: dict[str, Any] = {
+            "quantity": asked["quantity"],
+            "duration_days": asked["days"],
+            "start": {"from": asked["start_from"].isoformat(), "to": asked["start_to"].isoformat()},
+            "firmness": asked["firmness"],
+        }
+        return {**body, "accelerators": [asked["accelerator"].key]} if asked["accelerator"] else body
+
+    def show_faults(self, bad: BadNeed) -> None:
+        for fault in bad.faults:
+            self.add_error(FIELDS.get(fault.pointer), fault.message)
+
+
+def first_shown(today: date) -> dict[str, Any]:
+    start = today + timedelta(days=30)
+    return {
+        "quantity": 64,
+        "days": 30,
+        "start_from": start.isoformat(),
+        "start_to": (start + timedelta(days=30)).isoformat(),
+        "firmness": FIRM,
+    }
+
+
+def query_of(need: Need, organisation: Organisation) -> dict[str, Any]:
+    """The form's fields that would ask for a need again."""
+    return {
+        "organisation": organisation.pk,
+        "accelerator": need.accelerators[0] if need.accelerators else "",
+        "quantity": need.quantity.least,
+        "days": need.duration.least,
+        "start_from": need.start_from.isoformat(),
+        "start_to": need.start_to.isoformat(),
+        "firmness": need.firmness,
+    }
+
+
+class AcceptForm(forms.Form):
+    reason = forms.CharField(
+        label="Who at the customer agreed, and how",
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text="A name, and a call, a mail or an order number. Kept in the journal for good.",
+    )

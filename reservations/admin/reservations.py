@@ -1,0 +1,43 @@
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import URLPattern, path
+
+from marketplace.admin.base import LongAdmin
+from reservations.admin import selling
+from reservations.booking.models import Reservation
+
+
+@admin.register(Reservation)
+class ReservationAdmin(LongAdmin):
+    """What customers hold. Read only: a reservation comes from a quote, and selling has pages of its own."""
+
+    list_display = ("public_id", "organisation", "pool", "block", "total", "status", "accepted_by", "accepted_at")
+    list_filter = ("status", "firmness", "pool", "organisation")
+    list_select_related = ("organisation", "pool__site", "pool__accelerator", "quote")
+    search_fields = ("public_id__exact", "quote__public_id__exact")
+    search_help_text = "The whole id of the reservation or of its quote"
+    readonly_fields = ("block",)
+    fieldsets = (
+        (None, {"fields": (("public_id", "status"), ("organisation", "pool"), "block")}),
+        ("Price and terms", {"fields": (("total", "currency"), ("quote", "terms_digest"))}),
+        ("Who accepted", {"fields": (("accepted_by", "accepted_at"), "claim_id")}),
+    )
+
+    @admin.display(description="Block")
+    def block(self, reservation: Reservation) -> str:
+        return f"{reservation.quantity:,} {reservation.firmness}, {reservation.start} to {reservation.end}"
+
+    def get_urls(self) -> list[URLPattern]:
+        def page(route: str, name: str, view: Any) -> URLPattern:
+            return path(route, self.admin_site.admin_view(view), {"site": self.admin_site}, name=name)
+
+        return [
+            page("sell/", "sell-capacity", selling.offers_page),
+            page("sell/hold/", "sell-hold", selling.hold),
+            page("sell/<slug:public_id>/", "sell-quote", selling.quote_page),
+            page("sell/<slug:public_id>/accept/", "sell-accept", selling.accept),
+            page("sell/<slug:public_id>/release/", "sell-release", selling.release),
+            *super().get_urls(),
+        ]

@@ -1,0 +1,222 @@
+"""Sell capacity: the main job of sales staff, with the same search, quotes and acceptance as every other door."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin import AdminSite
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.http import require_GET, require_POST
+
+from marketplace.capacity.ledger import InsufficientHeadroom
+from marketplace.change import change as changes
+from marketplace.journal.actor import Actor
+from marketplace.models import Organisation
+from marketplace.units import clock
+from marketplace.units.compute import gpu_hours
+from marketplace.units.money import unit_price
+from marketplace.web import formats
+from pricing.demand.actions import record_enquiry
+from pricing.quotes.actions import (
+    MarketStale,
+    OfferExpired,
+    PriceChanged,
+    QuoteClosed,
+    QuoteExpired,
+    QuoteNotFound,
+    release_quote,
+    take_quote,
+)
+from pricing.quotes.models import OPEN, Quote
+from pricing.quotes.need import BadNeed, Need, parse_need
+from pricing.quotes.offers import OfferInvalid
+from pricing.quotes.queries import known_names
+from pricing.quotes.search import Search, search
+from reservations.admin.forms import AcceptForm, SellForm, first_shown, query_of
+from reservations.booking.models import Reservation
+from reservations.booking.on_behalf import ReasonMissing, accept_for_customer
+
+MAY_HOLD, MAY_RELEASE, MAY_ACCEPT = "pricing.add_quote", "pricing.change_quote", "reservations.add_reservation"
+SELL = "admin:sell-capacity"
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """Something that does fit: what it is, in words, and the page that asks for it."""
+
+    text: str
+    href: str
+
+
+def require(request: HttpRequest, permission: str) -> None:
+    if not request.user.has_perm(permission):  # type: ignore[union-attr]
+        raise PermissionDenied
+
+
+def staff_for(request: HttpRequest, organisation_id: int) -> Actor:
+    """The member of staff, acting for a customer: the journal names both."""
+    actor: Actor = request.user.as_actor(None)  # type: ignore[union-attr]
+    return actor.acting_for(organisation_id)
+
+
+@require_GET
+def offers_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
+    """The customer's wish, then offers or what does fit."""
+    require(request, MAY_HOLD)
+    form = SellForm(request.GET if "quantity" in request.GET else None, initial=_initial(request))
+    found = _search(form) if form.is_bound and form.is_valid() else None
+    context = {**site.each_context(request), "title": "Sell capacity", "form": form, "found": found}
+    if found:
+        customer = form.cleaned_data["organisation"]
+        context |= {"customer": customer, "back": request.GET.urlencode(), "nearest": _nearest(found, customer)}
+    return TemplateResponse(request, "admin/reservations/sell.html", context)
+
+
+def _initial(request: HttpRequest) -> dict[str, Any]:
+    return {**first_shown(clock.today()), "organisation": request.GET.get("organisation")}
+
+
+def _search(form: SellForm) -> Search | None:
+    now, whose = clock.now(), form.cleaned_data["organisation"].pk
+    try:
+        need = parse_need(form.as_body(), today=now.date(), known=known_names())
+    except BadNeed as bad:
+        form.show_faults(bad)
+        return None
+    found = search(need=need, organisation_id=whose, now=now)
+    changes.run(lambda: record_enquiry(found=found, organisation_id=whose, now=now))
+    return found
+
+
+def _nearest(found: Search, customer: Organisation) -> list[Alternative]:
+    nearest = found.refusal.nearest if found.refusal else ()
+    return [Alternative(_in_words(need), f"?{urlencode(query_of(need, customer))}") for need in nearest]
+
+
+def _in_words(need: Need) -> str:
+    what = ", ".join(need.accelerators).upper() or "any accelerator"
+    when = formats.day(need.start_from)
+    if need.start_to != need.start_from:
+        when = formats.days_between(need.start_from, need.start_to)
+    return f"{need.quantity.least:,} GPUs ({what}), {need.firmness}, {need.duration.least} days, start {when}"
+
+
+@require_POST
+def hold(request: HttpRequest, site: AdminSite) -> HttpResponse:
+    """Makes the quote that holds an offer's capacity for the customer."""
+    require(request, MAY_HOLD)
+    customer = get_object_or_404(Organisation, pk=_number(request.POST.get("organisation", "")))
+    by, offer = staff_for(request, customer.pk), request.POST.get("offer", "")
+    try:
+        quote = changes.run(lambda: take_quote(offer=offer, organisation=customer, by=by))
+    except REFUSALS as refused:
+        return _ask_again(request, _why_not(refused))
+    return redirect("admin:sell-quote", quote.public_id)
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise Http404
+    return int(text)
+
+
+REFUSALS = (PriceChanged, InsufficientHeadroom, OfferExpired, OfferInvalid, MarketStale, changes.Busy)
+
+
+def _why_not(refused: Exception) -> str:
+    if isinstance(refused, PriceChanged):
+        return f"The price has risen to {formats.money(refused.offer.terms.total.amount)}. Nothing is held."
+    if isinstance(refused, InsufficientHeadroom):
+        return f"Somebody was faster: {refused}. Nothing is held."
+    if isinstance(refused, MarketStale):
+        return "The supply projection is older than policy allows: nothing is quoted until a newer one is in."
+    if isinstance(refused, changes.Busy):
+        return "The pool is busy at this moment. Nothing is held; please try again."
+    return "That offer is no longer valid. These are today's."
+
+
+def _ask_again(request: HttpRequest, why: str) -> HttpResponse:
+    """Back to the offers as they are now. The query goes behind our own address, so it leads nowhere else."""
+    messages.error(request, why)
+    return HttpResponseRedirect(f"{reverse(SELL)}?{request.POST.get('back', '')}")
+
+
+@require_GET
+def quote_page(request: HttpRequest, site: AdminSite, public_id: str) -> HttpResponse:
+    """What the customer would agree to, with the two things that can be done."""
+    require(request, "pricing.view_quote")
+    quote = get_object_or_404(Quote.objects.with_terms(), public_id=public_id)
+    return _quote(request, site, quote, AcceptForm())
+
+
+def _quote(request: HttpRequest, site: AdminSite, quote: Quote, form: AcceptForm) -> HttpResponse:
+    now = clock.now()
+    hours = gpu_hours(quote.quantity, quote.period.days)
+    state = quote.state(now)
+    context = {
+        **site.each_context(request),
+        "title": f"Quote for {quote.organisation}",
+        "quote": quote,
+        "state": state,
+        "form": form,
+        "gpu_hours": hours,
+        "unit_price": unit_price(quote.money, hours),
+        "minutes_left": int((quote.expires_at - now).total_seconds() // 60) if state == OPEN else 0,
+        "parts": [(part["code"], part["amount"]["amount"]) for part in quote.breakdown],
+        "spec": sorted(quote.spec.document.items()),
+        "reservation": Reservation.objects.filter(quote=quote).first(),
+    }
+    return TemplateResponse(request, "admin/reservations/quote.html", context)
+
+
+@require_POST
+def accept(request: HttpRequest, site: AdminSite, public_id: str) -> HttpResponse:
+    """Accepts in the customer's name; the journal keeps who there agreed."""
+    require(request, MAY_ACCEPT)
+    quote = get_object_or_404(Quote.objects.with_terms(), public_id=public_id)
+    form = AcceptForm(request.POST)
+    if not form.is_valid():
+        return _quote(request, site, quote, form)
+    said, whose = form.cleaned_data["reason"], quote.organisation_id
+    by = staff_for(request, whose)
+    try:
+        made = changes.run(lambda: accept_for_customer(public_id=public_id, by=by, organisation_id=whose, reason=said))
+    except ReasonMissing as missing:
+        form.add_error("reason", str(missing))
+        return _quote(request, site, quote, form)
+    except CLOSED as closed:
+        return _closed(request, public_id, closed)
+    messages.success(request, f"Reserved: {made.public_id}.")
+    return redirect("admin:reservations_reservation_change", made.pk)
+
+
+@require_POST
+def release(request: HttpRequest, site: AdminSite, public_id: str) -> HttpResponse:
+    """Gives the hold back before it expires."""
+    require(request, MAY_RELEASE)
+    whose = get_object_or_404(Quote, public_id=public_id).organisation_id
+    by = staff_for(request, whose)
+    try:
+        changes.run(lambda: release_quote(public_id=public_id, by=by, organisation_id=whose))
+    except CLOSED as closed:
+        return _closed(request, public_id, closed)
+    messages.success(request, "Released: the capacity is on sale again.")
+    return redirect("admin:sell-quote", public_id)
+
+
+CLOSED = (QuoteExpired, QuoteClosed, QuoteNotFound, changes.Busy)
+
+
+def _closed(request: HttpRequest, public_id: str, closed: Exception) -> HttpResponse:
+    if isinstance(closed, QuoteExpired):
+        messages.error(request, "The quote has expired: nothing is held and nothing was accepted. Ask for a new one.")
+    elif isinstance(closed, changes.Busy):
+        messages.error(request, "Somebody else is changing this quote. Nothing was done; please try again.")
+    else:
+        messages.error(request, f"{closed} Nothing was done.")
+    return redirect("admin:sell-quote", public_id)

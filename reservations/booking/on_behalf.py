@@ -1,0 +1,32 @@
+"""Accepting for a customer: staff commit somebody else's money, so the journal must say who agreed to it."""
+
+from marketplace.journal.actions import record
+from marketplace.journal.actor import Actor
+from reservations.booking.actions import accept_quote
+from reservations.booking.models import Reservation
+
+SHORTEST_REASON = 10
+
+
+class ReasonMissing(ValueError):
+    """Nothing was accepted: it has to be said who at the customer agreed, and how."""
+
+
+def accept_for_customer(*, public_id: str, by: Actor, organisation_id: int, reason: str) -> Reservation:
+    """Accepts a customer's quote in their name. Binding; `reason` says who at the customer agreed.
+
+    Raises ReasonMissing, and all that `accept_quote` raises.
+    """
+    said = reason.strip()
+    if len(said) < SHORTEST_REASON:
+        raise ReasonMissing("Say who at the customer agreed, and how: a name, and a call, a mail or an order number.")
+    reservation = accept_quote(public_id=public_id, by=by, organisation_id=organisation_id)
+    record(
+        by=by,
+        verb="quote.accepted_for_customer",
+        subject=public_id,
+        now=reservation.accepted_at,
+        after={"reservation": reservation.public_id},
+        reason=said,
+    )
+    return reservation
