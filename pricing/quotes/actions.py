@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.db import IntegrityError
 from marketplace.supply.queries import delivery_confidence
 
 from marketplace.capacity import ledger
@@ -16,12 +17,15 @@ from marketplace.parties.models import Organisation
 from marketplace.units import clock
 from marketplace.units.firmness import rank
 from marketplace.units.ids import new_id
+from marketplace.units.instants import rfc3339
 from marketplace.units.money import Money
 from pricing.curve.models import PricePolicy, PriceVersion
 from pricing.curve.queries import PoolPrices, current_versions, pool_prices, total_of
 from pricing.quotes.models import EXPIRED, OPEN, RELEASED, Quote, TermsDocument
 from pricing.quotes.offers import Offer, OfferTerms, read_token
 from pricing.quotes.search import CONFIDENCE_STEP, make_offer
+
+REFERENCE_CONSTRAINT = "one_quote_per_client_reference"
 
 
 class OfferExpired(Exception):
@@ -103,18 +107,24 @@ def take_quote(
     priced = _price_under_lock(pool, terms, claimed, policy, now)
     if priced.total.amount > terms.total.amount:
         raise PriceChanged(_offer_again(pool, terms, priced, now))
-    quote = _write(
-        public_id,
-        pool,
-        terms,
-        claimed,
-        priced,
-        policy,
-        by,
-        now,
-        client_reference,
-        metadata,
-    )
+    try:
+        quote = _write(
+            public_id,
+            pool,
+            terms,
+            claimed,
+            priced,
+            policy,
+            by,
+            now,
+            client_reference,
+            metadata,
+        )
+    except IntegrityError as failure:
+        # Two quotes at once with one reference: both passed the check above, the constraint stops the second.
+        if REFERENCE_CONSTRAINT in str(failure):
+            raise ClientReferenceTaken from failure
+        raise
     record(
         by=by,
         verb="quote.created",
@@ -129,7 +139,7 @@ def take_quote(
         data={
             "quote": public_id,
             "total": priced.total.as_json(),
-            "expires_at": quote.expires_at.isoformat(),
+            "expires_at": rfc3339(quote.expires_at),
         },
         now=now,
     )

@@ -51,6 +51,14 @@ class QuoteQuerySet(models.QuerySet["Quote"]):
             "organisation",
         )
 
+    def in_state(self, state: str, now: datetime) -> "QuoteQuerySet":
+        """Those whose `state(now)` is this one."""
+        if state == OPEN:
+            return self.filter(status=OPEN, expires_at__gt=now)
+        if state == EXPIRED:
+            return self.filter(Q(status=EXPIRED) | Q(status=OPEN, expires_at__lte=now))
+        return self.filter(status=state)
+
     def lapsed(self, now: datetime) -> "QuoteQuerySet":
         """Open in the row, expired by the clock: what a sweep has yet to write down."""
         return self.filter(status=OPEN, expires_at__lte=now)

@@ -9,6 +9,7 @@ from marketplace.units.firmness import FIRMNESS
 
 LONGEST_BLOCK_DAYS = 1825
 WIDEST_WINDOW_DAYS = 2557
+LATEST_START_DAYS = 3650  # from today: beyond any horizon, and before dates run out
 MOST_GPUS = 1_000_000
 FIELDS = (
     "accelerators",
@@ -196,6 +197,8 @@ def _window(value: Any, today: date, faults: list[Fault]) -> tuple[date | None, 
                 f"The last start must not be before the first, {first}.",
             )
         )
+    elif (last - today).days > LATEST_START_DAYS:
+        faults.append(Fault("/start/to", "too_far", f"The last start is at most {LATEST_START_DAYS} days from today."))
     elif (last - first).days > WIDEST_WINDOW_DAYS:
         faults.append(
             Fault(

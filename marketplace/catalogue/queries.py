@@ -1,0 +1,13 @@
+from django.db.models import QuerySet
+
+from marketplace.catalogue.models import Pool
+
+
+def pools_with_specs(*, accelerator: str | None = None, site: str | None = None) -> QuerySet[Pool]:
+    """Pools with all that describes them, narrowed to an accelerator's key and a site's public id where given."""
+    pools = Pool.objects.select_related("site", "accelerator", "seller").prefetch_related("specs")
+    if accelerator is not None:
+        pools = pools.filter(accelerator__key=accelerator)
+    if site is not None:
+        pools = pools.filter(site__public_id=site)
+    return pools
