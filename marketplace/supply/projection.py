@@ -10,6 +10,7 @@ P90 <= P50 <= P10. Dates are the other way about: the P90 date is the day by whi
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,15 +57,6 @@ class ProjectedSupply:
     def bottlenecks(self, project: int) -> dict[str, float]:
         shares = self.ready.last[project].tolist()
         return {kind: share for kind, share in zip(KINDS, shares, strict=True) if share > 0}
-
-
-@dataclass(frozen=True)
-class ClassLimits:
-    """GPUs per (pool, day) that each class, and those firmer than it, may hold: firm <= standard <= standby."""
-
-    firm: Gpus
-    standard: Gpus
-    standby: Gpus
 
 
 def project(world: World, policy: ProjectionPolicy, *, seed: int, scenarios: int, days: int) -> ProjectedSupply:
@@ -197,22 +189,23 @@ def _cut(installed: Ints, derate: Floats, kw: Floats, power: float) -> Floats:
 
 
 def _installed(world: World, ready_days: ReadyDays, group: Ints, first: int, end: int) -> Iterator[tuple[int, Ints]]:
-    """(day, GPUs ready less GPUs retired (pools of the group, scenarios)) on each day of change."""
+    """(day, GPUs ready less GPUs retired (pools of the group, scenarios)) on the first day and each day of change."""
     scenarios = ready_days.shape[1]
     projects = np.concatenate([world.projects_in(pool) for pool in group])
-    rows = np.searchsorted(group, world.projects.pool[projects])
+    rows, gpus = np.searchsorted(group, world.projects.pool[projects]), world.projects.gpus[projects]
+    ready = ready_days[projects]
     installed = np.zeros((len(group), scenarios), dtype=np.int64)
-    flat = installed.reshape(-1)
-    ready = np.maximum(ready_days[projects], first).reshape(-1)
-    order = np.argsort(ready, kind="stable")[: np.count_nonzero(ready < end)]
-    cells = (rows * scenarios)[order // scenarios] + order % scenarios
-    gpus = world.projects.gpus[projects][order // scenarios]
-    bounds = np.searchsorted(ready[order], np.arange(first, end + 1))
-    for day in range(first, end):
-        low, high = bounds[day - first], bounds[day - first + 1]
+    for row, size, days in zip(rows, gpus, ready, strict=True):
+        installed[row] += size * (days <= first)
+    yield first, installed
+    flat, cells = installed.reshape(-1), np.flatnonzero((ready > first) & (ready < end))
+    # Sorting 16-bit days is a radix sort: the cost stays in step with projects x scenarios.
+    cells = cells[np.argsort(ready.reshape(-1)[cells], kind="stable")]
+    which, bounds = cells // scenarios, np.searchsorted(ready.reshape(-1)[cells], np.arange(first + 1, end + 1))
+    places, sizes = rows[which] * scenarios + cells % scenarios, gpus[which]
+    for day, low, high in zip(range(first + 1, end), bounds[:-1], bounds[1:], strict=True):
         if high > low:
-            np.add.at(flat, cells[low:high], gpus[low:high])
-        if high > low or day == first:
+            np.add.at(flat, places[low:high], sizes[low:high])
             yield day, installed
 
 
@@ -251,25 +244,81 @@ def usable_supply(
 
     Stored ready days, the world's sizes and the seed are all it takes: what `project` saw, without a second run.
     """
-    group = next(group for group in groups(world) if pool in group)
-    row = int(np.searchsorted(group, pool))
     usable = np.zeros((end - first, ready_days.shape[1]), dtype=np.int32)
-    for day, gpus in changes(world, ready_days, policy, seed=seed, group=group, first=first, end=end):
-        usable[day - first :] = gpus[row]
+    for since, until, gpus in _spans(world, ready_days, policy, seed, pool, first, end):
+        usable[since - first : until - first] = gpus
     return usable.T
 
 
-def delivery_confidence(usable: Gpus, required: NDArray[np.integer]) -> float:
+def _spans(
+    world: World, ready_days: ReadyDays, policy: ProjectionPolicy, seed: int, pool: int, first: int, end: int
+) -> Iterator[tuple[int, int, Gpus]]:
+    """(since, until, usable GPUs of the pool (scenarios,)): between the two days nothing changes in any scenario."""
+    group = next(group for group in groups(world) if pool in group)
+    found = changes(world, ready_days, policy, seed=seed, group=group, first=first, end=end)
+    row = int(np.searchsorted(group, pool))
+    since, gpus = next(found)
+    for day, changed in found:
+        yield since, day, gpus[row]
+        since, gpus = day, changed
+    yield since, end, gpus[row]
+
+
+def delivery_confidence(usable: Gpus, required: Ints) -> float:
     """Share of the scenarios (scenarios, days) that have the GPUs required on every day of the block.
 
-    `required` (days,) is everything served before the block and the block itself.
+    `required` (days,) is everything that is served before the block, and the block itself.
     """
     return float((usable >= required).all(axis=1).mean())
 
 
-def class_limits(supply: ProjectedSupply, lots: Ints, *, firm_days: int) -> ClassLimits:
-    """The quantiles rounded down to whole lots. From `firm_days` on, beyond what is known, nothing is sold firm."""
-    lot = lots.astype(np.int32)[:, None]
-    firm, standard, standby = (quantile // lot * lot for quantile in (supply.p90, supply.p50, supply.p10))
-    firm[:, max(firm_days, 0) :] = 0
-    return ClassLimits(firm, standard, standby)
+def block_confidence(
+    world: World,
+    ready_days: ReadyDays,
+    policy: ProjectionPolicy,
+    *,
+    seed: int,
+    pool: int,
+    first: int,
+    required: Ints,
+) -> float:
+    """`delivery_confidence` of a block that starts on day `first`, without writing its scenarios out."""
+    kept = np.ones(ready_days.shape[1], dtype=bool)
+    only_rises = _only_rises(world, pool)
+    records = _records(required) if only_rises else [0]
+    for record, after in pairwise([*records, len(required)]):
+        # Where supply only rises, a day fails only if it needs more than every day before it.
+        end = record + 1 if only_rises else after
+        for since, until, gpus in _spans(world, ready_days, policy, seed, pool, first + record, first + end):
+            kept &= gpus >= required[since - first : until - first].max()
+    return float(kept.mean())
+
+
+def _only_rises(world: World, pool: int) -> bool:
+    group = next(group for group in groups(world) if pool in group)
+    retires = world.projects.gpus[np.isin(world.projects.pool, group)] < 0
+    return not retires.any() and not _could_bind(world, group)
+
+
+def _records(required: Ints) -> list[int]:
+    """Days on which more is required than on any day before."""
+    before = np.maximum.accumulate(required)[:-1]
+    return [0, *(np.flatnonzero(required[1:] > before) + 1).tolist()]
+
+
+def class_limits(
+    p90: Sequence[int] | Gpus,
+    p50: Sequence[int] | Gpus,
+    p10: Sequence[int] | Gpus,
+    lot: int,
+    *,
+    firm_days: int | None = None,
+) -> Ints:
+    """(3, days): what firm, standard and standby, and those firmer than each, may hold: P90, P50, P10 in whole lots.
+
+    From `firm_days` on, beyond the market's last known project, nothing is sold firm.
+    """
+    limits = np.array([p90, p50, p10], dtype=np.int64) // lot * lot
+    if firm_days is not None:
+        limits[0, max(firm_days, 0) :] = 0
+    return limits

@@ -11,6 +11,7 @@ milestone's own; the squares of the three weights add up to 1.
 """
 
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from math import erfc, log, sqrt
 from statistics import NormalDist
@@ -133,6 +134,7 @@ def shock(seed: int, scenarios: int, *key: str) -> Floats:
     return generator(seed, *key).standard_normal(scenarios)
 
 
+@lru_cache(maxsize=256)
 def derates(policy: ProjectionPolicy, *, seed: int, pool: str, scenarios: int) -> Floats:
     """(scenarios,) usable fractions of a pool's installed GPUs: Beta of the policy's mean and concentration a + b.
 
@@ -148,6 +150,7 @@ def derates(policy: ProjectionPolicy, *, seed: int, pool: str, scenarios: int) -
     total = np.cumsum(density)
     uniform = (generator(seed, "derate", pool).bit_generator.random_raw(scenarios) >> np.uint64(11)) * 2.0**-53
     drawn: Floats = np.interp(uniform, total / total[-1], grid)
+    drawn.flags.writeable = False  # shared by everybody who asks
     return drawn
 
 

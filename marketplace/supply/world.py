@@ -91,25 +91,9 @@ class World:
         sites, pools, projects = self.sites, self.pools, self.projects
         mw = [value if np.isfinite(value) else None for value in sites.facility_mw.tolist()]
         return {
-            "sites": [list(row) for row in zip(sites.keys, sites.pue.tolist(), mw, sites.share_on_sale.tolist())],
-            "pools": [
-                list(r)
-                for r in zip(
-                    pools.keys,
-                    pools.site.tolist(),
-                    pools.all_in_kw.tolist(),
-                    pools.lot.tolist(),
-                )
-            ],
-            "projects": [
-                list(r)
-                for r in zip(
-                    projects.keys,
-                    projects.pool.tolist(),
-                    projects.gpus.tolist(),
-                    projects.mw.tolist(),
-                )
-            ],
+            "sites": _rows(sites.keys, sites.pue.tolist(), mw, sites.share_on_sale.tolist()),
+            "pools": _rows(pools.keys, pools.site.tolist(), pools.all_in_kw.tolist(), pools.lot.tolist()),
+            "projects": _rows(projects.keys, projects.pool.tolist(), projects.gpus.tolist(), projects.mw.tolist()),
         }
 
     @classmethod
@@ -153,6 +137,10 @@ class World:
                 *map(_floats, milestone[2:]),
             ),
         )
+
+
+def _rows(*columns: Sequence[Any]) -> list[list[Any]]:
+    return [list(row) for row in zip(*columns, strict=True)]
 
 
 def _columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from marketplace.supply.projection import (
     NEVER,
     ProjectedSupply,
+    block_confidence,
     class_limits,
     delivery_confidence,
     exceeded,
@@ -292,18 +293,32 @@ class TestPromises:
         assert delivery_confidence(usable, np.array([10, 9])) == 0.75
         assert delivery_confidence(usable, np.array([0, 0])) == 1
 
+    @settings(max_examples=25, deadline=None)
+    @given(
+        world=worlds,
+        first=st.integers(0, 100),
+        required=st.lists(st.integers(0, 4000), min_size=1, max_size=40),
+    )
+    def test_a_block_without_its_scenarios_written_out_is_as_likely(
+        self, world: World, first: int, required: list[int]
+    ) -> None:
+        ready = readiness(world, DEFAULT_POLICY, seed=SEED, scenarios=200).days
+        needed, end = np.array(required), first + len(required)
+        usable = usable_supply(world, ready, DEFAULT_POLICY, seed=SEED, pool=0, first=first, end=end)
+        found = block_confidence(world, ready, DEFAULT_POLICY, seed=SEED, pool=0, first=first, required=needed)
+        assert found == delivery_confidence(usable, needed)
+
     def test_limits_are_whole_lots_nested_and_firm_ends_where_knowledge_does(self) -> None:
         world = campus(("a", 0, 811, due(50)), ("b", 1, 743, due(80)))
         supply = run(world)
-        limits = class_limits(supply, world.pools.lot, firm_days=world.last_known_day())
         assert world.last_known_day() == 80
-        for limit, lot in ((limits.firm, 72), (limits.standard, 72), (limits.standby, 72)):
-            assert (limit[1] % lot == 0).all()
-            assert (limit[0] % 8 == 0).all()
-        assert (limits.firm <= limits.standard).all()
-        assert (limits.standard <= limits.standby).all()
-        assert (limits.standard <= supply.p50).all()
-        assert limits.firm[:, 80:].max() == 0
+        firm, standard, standby = limits = class_limits(supply.p90[1], supply.p50[1], supply.p10[1], 72, firm_days=81)
+        assert (limits % 72 == 0).all()
+        assert (firm <= standard).all()
+        assert (standard <= standby).all()
+        assert (standard <= supply.p50[1]).all()
+        assert firm[81:].max() == 0
+        assert class_limits([15], [16], [31], 8).tolist() == [[8], [16], [24]]
 
     def test_derates_have_the_stated_mean_and_stay_within_bounds(self) -> None:
         drawn = derates(DEFAULT_POLICY, seed=SEED, pool="h100", scenarios=50_000)
