@@ -29,7 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
         pytest.exit("The suite needs its servers: run it with ./headroom test [pytest arguments].", returncode=1)
     number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw-1").removeprefix("gw")) + 1
     settings.CELERY_BROKER_URL = broker_of(number)
-    app.conf.broker_url = settings.CELERY_BROKER_URL
+    app.conf["broker_url"] = settings.CELERY_BROKER_URL
     # The real hash takes a quarter of a second for each user by design.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 

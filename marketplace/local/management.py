@@ -44,7 +44,7 @@ def on_own_servers(family: Family, home: Home, arguments: list[str], at_terminal
     with used(home) as users:
         if arguments[:1] not in MAKING_TABLES and not postgres.has_tables(home):
             make_tables(family, home, env)
-        args = [sys.executable, ROOT / "manage.py", *arguments]
+        args = [sys.executable, str(ROOT / "manage.py"), *arguments]
         code = family.finish(spawn_at_terminal("manage", args, env=env, cwd=None, own_session=not at_terminal))
         fcntl.flock(users, fcntl.LOCK_EX)  # another `manage` may have joined us: its servers stay until it is done
     return code
@@ -90,7 +90,7 @@ def answering(home: Home) -> bool:
 
 def make_tables(family: Family, home: Home, env: dict[str, str]) -> None:
     with step("tables of the new database", to=sys.stderr):
-        args = [sys.executable, ROOT / "manage.py", "migrate", "--verbosity", "0"]
+        args = [sys.executable, str(ROOT / "manage.py"), "migrate", "--verbosity", "0"]
         child = spawn("tables", args, log=home.log("tables"), env=env, cwd=ROOT)
         if family.finish(child):
             raise Died(child)

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import psycopg
 
-from marketplace.local.home import ROOT, Home, make_run
+from marketplace.local.home import ROOT, SOCKET_NAME, Home, make_run
 from marketplace.local.processes import Child, Died, command_of, end, spawn, started_at
 from marketplace.local.says import CannotStart, say
 
@@ -112,24 +112,32 @@ def initdb(data: Path, version: int) -> None:
         raise CannotStart(f"initdb failed:\n{made.stdout}{made.stderr}")
 
 
-def remove_stale_pid(data: Path) -> None:
-    """The pid in postmaster.pid may belong to a stranger by now (usual in restarted containers): PostgreSQL would
-    refuse to start. We hold the lock, so a server that does run on this directory is our own left-over."""
+def clear_away(home: Home, data: Path) -> None:
+    """Stops a left-over server and removes the lock files of a killed one.
+
+    Their pid may belong to a stranger by now (usual in restarted containers) or to a dead process that nobody
+    collected: either way PostgreSQL would refuse to start. We hold the clone's lock, so nobody else is starting here.
+    """
     pid_file = data / "postmaster.pid"
-    try:
-        pid = int(pid_file.read_text().splitlines()[0])
-    except (OSError, ValueError, IndexError):
-        return
-    if str(data) in command_of(pid):
+    pid = first_number(pid_file)
+    if pid is not None and str(data) in command_of(pid):
         end(pid, started_at(pid), signal.SIGINT)
-    pid_file.unlink(missing_ok=True)
+    for stale in (pid_file, home.run / SOCKET_NAME, home.run / f"{SOCKET_NAME}.lock"):
+        stale.unlink(missing_ok=True)
+
+
+def first_number(file: Path) -> int | None:
+    try:
+        return int(file.read_text().splitlines()[0])
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def start(home: Home, settings: Mapping[str, str]) -> Child:
     version = major(binaries())
     data = data_directory(home, version)
-    remove_stale_pid(data)
     make_run(home.run, server_user().pw_uid)
+    clear_away(home, data)
     flags = {
         "listen_addresses": "",
         "unix_socket_directories": str(home.run),

@@ -1,0 +1,177 @@
+"""What ./headroom starts goes away with it, however it ends, and never stands in the way of the next start."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from marketplace.local.home import ROOT, SOCKET_NAME, Home
+from tests.waiting import wait_until
+
+SLEEP = "import time; print('up', flush=True); time.sleep(120)"
+SLEEPING = ["shell", "-v", "0", "-c", SLEEP]
+
+
+class Launcher:
+    """./headroom with servers in a directory of its own; `manage` starts and stops them as `demo` does."""
+
+    def __init__(self, base: Path) -> None:
+        self.base = base
+        self.env = {
+            name: value for name, value in os.environ.items() if not name.endswith(("DATABASE_URL", "_BROKER_URL"))
+        }
+        self.env["HEADROOM_HOME"] = str(base)
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        args = [sys.executable, "-m", "marketplace.local", *arguments]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(args, cwd=ROOT, env=self.env, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+
+    def run(self, *arguments: str) -> "tuple[int, str]":
+        process = self.start(*arguments)
+        said, errors = process.communicate(timeout=90)
+        return process.returncode, said + errors
+
+    @contextmanager
+    def running(self) -> "Iterator[subprocess.Popen[str]]":
+        """Servers that are up, and a command that stays on them."""
+        process = self.start("manage", *SLEEPING)
+        try:
+            assert process.stdout
+            assert process.stdout.readline() == "up\n", process.stderr and process.stderr.read()
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                process.kill()
+            process.communicate()
+
+    def record(self) -> dict[str, list[tuple[str, int]]]:
+        found: dict[str, list[tuple[str, int]]] = json.loads((self.base / "demo" / "processes.json").read_text())
+        return found
+
+
+def parents() -> dict[int, int]:
+    """The parent of every process on this machine."""
+    if Path("/proc/self").exists():
+        stats = [stat_of(int(path.name)) for path in Path("/proc").glob("[0-9]*")]
+        return {int(fields[0]): int(fields[2]) for fields in stats if fields}
+    lines = subprocess.check_output(["ps", "-axo", "pid=,ppid="], text=True).splitlines()
+    return {int(pid): int(parent) for pid, parent in map(str.split, lines)}
+
+
+def stat_of(pid: int) -> list[str]:
+    """pid, state, parent, … without the name, which may hold anything."""
+    with suppress(OSError):
+        return [str(pid), *Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()]
+    return []
+
+
+def below(pid: int) -> list[int]:
+    """The children of a process, and theirs."""
+    table, found = parents(), [pid]
+    for each in found:
+        found += [child for child, parent in table.items() if parent == each]
+    return found[1:]
+
+
+def is_running(pid: int) -> bool:
+    """A zombie is dead: whether anybody collects it is not our business."""
+    if Path("/proc/self").exists():
+        return stat_of(pid)[1:2] not in ([], ["Z"])
+    return pid in parents()
+
+
+def none_runs(pids: Sequence[int]) -> bool:
+    return not any(is_running(pid) for pid in pids)
+
+
+@pytest.fixture(scope="module")
+def launcher(tmp_path_factory: pytest.TempPathFactory) -> Launcher:
+    return Launcher(tmp_path_factory.mktemp("launcher"))
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_no_process_is_left_behind(launcher: Launcher, how: signal.Signals) -> None:
+    with launcher.running() as supervisor:
+        processes = below(supervisor.pid)
+        assert len(processes) > 5
+        supervisor.send_signal(how)
+        supervisor.wait(30)
+        wait_until(lambda: none_runs(processes), timeout=15)
+    code, said = launcher.run("manage", "migrate", "--check")
+    assert code == 0, said
+
+
+def test_a_start_right_after_kill_9_finds_all_committed_rows(launcher: Launcher) -> None:
+    with launcher.running() as supervisor:
+        leave_a_row(launcher)
+        for pid in [supervisor.pid, *below(supervisor.pid)]:
+            os.kill(pid, signal.SIGKILL)
+        supervisor.wait(30)
+    with launcher.running():
+        assert rows(launcher) == [("kept",)]
+
+
+def leave_a_row(launcher: Launcher) -> None:
+    with connection(launcher) as database:
+        database.execute("create table left_by_a_test as select 'kept' as word")
+
+
+def rows(launcher: Launcher) -> list[tuple[str, ...]]:
+    with connection(launcher) as database:
+        return database.execute("select word from left_by_a_test").fetchall()
+
+
+def connection(launcher: Launcher) -> "psycopg.Connection[tuple[str, ...]]":
+    pid_file = next((launcher.base / "demo").glob("pg*/postmaster.pid"))
+    return psycopg.connect(host=pid_file.read_text().splitlines()[4], user="headroom", dbname="headroom")
+
+
+def test_a_strangers_pid_in_the_pid_file_does_not_stop_a_start(launcher: Launcher) -> None:
+    code, said = launcher.run("manage", "migrate", "--check")
+    assert code == 0, said
+    data = next((launcher.base / "demo").glob("pg[0-9][0-9]"))
+    (data / "postmaster.pid").write_text(f"{os.getpid()}\n{data}\n")
+    code, said = launcher.run("manage", "migrate", "--check")
+    assert code == 0, said
+
+
+def test_a_second_demo_is_refused_by_name_and_pid(launcher: Launcher) -> None:
+    with launcher.running() as supervisor:
+        code, said = launcher.run("demo")
+        assert code == 1
+        assert f"./headroom manage (pid {supervisor.pid}) is using" in said
+        assert supervisor.poll() is None
+
+
+def test_a_second_command_uses_the_running_servers_and_leaves_them(launcher: Launcher) -> None:
+    with launcher.running() as supervisor:
+        before = launcher.record()
+        code, said = launcher.run("manage", "migrate", "--check")
+        assert (code, launcher.record(), supervisor.poll()) == (0, before, None), said
+
+
+def test_a_command_ends_with_its_own_exit_code(launcher: Launcher) -> None:
+    assert launcher.run("manage", "shell", "-v", "0", "-c", "raise SystemExit(7)")[0] == 7
+
+
+def test_one_server_named_without_the_other_is_refused(launcher: Launcher) -> None:
+    launcher.env["DATABASE_URL"] = "postgresql:///headroom"
+    code, said = launcher.run("manage", "check")
+    del launcher.env["DATABASE_URL"]
+    assert code == 1
+    assert "set both DATABASE_URL and CELERY_BROKER_URL" in said
+
+
+def test_a_long_path_puts_the_sockets_into_a_short_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HEADROOM_HOME", str(tmp_path / ("long" * 30)))
+    run = Home("demo").run
+    assert run.parent == Path("/tmp")
+    assert len(str(run / SOCKET_NAME)) < 103
