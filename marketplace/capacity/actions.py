@@ -30,3 +30,9 @@ def publish_limits(*, projection: Projection, pool: Pool) -> None:
     outlook = PoolOutlook.objects.get(projection=projection, pool=pool)
     limits = class_limits(outlook.p90, outlook.p50, outlook.p10, pool.lot)
     ledger.set_limits(pool_id=pool.pk, first_day=projection.first_day, limits=limits)
+
+
+def publish_projection(*, projection: Projection, now: datetime) -> None:
+    """Marks a projection as in force: every pool has its limits, and prices may be solved on it."""
+    projection.published_at = now
+    projection.save(update_fields=["published_at"])

@@ -61,6 +61,8 @@ class PricePolicy(models.Model):
         default=72, help_text="Past this age of the projection no new quote is made"
     )
 
+    objects = PricePolicyQuerySet.as_manager()
+
     class Meta:
         verbose_name_plural = "price policies"
         ordering = ["-starts_at"]

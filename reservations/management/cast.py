@@ -13,7 +13,7 @@ from django.contrib.auth.models import Group
 from marketplace.journal.actor import SYSTEM
 from marketplace.parties.actions import create_api_key, revoke_api_key
 from marketplace.parties.models import ADMIN, APPROVER, BUYER, Membership, Organisation, User
-from marketplace.parties.staff_roles import PLANNER, SALES, ensure_staff_groups
+from marketplace.parties.staff_roles import SALES, SUPPLY_PLANNER, ensure_staff_groups
 
 PASSWORD = "headroom-demo"
 KEY_SCOPES = ("read", "quote", "commit")
@@ -43,7 +43,7 @@ CAST = (
     Member("admin@halden.example", "Asha Verma", BANK, ADMIN),
     Member("buyer@corvane.example", "Rupert Lane", RIVAL, BUYER),
     Member("sales@headroom.example", "Marta Quist", "Headroom", "sales lead", SALES),
-    Member("supply@headroom.example", "Jonas Weber", "Headroom", "supply planner", PLANNER),
+    Member("supply@headroom.example", "Jonas Weber", "Headroom", "supply planner", SUPPLY_PLANNER),
     Member("admin@headroom.example", "Noor Haddad", "Headroom", "administrator", "superuser"),
     Member("partner@latticeway.example", "Lena Brandt", PARTNER, ADMIN),
 )

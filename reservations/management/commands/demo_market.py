@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand
 from marketplace.catalogue.models import Pool
 from marketplace.change import change
 from marketplace.journal.actor import SYSTEM
-from marketplace.local.market import demo_campuses
-from marketplace.supply.actions import import_campuses
+from marketplace.local.demo_campuses import demo_campuses
+from marketplace.supply.importing import import_campuses
 from marketplace.tasks import project_due_supply
 from marketplace.units import clock
 from pricing.curve.models import PricePolicy

@@ -1,0 +1,99 @@
+"""Projections: made when something asks for them, stored whole, never edited."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from marketplace.journal.actions import record
+from marketplace.journal.actor import SYSTEM
+from marketplace.supply.models import PoolOutlook, Projection, ProjectionDue, ProjectOutlook
+from marketplace.supply.projection import ProjectedSupply, project
+from marketplace.supply.queries import BuildOut, build_out
+from marketplace.supply.reporting import LONGEST_REASON, request_projection
+from marketplace.supply.slips import DEFAULT_POLICY
+
+HORIZON_DAYS = 7 * 365 + 2
+SCENARIOS = 10_000
+SEED = 20_261_123  # one seed for all projections: two of them differ by their inputs and not by luck
+DAILY = timedelta(hours=20)
+
+
+def project_due(*, now: datetime) -> Projection | None:
+    """Projects supply if a row asks for it; None otherwise. All open requests are answered by one projection."""
+    due = list(ProjectionDue.objects.filter(done_at=None).select_for_update(skip_locked=True).order_by("pk"))
+    if not due:
+        return None
+    reasons = list(dict.fromkeys(row.reason for row in due))
+    projection = project_supply(reason="; ".join(reasons)[:LONGEST_REASON], now=now)
+    ProjectionDue.objects.filter(pk__in=[row.pk for row in due]).update(done_at=now, projection=projection)
+    return projection
+
+
+def request_daily_projection(*, now: datetime) -> bool:
+    """Asks for a projection where the newest is from yesterday and none is asked for yet."""
+    newest = Projection.objects.first()
+    if newest is None or now - newest.created_at < DAILY or ProjectionDue.objects.filter(done_at=None).exists():
+        return False
+    request_projection(reason="daily projection", now=now)
+    return True
+
+
+def project_supply(
+    *, reason: str, now: datetime, scenarios: int = SCENARIOS, days: int = HORIZON_DAYS, seed: int = SEED
+) -> Projection:
+    """Runs the scenarios over the build-out as it stands and stores quantiles, ready days and inputs."""
+    found = build_out(now.date())
+    result = project(found.world, DEFAULT_POLICY, seed=seed, scenarios=scenarios, days=days)
+    projection = Projection.objects.create(
+        first_day=now.date(),
+        days=days,
+        scenarios=scenarios,
+        seed=seed,
+        inputs=_inputs(found),
+        reason=reason,
+        created_at=now,
+    )
+    PoolOutlook.objects.bulk_create(_pool_outlook(projection, found, result, place) for place in range(len(found.pools)))
+    ProjectOutlook.objects.bulk_create(
+        _project_outlook(projection, found, result, place) for place in range(len(found.projects))
+    )
+    record(by=SYSTEM, verb="supply.projected", subject=projection.public_id, now=now, reason=reason)
+    return projection
+
+
+def _inputs(found: BuildOut) -> dict[str, Any]:
+    """What stored ready days need to become usable GPUs again, and what the limits need."""
+    return {
+        "policy": DEFAULT_POLICY.as_json(),
+        "world": found.world.as_json(),
+        "pools": [pool.pk for pool in found.pools],
+        "last_known_day": found.world.last_known_day(),
+    }
+
+
+def _pool_outlook(projection: Projection, found: BuildOut, result: ProjectedSupply, place: int) -> PoolOutlook:
+    return PoolOutlook(
+        projection=projection,
+        pool=found.pools[place],
+        p90=result.p90[place].tolist(),
+        p50=result.p50[place].tolist(),
+        p10=result.p10[place].tolist(),
+        mean=result.mean[place].round(1).tolist(),
+    )
+
+
+def _project_outlook(projection: Projection, found: BuildOut, result: ProjectedSupply, place: int) -> ProjectOutlook:
+    def day(offset: float) -> date:
+        return projection.first_day + timedelta(days=round(float(offset)))
+
+    return ProjectOutlook(
+        projection=projection,
+        project=found.projects[place],
+        ready_days=np.ascontiguousarray(result.ready.days[place], dtype="<i2").tobytes(),
+        p10=day(result.dates.p10[place]),
+        p50=day(result.dates.p50[place]),
+        p90=day(result.dates.p90[place]),
+        expected=day(result.dates.expected[place]),
+        bottlenecks=result.bottlenecks(place),
+    )

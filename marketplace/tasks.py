@@ -1,0 +1,37 @@
+"""Sweeps over what is due on the ground floor. Each may run twice, late, or beside another: rows decide."""
+
+from celery import shared_task
+
+from marketplace.capacity.actions import publish_limits, publish_projection, release_expired_holds
+from marketplace.change import change
+from marketplace.supply.actions import project_due, request_daily_projection
+from marketplace.supply.queries import unpublished_projection
+from marketplace.units import clock
+
+
+@shared_task(name="marketplace.project_supply")
+def project_due_supply() -> bool:
+    """Projects supply if anything asks for it, and brings the newest projection's limits into force.
+
+    Killed half-way, the next run goes on: the projection stands, and limits are written pool by pool until all are.
+    """
+    projected = change.run(lambda: project_due(now=clock.now())) is not None
+    projection = unpublished_projection()
+    if projection is None:
+        return projected
+    for outlook in projection.pools.select_related("pool").order_by("pool_id"):
+        change.run(lambda outlook=outlook: publish_limits(projection=projection, pool=outlook.pool))  # type: ignore[misc]
+    change.run(lambda: publish_projection(projection=projection, now=clock.now()))
+    return True
+
+
+@shared_task(name="marketplace.request_daily_projection")
+def request_daily() -> bool:
+    """Asks for a projection once a day even if nothing changed: yesterday's first day is over."""
+    return change.run(lambda: request_daily_projection(now=clock.now()))
+
+
+@shared_task(name="marketplace.release_expired_holds")
+def release_expired() -> int:
+    """Gives the capacity of expired holds back. They count for nobody in any case: reads leave them out."""
+    return release_expired_holds(now=clock.now())
