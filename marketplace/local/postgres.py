@@ -69,11 +69,10 @@ def as_server_user(args: Sequence[str | Path]) -> list[str | Path]:
     if setpriv is None:
         raise CannotStart("as root, setpriv (util-linux) is needed to run PostgreSQL as another user.")
     user = server_user()
-    return [
-        *(setpriv, f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"),
-        *("--securebits=+no_setuid_fixup", "--inh-caps=-all,+dac_override", "--ambient-caps=+dac_override"),
-        *("--bounding-set=-all,+dac_override", "--pdeathsig=INT", "--", *args),
-    ]
+    become = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--securebits=+no_setuid_fixup"]
+    keep = ["--inh-caps=-all,+dac_override", "--ambient-caps=+dac_override", "--bounding-set=-all,+dac_override"]
+    changed: list[str | Path] = [setpriv, *become, *keep, "--pdeathsig=INT", "--"]
+    return [*changed, *args]
 
 
 def environment() -> dict[str, str]:

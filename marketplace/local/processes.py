@@ -15,7 +15,8 @@ from marketplace.local.says import CannotStart
 
 PR_SET_PDEATHSIG = 1
 PATIENCE = 15.0  # seconds between a polite signal and SIGKILL
-libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+LINUX: bool = sys.platform == "linux"
+libc = ctypes.CDLL(None) if LINUX else None
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def stop(children: Sequence[Child]) -> None:
 
 def started_at(pid: int) -> str | None:
     """When a process started, as its system tells it; with the pid it names one process, also after a reboot."""
-    if sys.platform == "linux":
+    if LINUX:
         try:
             return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
         except (OSError, IndexError):
@@ -113,7 +114,7 @@ def started_at(pid: int) -> str | None:
 
 
 def command_of(pid: int) -> str:
-    if sys.platform == "linux":
+    if LINUX:
         try:
             return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
         except OSError:
@@ -136,7 +137,7 @@ def end(pid: int, started: str | None, stop_signal: int) -> None:
 
 def is_zombie(pid: int) -> bool:
     """Dead but not yet collected: in a container whose first process collects nobody it stays so for ever."""
-    if sys.platform != "linux":
+    if not LINUX:
         return False
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
