@@ -57,22 +57,21 @@ def known(uid: int) -> bool:
     return any(entry.pw_uid == uid for entry in pwd.getpwall())
 
 
-def as_server_user(args: Sequence[str | Path]) -> list[str | Path]:
+def as_server_user(args: Sequence[str | Path]) -> Sequence[str | Path]:
     """Gives up root but for one capability: nobody could not even enter a clone below /root.
 
     `no_setuid_fixup` keeps access() honest about that capability, or initdb calls its own binary invalid. The
     death signal is set again here because a change of user clears it.
     """
     if os.geteuid() != 0:
-        return list(args)
+        return args
     setpriv = shutil.which("setpriv")
     if setpriv is None:
         raise CannotStart("as root, setpriv (util-linux) is needed to run PostgreSQL as another user.")
     user = server_user()
-    become = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--securebits=+no_setuid_fixup"]
-    keep = ["--inh-caps=-all,+dac_override", "--ambient-caps=+dac_override", "--bounding-set=-all,+dac_override"]
-    changed: list[str | Path] = [setpriv, *become, *keep, "--pdeathsig=INT", "--"]
-    return [*changed, *args]
+    become = f"--reuid={user.pw_uid} --regid={user.pw_gid} --clear-groups --securebits=+no_setuid_fixup"
+    keep = "--inh-caps=-all,+dac_override --ambient-caps=+dac_override --bounding-set=-all,+dac_override"
+    return [setpriv, *become.split(), *keep.split(), "--pdeathsig=INT", "--", *map(str, args)]
 
 
 def environment() -> dict[str, str]:
