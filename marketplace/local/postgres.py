@@ -97,7 +97,16 @@ def initdb(data: Path, version: int) -> None:
     locale = ["--locale=C.UTF-8", "--lc-collate=C", "--lc-ctype=C"]
     if version >= 17:
         locale.append("--locale-provider=builtin")
-    args = [binaries() / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"]
+    args: list[str | Path] = [
+        binaries() / "initdb",
+        "-D",
+        data,
+        "-U",
+        "postgres",
+        "--auth=trust",
+        "--encoding=UTF8",
+        "--no-sync",
+    ]
     made = subprocess.run(
         as_server_user([*args, "--no-instructions", *locale]),
         env=environment(),
