@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from datetime import datetime
 
 from django.contrib.postgres.fields import ArrayField
@@ -58,6 +59,23 @@ class QuoteQuerySet(models.QuerySet["Quote"]):
         if state == EXPIRED:
             return self.filter(Q(status=EXPIRED) | Q(status=OPEN, expires_at__lte=now))
         return self.filter(status=state)
+
+    def matching(
+        self,
+        *,
+        now: datetime,
+        status: str | None = None,
+        pool: str | None = None,
+        client_reference: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> "QuoteQuerySet":
+        """Narrowed to what is given; `metadata` to quotes that have all of these entries."""
+        found = self if status is None else self.in_state(status, now)
+        if pool is not None:
+            found = found.filter(pool__public_id=pool)
+        if client_reference is not None:
+            found = found.filter(client_reference=client_reference)
+        return found.filter(metadata__contains=dict(metadata)) if metadata else found
 
     def lapsed(self, now: datetime) -> "QuoteQuerySet":
         """Open in the row, expired by the clock: what a sweep has yet to write down."""

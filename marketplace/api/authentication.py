@@ -1,0 +1,54 @@
+"""Who calls: an API key of an organisation, and what the key was made for."""
+
+from typing import Any
+
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from marketplace.change import change
+from marketplace.parties.actions import note_key_use
+from marketplace.parties.models import ApiKey
+from marketplace.parties.queries import live_key
+from marketplace.units import clock
+
+BEARER = "bearer"
+
+
+class ScopeRequired(Exception):
+    """The key is good, but was not made for this."""
+
+    def __init__(self, scope: str, has: list[str]) -> None:
+        super().__init__(f"This needs a key with the scope “{scope}”; this key has: {', '.join(has)}.")
+        self.scope = scope
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """`Authorization: Bearer hr_live_…`. A key that is unknown, revoked or expired is answered alike."""
+
+    def authenticate(self, request: Request) -> tuple[None, ApiKey] | None:
+        scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+        if not scheme:
+            return None
+        now = clock.now()
+        key = live_key(secret=secret.strip(), now=now) if scheme.lower() == BEARER else None
+        if key is None:
+            raise AuthenticationFailed
+        change.run(lambda: note_key_use(key=key, now=now))
+        return None, key
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="Headroom"'
+
+
+class HasScope(BasePermission):
+    """The view says which scope each of its methods needs."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if request.auth is None:
+            return False
+        needed = view.scopes.get("GET" if request.method == "HEAD" else request.method)
+        if needed is not None and needed not in request.auth.scopes:
+            raise ScopeRequired(needed, request.auth.scopes)
+        return True

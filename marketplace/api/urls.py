@@ -1,0 +1,14 @@
+from django.urls import path
+
+from marketplace.api import documents
+from marketplace.api.catalogue import Accelerators, Pools, Sites
+from marketplace.api.events import Events
+
+urlpatterns = [
+    path("schema/", documents.schema, name="api-schema"),
+    path("docs/", documents.docs, name="api-docs"),
+    path("v1/accelerators", Accelerators.as_view()),
+    path("v1/sites", Sites.as_view()),
+    path("v1/pools", Pools.as_view()),
+    path("v1/events", Events.as_view()),
+]

@@ -1,0 +1,83 @@
+"""Pricing's failures as problems. Importing this file registers them."""
+
+from marketplace.api.problems import Problem, error, explain
+from marketplace.capacity.ledger import InsufficientHeadroom
+from pricing.api.shapes import OfferShape
+from pricing.curve.queries import NoPrice
+from pricing.quotes import actions
+from pricing.quotes.models import ACCEPTED
+from pricing.quotes.need import BadNeed
+from pricing.quotes.offers import OfferInvalid
+from pricing.quotes.search import Refusal
+
+STALE_RETRY_SECONDS = 60
+
+
+class NothingThere(Exception):
+    """The block of an offer no longer fits; `refusal` has what does."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.detail)
+        self.refusal = refusal
+
+
+@explain.register
+def _(failure: BadNeed) -> Problem:
+    return Problem("invalid", errors=[error(fault.pointer, fault.code, fault.message) for fault in failure.faults])
+
+
+@explain.register
+def _(failure: OfferInvalid) -> Problem:
+    return Problem("offer_invalid", errors=[error("/offer", "offer_invalid", "Send the id of an offer made to you.")])
+
+
+@explain.register
+def _(failure: actions.OfferExpired) -> Problem:
+    return Problem("offer_expired")
+
+
+@explain.register
+def _(failure: actions.PriceChanged) -> Problem:
+    return Problem("price_changed", more={"offer": OfferShape(failure.offer).data})
+
+
+@explain.register
+def _(failure: NothingThere) -> Problem:
+    return Problem(
+        "insufficient_headroom",
+        str(failure),
+        more={"nearest": [need.as_json() for need in failure.refusal.nearest]},
+    )
+
+
+@explain.register
+def _(failure: InsufficientHeadroom) -> Problem:
+    return Problem("insufficient_headroom", more={"nearest": []})
+
+
+@explain.register(actions.MarketStale)
+@explain.register(NoPrice)
+def _(failure: Exception) -> Problem:
+    return Problem("prices_stale", retry_after=STALE_RETRY_SECONDS)
+
+
+@explain.register
+def _(failure: actions.QuoteNotFound) -> Problem:
+    return Problem("not_found")
+
+
+@explain.register
+def _(failure: actions.QuoteExpired) -> Problem:
+    return Problem("quote_expired")
+
+
+@explain.register
+def _(failure: actions.QuoteClosed) -> Problem:
+    return Problem("quote_accepted" if failure.status == ACCEPTED else "quote_released")
+
+
+@explain.register
+def _(failure: actions.ClientReferenceTaken) -> Problem:
+    return Problem(
+        "client_reference_taken", errors=[error("/client_reference", "taken", "Choose another, or leave it out.")]
+    )

@@ -1,0 +1,193 @@
+"""How needs, offers and quotes look over REST."""
+
+from decimal import Decimal
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from marketplace.api.catalogue import SellerShape, SpecShape
+from marketplace.api.fields import MoneyField, MoneyShape, ObjectField, UnitPriceField, firmness_choice, public_id
+from marketplace.api.pagination import ListShape
+from marketplace.api.schema import ProblemShape
+from marketplace.units.compute import carbon_kg, facility_kwh, gpu_hours
+from marketplace.units.money import unit_price
+from pricing.quotes.models import Quote
+
+WHOLE_OR_RANGE = {
+    "oneOf": [
+        {"type": "integer", "minimum": 1},
+        {
+            "type": "object",
+            "properties": {"min": {"type": "integer", "minimum": 1}, "max": {"type": "integer", "minimum": 1}},
+            "required": ["min", "max"],
+            "additionalProperties": False,
+        },
+    ]
+}
+
+
+@extend_schema_field(WHOLE_OR_RANGE)
+class WholeOrRange(serializers.JSONField):
+    """64, or {"min": 32, "max": 64}."""
+
+
+class WindowShape(serializers.Serializer[Any]):
+    """The first and the last start allowed, both included."""
+
+    def get_fields(self) -> dict[str, Any]:
+        return {"from": serializers.DateField(), "to": serializers.DateField()}
+
+
+class NeedShape(serializers.Serializer[Any]):
+    """What is asked for. It is checked by pricing/quotes/need.py, for every door alike."""
+
+    accelerators = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="Any if left out; GET /accelerators lists them"
+    )
+    quantity = WholeOrRange(help_text="Physical GPUs")
+    duration_days = WholeOrRange(help_text="Whole UTC days")
+    start = WindowShape()
+    firmness = firmness_choice()
+    sites = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="Any if left out; GET /sites lists them"
+    )
+    jurisdictions = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="Countries, ISO 3166-1 alpha-2; any if left out"
+    )
+    divisible = serializers.BooleanField(required=False, help_text="The block may be split over pools")
+
+
+class AmountShape(serializers.Serializer[Any]):
+    code = serializers.CharField(help_text="energy, capital, <class>_premium, scarcity")
+    amount = MoneyShape()
+
+
+class OfferShape(serializers.Serializer[Any]):
+    """A priced answer to a need: a signed token, no claim on capacity."""
+
+    id = serializers.CharField(help_text="The token itself: post it to /quotes")
+    object = ObjectField("offer")
+    ranks = serializers.ListField(child=serializers.CharField(), help_text="cheapest, soonest, both or none")
+    pool = public_id("pool.public_id")
+    accelerator = serializers.CharField(source="pool.accelerator.key")
+    site = public_id("pool.site.public_id")
+    quantity = serializers.IntegerField(source="terms.quantity")
+    rounded_up = serializers.BooleanField(help_text="The pool's lot does not divide what was asked for")
+    start = serializers.DateField(source="terms.period.start")
+    end_exclusive = serializers.DateField(source="terms.period.end")
+    firmness = firmness_choice(source="terms.firmness")
+    unit_price = UnitPriceField(help_text="USD per GPU-hour")
+    total = MoneyField(source="terms.total")
+    breakdown = serializers.SerializerMethodField(help_text="Adds up to the total")
+    price_version = serializers.CharField(source="terms.price_version")
+    delivery_confidence = serializers.CharField(help_text="Probability of the whole block in full and on time, 0 to 1")
+    energy_kwh = serializers.IntegerField(source="kwh", help_text="Drawn by the facility over the block")
+    co2_kg = serializers.IntegerField(source="carbon_kg")
+    valid_until = serializers.DateTimeField(source="terms.valid_until")
+
+    @extend_schema_field(AmountShape(many=True))
+    def get_breakdown(self, offer: Any) -> list[dict[str, Any]]:
+        return [{"code": code, "amount": amount.as_json()} for code, amount in offer.breakdown]
+
+
+class CalendarShape(serializers.Serializer[Any]):
+    """The cheapest block of the need for one start."""
+
+    start = serializers.DateField()
+    unit_price = UnitPriceField()
+    total = MoneyField()
+
+
+class RefusalShape(serializers.Serializer[Any]):
+    """Why nothing fits, and the nearest needs that do, each ready to post."""
+
+    code = serializers.CharField()
+    detail = serializers.CharField()
+    nearest = serializers.SerializerMethodField()
+
+    @extend_schema_field(NeedShape(many=True))
+    def get_nearest(self, refusal: Any) -> list[dict[str, Any]]:
+        return [need.as_json() for need in refusal.nearest]
+
+
+class SearchShape(serializers.Serializer[Any]):
+    object = ObjectField("search")
+    offers = OfferShape(many=True)
+    calendar = CalendarShape(many=True)
+    refusal = RefusalShape(allow_null=True)
+
+
+class TermsShape(serializers.Serializer[Any]):
+    """The contract's text: its version and hash."""
+
+    version = serializers.CharField()
+    title = serializers.CharField()
+    digest = serializers.CharField(help_text="SHA-256 of the text")
+
+
+class BlockShape(serializers.Serializer[Any]):
+    """A block as a quote or a reservation has it, with everything that was frozen."""
+
+    pool = public_id("pool.public_id")
+    accelerator = serializers.CharField(source="pool.accelerator.key")
+    site = public_id("pool.site.public_id")
+    seller = SellerShape(source="pool.seller")
+    quantity = serializers.IntegerField(help_text="Physical GPUs")
+    start = serializers.DateField()
+    end_exclusive = serializers.DateField(source="end")
+    firmness = firmness_choice()
+    unit_price = serializers.SerializerMethodField(help_text="Per GPU-hour, derived from the total")
+    total = MoneyField(source="money")
+    energy_kwh = serializers.SerializerMethodField()
+    co2_kg = serializers.SerializerMethodField()
+
+    def get_unit_price(self, block: Any) -> str:
+        price: Decimal = unit_price(block.money, gpu_hours(block.quantity, block.period.days))
+        return f"{price:.4f}"
+
+    def get_energy_kwh(self, block: Any) -> int:
+        hours = gpu_hours(block.quantity, block.period.days)
+        return facility_kwh(hours, block.pool.accelerator.all_in_kw, block.pool.site.pue)
+
+    def get_co2_kg(self, block: Any) -> int:
+        return carbon_kg(self.get_energy_kwh(block), block.pool.site.carbon_g_per_kwh)
+
+
+class QuoteShape(BlockShape):
+    """Firm terms for a block, and the hold that keeps its capacity until `expires_at`."""
+
+    id = public_id()
+    object = ObjectField("quote")
+    created_at = serializers.DateTimeField()
+    status = serializers.SerializerMethodField(help_text="open, accepted, released or expired")
+    expires_at = serializers.DateTimeField()
+    allowed_actions = serializers.SerializerMethodField()
+    rounded_up = serializers.SerializerMethodField()
+    breakdown = AmountShape(many=True)
+    price_version = public_id("price_version.public_id")
+    delivery_confidence = serializers.CharField()
+    service_spec = SpecShape(source="spec")
+    terms = TermsShape()
+    client_reference = serializers.CharField(allow_null=True)
+    metadata = serializers.DictField(child=serializers.CharField())
+
+    def get_status(self, quote: Quote) -> str:
+        return quote.state(self.context["now"])
+
+    def get_allowed_actions(self, quote: Quote) -> list[str]:
+        return quote.allowed_actions(self.context["now"])
+
+    def get_rounded_up(self, quote: Quote) -> bool:
+        return quote.quantity != quote.asked_quantity
+
+
+class QuoteList(ListShape):
+    data = QuoteShape(many=True)
+
+
+class PriceChangedShape(ProblemShape):
+    """409 of POST /quotes: `offer` with price_changed, `nearest` with insufficient_headroom."""
+
+    offer = OfferShape(required=False)
+    nearest = NeedShape(many=True, required=False)

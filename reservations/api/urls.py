@@ -1,0 +1,9 @@
+from django.urls import path
+
+from reservations.api.views import AcceptQuote, OneReservation, Reservations
+
+urlpatterns = [
+    path("quotes/<slug:public_id>/accept", AcceptQuote.as_view()),
+    path("reservations", Reservations.as_view()),
+    path("reservations/<slug:public_id>", OneReservation.as_view()),
+]

@@ -1,0 +1,127 @@
+"""What an organisation holds."""
+
+from typing import Any, ClassVar
+
+from django.http import Http404
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from marketplace.api.catalogue import SpecShape
+from marketplace.api.fields import ObjectField, public_id
+from marketplace.api.idempotency import answer_once
+from marketplace.api.pagination import ListShape, PageParams, cursor_page
+from marketplace.api.schema import keyed, problems
+from marketplace.api.strict import Text, read
+from marketplace.api.views import Door
+from pricing.api.shapes import AmountShape, BlockShape, TermsShape
+from pricing.api.views import Empty
+from reservations.booking.actions import accept_quote
+from reservations.booking.models import SCHEDULED, Reservation
+
+
+class ReservationShape(BlockShape):
+    """An accepted block. What was agreed is its quote's, and frozen."""
+
+    id = public_id()
+    object = ObjectField("reservation")
+    created_at = serializers.DateTimeField(source="accepted_at")
+    status = serializers.CharField(help_text="scheduled")
+    allowed_actions = serializers.SerializerMethodField()
+    quote = public_id("quote.public_id")
+    breakdown = AmountShape(source="quote.breakdown", many=True)
+    price_version = public_id("quote.price_version.public_id")
+    delivery_confidence = serializers.CharField(source="quote.delivery_confidence", help_text="As quoted")
+    service_spec = SpecShape(source="quote.spec")
+    terms = TermsShape(source="quote.terms")
+    accepted_by = serializers.CharField(help_text="The person or key that accepted")
+    client_reference = serializers.CharField(source="quote.client_reference", allow_null=True)
+    metadata = serializers.DictField(source="quote.metadata", child=serializers.CharField())
+
+    def get_allowed_actions(self, reservation: Reservation) -> list[str]:
+        return []
+
+
+class ReservationList(ListShape):
+    data = ReservationShape(many=True)
+
+
+class ReservationParams(PageParams):
+    status = serializers.ChoiceField(choices=[SCHEDULED], required=False)
+    pool = Text(required=False)
+    quote = Text(required=False)
+    client_reference = Text(required=False, help_text="As its quote has it")
+
+
+# Parameter -> the column that it filters.
+FILTERS = {
+    "status": "status",
+    "pool": "pool__public_id",
+    "quote": "quote__public_id",
+    "client_reference": "quote__client_reference",
+}
+
+
+class Reservations(Door):
+    params_shape = ReservationParams
+
+    @extend_schema(
+        operation_id="list_reservations",
+        summary="Your reservations",
+        tags=["buy"],
+        parameters=[ReservationParams],
+        responses={200: ReservationList, **problems(401, 403, 422)},
+    )
+    def get(self, request: Request) -> Response:
+        """Newest first."""
+        own = Reservation.objects.of(self.organisation_id)
+        wanted = {column: self.params[name] for name, column in FILTERS.items() if name in self.params}
+        return Response(
+            cursor_page(
+                request,
+                among=own,
+                chosen=own.with_terms().filter(**wanted),
+                params=self.params,
+                render=lambda reservation: ReservationShape(reservation).data,
+            )
+        )
+
+
+class OneReservation(Door):
+    @extend_schema(
+        operation_id="get_reservation",
+        summary="One reservation",
+        tags=["buy"],
+        responses={200: ReservationShape, **problems(401, 403, 404, 422)},
+    )
+    def get(self, request: Request, public_id: str) -> Response:
+        reservation = Reservation.objects.of(self.organisation_id).with_terms().filter(public_id=public_id).first()
+        if reservation is None:
+            raise Http404
+        return Response(ReservationShape(reservation).data)
+
+
+class AcceptQuote(Door):
+    scopes: ClassVar[dict[str, str]] = {"POST": "commit"}
+
+    @extend_schema(
+        operation_id="accept_quote",
+        summary="Accept a quote: binding",
+        tags=["buy"],
+        parameters=keyed(),
+        request=Empty,
+        responses={201: ReservationShape, **problems(400, 401, 403, 404, 409, 415, 422, 503)},
+    )
+    def post(self, request: Request, public_id: str) -> Response:
+        """Makes a reservation at the quote's price, once. With an Idempotency-Key a repeat hears the same answer."""
+        read(Empty, request.data)
+        return answer_once(
+            request,
+            lambda: accept_quote(public_id=public_id, by=self.key.as_actor(), organisation_id=self.organisation_id),
+            lambda reservation: (201, _shown(reservation)),
+        )
+
+
+def _shown(reservation: Reservation) -> Any:
+    return ReservationShape(Reservation.objects.with_terms().get(pk=reservation.pk)).data
