@@ -1,16 +1,17 @@
 """A campus plan becomes rows: what is new is added, what moved is updated, what is the same is left alone."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Model
+from django.db.models import DecimalField, Model
 
 from marketplace.catalogue.actions import set_service_spec
 from marketplace.catalogue.models import Accelerator, Pool, Site
 from marketplace.journal.actions import record
 from marketplace.journal.actor import Actor
+from marketplace.journal.models import Entry
 from marketplace.parties.models import Organisation
 from marketplace.supply.assumptions import Assumptions
 from marketplace.supply.campuses import CampusPlan, PlannedMilestone, PlannedProject, PlannedSite
@@ -68,6 +69,7 @@ def _put(
     if row is None:
         done.count(done.created, kind)
         return model._default_manager.create(**keys, **values), {}
+    values = {name: _as_stored(model, name, value) for name, value in values.items()}
     before = {name: getattr(row, name) for name, value in values.items() if getattr(row, name) != value}
     if not before:
         done.count(done.unchanged, kind)
@@ -79,6 +81,14 @@ def _put(
     return row, before
 
 
+def _as_stored(model: type[Model], name: str, value: Any) -> Any:
+    """The value as its column keeps it: unrounded decimals would differ from their own row at every import."""
+    column = model._meta.get_field(name)
+    if isinstance(column, DecimalField) and value is not None:
+        return Decimal(value).quantize(Decimal(1).scaleb(-column.decimal_places))
+    return value
+
+
 def _seller(assumptions: Assumptions, key: str, done: Imported) -> Organisation:
     seller = assumptions.sellers[key]
     values = {
@@ -88,8 +98,9 @@ def _seller(assumptions: Assumptions, key: str, done: Imported) -> Organisation:
         "ultimate_parent_country": seller.ultimate_parent_country,
         "is_demo": assumptions.is_demo,
     }
-    row, _ = _put(Organisation, {"name": seller.name}, values, done)
-    found: Organisation = row
+    # An organisation that is there already says itself what it is called and whose it is: not the file.
+    known = Organisation.objects.filter(name=seller.name).exists()
+    found: Organisation = _put(Organisation, {"name": seller.name}, {} if known else values, done)[0]
     return found
 
 
@@ -159,19 +170,34 @@ def _project(
     project, before = _put(Project, {"campus": planned.campus, "ordinal": planned.ordinal}, values, done)
     if before:
         _journal(project, "project.changed", before, by, now)
+    reported = _reported(project)
     for milestone in planned.milestones:
-        _milestone(project, milestone, by, now, done)
+        _milestone(project, milestone, milestone.kind in reported, by, now, done)
+    kinds = [milestone.kind for milestone in planned.milestones]
+    project.milestones.exclude(kind__in=[*kinds, *reported]).delete()
 
 
-def _milestone(project: Project, planned: PlannedMilestone, by: Actor, now: datetime, done: Imported) -> None:
+def _reported(project: Project) -> set[str]:
+    """Kinds of the milestones that a provider or staff reported on, or added: what they know outranks the file."""
+    verbs = ["milestone.reported", "milestone.added"]
+    entries = Entry.objects.filter(subject=project.public_id, verb__in=verbs)
+    return {entry.after["kind"] for entry in entries}
+
+
+def _milestone(
+    project: Project, planned: PlannedMilestone, is_reported: bool, by: Actor, now: datetime, done: Imported
+) -> None:
     """The first announcement stays the plan, so that a moved date is a slip and not a new plan."""
     row = Milestone.objects.filter(project=project, kind=planned.kind).first()
-    dates = {"actual": planned.date if planned.is_actual else None}
+    dates: dict[str, date | None] = {"actual": planned.date if planned.is_actual else None}
     dates["forecast"] = None if planned.is_actual or row is None or row.planned == planned.date else planned.date
     first = {} if row else {"planned": planned.date}
-    milestone, before = _put(Milestone, {"project": project, "kind": planned.kind}, first | dates, done)
+    values = {} if is_reported else first | dates
+    milestone, before = _put(Milestone, {"project": project, "kind": planned.kind}, values, done)
     if before:
         _journal(project, "milestone.moved", before, by, now)
+    # A note whose day has moved is the same note: what the file no longer says on a day goes.
+    milestone.notes.exclude(date__in=[note.date for note in planned.notes]).delete()
     for note in planned.notes:
         _put(MilestoneNote, {"milestone": milestone, "date": note.date}, {"text": note.text}, done)
 
