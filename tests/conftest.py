@@ -28,8 +28,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if "DATABASE_URL" not in os.environ or "CELERY_BROKER_URL" not in os.environ:
         pytest.exit("The suite needs its servers: run it with ./headroom test [pytest arguments].", returncode=1)
     number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw-1").removeprefix("gw")) + 1
-    settings.CELERY_BROKER_URL = broker_of(number)
-    app.conf["broker_url"] = settings.CELERY_BROKER_URL
+    # Celery looks into the environment before the settings.
+    os.environ["CELERY_BROKER_URL"] = settings.CELERY_BROKER_URL = broker_of(number)
     # The real hash takes a quarter of a second for each user by design.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
@@ -64,7 +64,7 @@ def celery_worker(django_db_setup: None, tmp_path_factory: pytest.TempPathFactor
 
 def start_worker(log: Path) -> Child:
     database = make_conninfo(os.environ["DATABASE_URL"], dbname=str(settings.DATABASES["default"]["NAME"]))
-    env = os.environ | {"DATABASE_URL": database, "CELERY_BROKER_URL": settings.CELERY_BROKER_URL}
+    env = os.environ | {"DATABASE_URL": database}
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     args = [sys.executable, "-m", "celery", "-A", "marketplace.celery", "worker", "-c", "1", "-l", "INFO", *quiet]
     return spawn("worker", args, log=log, env=env, cwd=ROOT)

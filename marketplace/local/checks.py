@@ -58,6 +58,7 @@ def run(family: Family, home: Home, options: Options, chromium: str) -> list[str
     with step("PostgreSQL and Valkey"):
         servers.start(family, home, NO_CRASH_SAFETY)
     env = servers.environment(home, servers.embedded(home)) | {"HEADROOM_CHROMIUM": chromium}
+    (home.path / "static").mkdir(exist_ok=True)  # whitenoise warns about a missing one
     failed = [] if options.selects else check(family, home, env)
     args = [*PYTHON, "pytest", *workers(options.pytest), *options.pytest]
     # A session of its own, so that Ctrl-C reaches it once, from us, and not a second time from the terminal.
