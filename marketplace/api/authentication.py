@@ -46,9 +46,10 @@ class HasScope(BasePermission):
     """The view says which scope each of its methods needs."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        if request.auth is None:
+        key = request.auth
+        if not isinstance(key, ApiKey):
             return False
         needed = view.scopes.get("GET" if request.method == "HEAD" else request.method)
-        if needed is not None and needed not in request.auth.scopes:
-            raise ScopeRequired(needed, request.auth.scopes)
+        if needed is not None and needed not in key.scopes:
+            raise ScopeRequired(needed, key.scopes)
         return True

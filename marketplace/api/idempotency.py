@@ -16,12 +16,14 @@ USABLE = re.compile(r"[\x21-\x7e]{1,255}")
 NO_KEY = '199 headroom "Sent without Idempotency-Key: a repeat of this request would be a second change."'
 
 
-def answer_once(request: Request, action: Callable[[], T], render: Callable[[T], tuple[int, Any]]) -> Response:
+def answer_once(
+    request: Request, *, organisation_id: int, action: Callable[[], T], render: Callable[[T], tuple[int, Any]]
+) -> Response:
     """Runs the action as one change and answers with what it made."""
     key = _key(request)
     answer = change.run_once(
         action,
-        organisation_id=request.auth.organisation_id,
+        organisation_id=organisation_id,
         key=key,
         request=b" ".join([str(request.method).encode(), request.path.encode(), request.body]),
         render=render,

@@ -141,7 +141,7 @@ def read_query(shape: type[Strict], query: QueryDict) -> dict[str, Any]:
 def _errors(found: Any, pointer: str) -> Iterator[Error]:
     """Django REST framework's nested errors as a flat list with JSON pointers."""
     if isinstance(found, ErrorDetail):
-        yield error(pointer, found.code, str(found))
+        yield error(pointer, found.code or "invalid", str(found))
     elif isinstance(found, Mapping):
         for name, inner in found.items():
             step = "" if name == "non_field_errors" else f"/{_escaped(name)}"

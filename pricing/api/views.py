@@ -126,8 +126,9 @@ class Quotes(Door):
         try:
             return answer_once(
                 request,
-                lambda: take_quote(organisation=self.key.organisation, by=self.key.as_actor(), **body),
-                lambda quote: (201, shown(quote)),
+                organisation_id=self.organisation_id,
+                action=lambda: take_quote(organisation=self.key.organisation, by=self.key.as_actor(), **body),
+                render=lambda quote: (201, shown(quote)),
             )
         except InsufficientHeadroom as failure:
             now = clock.now()
@@ -165,8 +166,11 @@ class ReleaseQuote(Door):
         read(Empty, request.data)
         return answer_once(
             request,
-            lambda: release_quote(public_id=public_id, by=self.key.as_actor(), organisation_id=self.organisation_id),
-            lambda quote: (200, shown(quote)),
+            organisation_id=self.organisation_id,
+            action=lambda: release_quote(
+                public_id=public_id, by=self.key.as_actor(), organisation_id=self.organisation_id
+            ),
+            render=lambda quote: (200, shown(quote)),
         )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +15,14 @@ from pricing.curve.models import PriceVersion, Tape, TapePool
 Gpus = NDArray[np.int64]
 Prices = NDArray[np.float64]
 P90, P50, P10, MEAN = range(4)
+TAPES_KEPT = 4
 
 
 @dataclass(frozen=True)
 class Row:
     """One pool on the tape: supply (4, days), limits, headroom and prices (3 classes, days), from `first_day` on."""
 
+    tick: datetime
     pool: Pool
     version: PriceVersion
     first_day: date
@@ -63,22 +66,28 @@ def current_board() -> Board | None:
     if tape is None:
         return None
     day_before = Tape.objects.filter(tick__lte=tape.tick - timedelta(days=1)).first()
-    return Board(tape.tick, _rows(tape), Board(day_before.tick, _rows(day_before)) if day_before else None)
+    before = Board(day_before.tick, _rows(day_before.pk)) if day_before else None
+    return Board(tape.tick, _rows(tape.pk), before)
 
 
 def pool_row(pool: Pool) -> Row | None:
     """One pool of the latest tape."""
-    found = TapePool.objects.filter(pool=pool).select_related("version", "pool").order_by("-tape__tick").first()
+    found = TapePool.objects.filter(pool=pool).select_related("tape", "version", "pool").order_by("-tape__tick").first()
     return _row(found) if found else None
 
 
-def _rows(tape: Tape) -> tuple[Row, ...]:
-    found = tape.pools.select_related("pool__site", "pool__accelerator", "pool__seller", "version__projection")
+@lru_cache(maxsize=TAPES_KEPT)
+def _rows(tape_id: int) -> tuple[Row, ...]:
+    """A tape never changes, and everybody asks for the same two."""
+    found = TapePool.objects.filter(tape_id=tape_id).select_related(
+        "pool__site", "pool__accelerator", "pool__seller", "version__projection"
+    )
     return tuple(_row(row) for row in found.order_by("pool__accelerator__key", "pool__site__name"))
 
 
 def _row(row: TapePool) -> Row:
     return Row(
+        tick=row.tape.tick,
         pool=row.pool,
         version=row.version,
         first_day=row.first_day,

@@ -118,8 +118,11 @@ class AcceptQuote(Door):
         read(Empty, request.data)
         return answer_once(
             request,
-            lambda: accept_quote(public_id=public_id, by=self.key.as_actor(), organisation_id=self.organisation_id),
-            lambda reservation: (201, _shown(reservation)),
+            organisation_id=self.organisation_id,
+            action=lambda: accept_quote(
+                public_id=public_id, by=self.key.as_actor(), organisation_id=self.organisation_id
+            ),
+            render=lambda reservation: (201, _shown(reservation)),
         )
 
 
