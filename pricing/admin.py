@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.utils import flatten_fieldsets
 from django.db.models import DateTimeField, QuerySet, Value
 from django.forms.models import model_to_dict
 from django.http import HttpRequest
@@ -19,7 +20,7 @@ from pricing.demand.models import Enquiry
 from pricing.quotes.actions import QuoteClosed, QuoteExpired, release_quote
 from pricing.quotes.models import Quote, TermsDocument
 
-RULES = (
+RULES: Any = (
     (None, {"fields": (("seller", "starts_at"),)}),
     ("The curve", {"fields": (("adder_over_floor", "cap_over_floor"), ("fill_steepness", "dual_steepness"))}),
     ("Class premiums", {"fields": (("premium_firm", "premium_standard", "premium_standby"),)}),
@@ -29,10 +30,10 @@ RULES = (
 LEAD = timedelta(minutes=10)  # time to read a copied policy through before it starts
 
 
-class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]
+class PolicyForm(forms.ModelForm):
     class Meta:
         model = PricePolicy
-        exclude = ("version", "published_by")
+        fields = tuple(flatten_fieldsets(RULES))
 
     def clean_starts_at(self) -> Any:
         starts_at = self.cleaned_data["starts_at"]
@@ -55,7 +56,7 @@ class PricePolicyAdmin(StaffAdmin):
     fieldsets = (*RULES, ("Record", {"fields": (("version", "published_by"),)}))
     add_fieldsets = RULES
     readonly_fields = ("version", "published_by")
-    change_form_outer_after_template = "admin/pricing/pricepolicy/next.html"
+    change_form_outer_before_template = "admin/pricing/pricepolicy/next.html"
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -67,7 +68,7 @@ class PricePolicyAdmin(StaffAdmin):
         return {**initial, "starts_at": clock.now().replace(second=0, microsecond=0) + LEAD}
 
     def save_model(self, request: HttpRequest, obj: PricePolicy, form: Any, change: bool) -> None:
-        by = request.user.as_actor(None)  # type: ignore[union-attr]
+        by = request.user.as_actor(None)
         changes.run(lambda: publish_policy(policy=obj, by=by, now=clock.now()))
 
 
@@ -81,7 +82,7 @@ class CurveInline(TabularInline):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PoolCurve]:
         rows = super().get_queryset(request).select_related("pool__site", "pool__accelerator")
-        return rows.defer("limits", "use", "dual")  # type: ignore[no-any-return]
+        return rows.defer("limits", "use", "dual")
 
 
 @admin.register(PriceVersion)
@@ -104,7 +105,7 @@ class TapePoolInline(TabularInline):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TapePool]:
         related = ("pool__site", "pool__accelerator", "version__seller")
-        return super().get_queryset(request).select_related(*related)  # type: ignore[no-any-return]
+        return super().get_queryset(request).select_related(*related)
 
     @admin.display(description="Firm headroom, first day")
     def headroom_firm(self, row: TapePool) -> int:
@@ -149,7 +150,7 @@ class QuoteAdmin(LongAdmin):
     search_fields = ("public_id__exact",)
     search_help_text = "The quote's whole id"
     actions = ("release_hold",)
-    change_form_outer_after_template = "admin/pricing/quote/open.html"
+    change_form_outer_before_template = "admin/pricing/quote/open.html"
     readonly_fields = ("block", "state")
     fieldsets = (
         (None, {"fields": (("public_id", "state"), ("organisation", "pool"), ("block", "asked_quantity"))}),
@@ -163,7 +164,7 @@ class QuoteAdmin(LongAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Quote]:
         at = Value(clock.now(), output_field=DateTimeField())
-        return super().get_queryset(request).annotate(at=at)  # type: ignore[no-any-return]
+        return super().get_queryset(request).annotate(at=at)
 
     @admin.display(description="Block")
     def block(self, quote: Quote) -> str:
@@ -171,10 +172,10 @@ class QuoteAdmin(LongAdmin):
 
     @admin.display(description="State")
     def state(self, quote: Quote) -> str:
-        return quote.state(quote.at)  # type: ignore[attr-defined]
+        return quote.state(quote.at)
 
     def has_release_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("pricing.change_quote")  # type: ignore[union-attr]
+        return request.user.has_perm("pricing.change_quote")
 
     @admin.action(description="Release the hold", permissions=["release"])
     def release_hold(self, request: HttpRequest, quotes: QuerySet[Quote]) -> None:
@@ -183,7 +184,7 @@ class QuoteAdmin(LongAdmin):
 
     def _release(self, request: HttpRequest, quote: Quote) -> None:
         whose = quote.organisation_id
-        by = request.user.as_actor(whose)  # type: ignore[union-attr]
+        by = request.user.as_actor(whose)
         try:
             changes.run(lambda: release_quote(public_id=quote.public_id, by=by, organisation_id=whose))
         except (QuoteClosed, QuoteExpired) as refused:

@@ -1,15 +1,16 @@
-"""Manners that every page of the admin shares: nothing is deleted, nothing is counted twice, every save is journalled."""
+"""Manners that every page of the admin shares: nothing is deleted, no long table is counted, a save is journalled."""
 
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Model, OuterRef, QuerySet, Subquery
+from django.db.models import JSONField, Model, OuterRef, QuerySet, Subquery, TextField
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from marketplace.change import change as changes
 from marketplace.journal.actions import record
@@ -25,7 +26,11 @@ class StaffAdmin(ModelAdmin):
 
     show_full_result_count = False
     list_per_page = 50
-    ordering = ("-id",)
+    ordering: tuple[str, ...] = ("-id",)
+    formfield_overrides = {
+        TextField: {"widget": UnfoldAdminTextareaWidget(attrs={"rows": 3})},
+        JSONField: {"widget": UnfoldAdminTextareaWidget(attrs={"rows": 4})},
+    }
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -94,7 +99,7 @@ def journal_form(request: HttpRequest, form: Any, subject: str, verb: str) -> No
     """Writes what a form changed: the values it started from, and those that were saved."""
     names = [name for name in form.changed_data if name not in SECRET]
     record(
-        by=request.user.as_actor(None),  # type: ignore[union-attr]
+        by=request.user.as_actor(None),
         verb=f"{form.instance._meta.model_name}.{verb}",
         subject=subject,
         now=clock.now(),

@@ -62,7 +62,7 @@ class CapacityForm(forms.Form):
 
 
 def capacity_page(request: HttpRequest, frame: dict[str, Any]) -> HttpResponse:
-    if not request.user.has_perm("marketplace.view_capacityday"):  # type: ignore[union-attr]
+    if not request.user.has_perm("marketplace.view_capacityday"):
         raise PermissionDenied
     form = CapacityForm(request.GET if "pool" in request.GET else _at_first())
     found = form.is_valid()

@@ -85,7 +85,7 @@ class PoolAdmin(JournalledAdmin):
         return capacity_page(request, self.admin_site.each_context(request))
 
 
-class SpecForm(forms.ModelForm):  # type: ignore[type-arg]
+class SpecForm(forms.ModelForm):
     class Meta:
         model = ServiceSpec
         fields = ("pool", "document")
@@ -110,7 +110,7 @@ class ServiceSpecAdmin(StaffAdmin):
     add_fieldsets = ((None, {"fields": ("pool", "document")}),)
     fields = ("pool", "version", "document", "digest", "created_at")
     readonly_fields = ("version", "digest", "created_at")
-    change_form_outer_after_template = "admin/marketplace/servicespec/next.html"
+    change_form_outer_before_template = "admin/marketplace/servicespec/next.html"
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -128,7 +128,7 @@ class ServiceSpecAdmin(StaffAdmin):
     def _publish(self, request: HttpRequest, wanted: ServiceSpec) -> ServiceSpec:
         now = clock.now()
         spec = set_service_spec(pool=wanted.pool, document=wanted.document, now=now)
-        by = request.user.as_actor(None)  # type: ignore[union-attr]
+        by = request.user.as_actor(None)
         after = {"version": spec.version, "digest": spec.digest}
         record(by=by, verb="service_spec.published", subject=wanted.pool.public_id, now=now, after=after)
         return spec

@@ -15,7 +15,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from marketplace.admin.base import JournalledAdmin, StaffAdmin, subject_of
+from marketplace.admin.base import JournalledAdmin, StaffAdmin
 from marketplace.change import change as changes
 from marketplace.journal.actions import record
 from marketplace.models import ApiKey, Membership, Organisation, User
@@ -60,14 +60,14 @@ class MembershipInline(TabularInline):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, JournalledAdmin):  # type: ignore[type-arg]
+class UserAdmin(DjangoUserAdmin, JournalledAdmin):
     form = ExistingUserForm
     add_form = NewUserForm
     change_password_form = AdminPasswordChangeForm
     list_display = ("email", "name", "is_staff", "is_active", "last_login")
     list_filter = ("is_staff", "is_active", "groups")
     search_fields = ("email", "name")
-    ordering = ("-id",)
+    ordering: tuple[str, ...] = ("-id",)
     readonly_fields = ("last_login", "date_joined")
     filter_horizontal = ("groups",)
     fieldsets = (
@@ -82,18 +82,18 @@ class UserAdmin(DjangoUserAdmin, JournalledAdmin):  # type: ignore[type-arg]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         # Who may make customers' accounts must not take over a colleague's: those are a superuser's to change.
-        if obj is not None and obj.is_staff and not request.user.is_superuser:  # type: ignore[union-attr]
+        if obj is not None and obj.is_staff and not request.user.is_superuser:
             return False
         return super().has_change_permission(request, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        fixed = () if request.user.is_superuser else ONLY_SUPERUSERS  # type: ignore[union-attr]
+        fixed = () if request.user.is_superuser else ONLY_SUPERUSERS
         return (*self.readonly_fields, *fixed)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         response: HttpResponse = super().user_change_password(request, id, form_url)
         if request.method == "POST" and response.status_code == 302:
-            by = request.user.as_actor(None)  # type: ignore[union-attr]
+            by = request.user.as_actor(None)
             record(by=by, verb="user.password_changed", subject=f"user:{id}", now=clock.now())
         return response
 
@@ -106,7 +106,7 @@ class OrganisationAdmin(JournalledAdmin):
     ordering = ("name",)
     readonly_fields = ("public_id", "created_at")
     inlines = (MembershipInline,)
-    change_form_outer_after_template = "admin/marketplace/organisation/keys.html"
+    change_form_outer_before_template = "admin/marketplace/organisation/keys.html"
     fieldsets = (
         (None, {"fields": (("name", "public_id"), "legal_name", "country")}),
         ("Ownership", {"fields": (("ultimate_parent", "ultimate_parent_country"), "tax_ids")}),
@@ -114,7 +114,7 @@ class OrganisationAdmin(JournalledAdmin):
     )
 
 
-class NewKeyForm(forms.ModelForm):  # type: ignore[type-arg]
+class NewKeyForm(forms.ModelForm):
     scopes = forms.MultipleChoiceField(
         choices=[(scope, scope) for scope in SCOPES], widget=UnfoldAdminCheckboxSelectMultipleWidget
     )
@@ -141,7 +141,7 @@ class ApiKeyAdmin(StaffAdmin):
         "last_used_at",
     )
     readonly_fields = ("prefix", "scope_list", "created_by", "created_at", "revoked_at", "last_used_at")
-    change_form_outer_after_template = "admin/marketplace/apikey/revoke.html"
+    change_form_outer_before_template = "admin/marketplace/apikey/revoke.html"
     actions = ("revoke",)
 
     @admin.display(description="Scopes")
@@ -152,14 +152,14 @@ class ApiKeyAdmin(StaffAdmin):
         return False
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("marketplace.change_apikey")  # type: ignore[union-attr]
+        return request.user.has_perm("marketplace.change_apikey")
 
     def get_urls(self) -> list[URLPattern]:
         revoke = self.admin_site.admin_view(self.revoke_one)
         return [path("<int:pk>/revoke/", revoke, name="revoke-api-key"), *super().get_urls()]
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
-        by = request.user.as_actor(obj.organisation_id)  # type: ignore[union-attr]
+        by = request.user.as_actor(obj.organisation_id)
         wanted = {name: form.cleaned_data[name] for name in ("organisation", "name", "scopes", "expires_at")}
         key, secret = changes.run(lambda: create_api_key(**wanted, by=by, now=clock.now()))
         obj.__dict__.update(key.__dict__, shown_once=secret)
@@ -186,6 +186,6 @@ class ApiKeyAdmin(StaffAdmin):
         return redirect("admin:marketplace_apikey_change", pk)
 
     def _revoke(self, request: HttpRequest, key: ApiKey) -> None:
-        by = request.user.as_actor(key.organisation_id)  # type: ignore[union-attr]
+        by = request.user.as_actor(key.organisation_id)
         changes.run(lambda: revoke_api_key(key=key, by=by, now=clock.now()))
         messages.success(request, f"{key.prefix}… of {key.organisation} no longer works.")

@@ -50,7 +50,7 @@ class ClaimLineInline(TabularInline):
     max_num = 0
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ClaimLine]:
-        return super().get_queryset(request).select_related("pool__site", "pool__accelerator")  # type: ignore[no-any-return]
+        return super().get_queryset(request).select_related("pool__site", "pool__accelerator")
 
 
 @admin.register(Claim)
@@ -75,8 +75,8 @@ class LedgerEntryAdmin(LongAdmin):
         # An entry has a plain pool id (it may be partitioned away): the pool's name comes with the same query.
         named = Pool.objects.annotate(named=Concat("site__name", Value(" "), "accelerator__name"))
         pool_name = Subquery(named.filter(pk=OuterRef("pool_id")).values("named")[:1])
-        return super().get_queryset(request).annotate(pool_name=pool_name)  # type: ignore[no-any-return]
+        return super().get_queryset(request).annotate(pool_name=pool_name)
 
     @admin.display(description="Pool")
     def pool(self, entry: LedgerEntry) -> str:
-        return entry.pool_name or str(entry.pool_id)  # type: ignore[attr-defined]
+        return entry.pool_name or str(entry.pool_id)

@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import TabularInline
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from marketplace.admin.base import FrozenAdmin, JournalledAdmin, StaffAdmin
 from marketplace.change import change as changes
@@ -15,20 +16,22 @@ from marketplace.supply.reporting import add_milestone, report_milestone, reques
 from marketplace.units import clock
 
 
-class ProjectForm(forms.ModelForm):  # type: ignore[type-arg]
+class ProjectForm(forms.ModelForm):
     reason = forms.CharField(
         required=False,
         max_length=150,
         label="Reason for this change",
+        widget=UnfoldAdminTextInputWidget,
         help_text="Kept in the journal, and named by the projection that takes it in.",
     )
 
     class Meta:
         model = Project
-        fields = "__all__"
+        fields = ("pool", "campus", "ordinal", "name", "gpus", "mw", "h100_equivalents", "is_withdrawn", "source")
+        labels = {"gpus": "GPUs", "mw": "MW", "h100_equivalents": "H100 equivalents"}
 
 
-class MilestoneForm(forms.ModelForm):  # type: ignore[type-arg]
+class MilestoneForm(forms.ModelForm):
     class Meta:
         model = Milestone
         fields = ("kind", "planned", "forecast", "actual")
@@ -77,12 +80,12 @@ class ProjectAdmin(JournalledAdmin):
     inlines = (MilestoneInline,)
     fieldsets = (
         (None, {"fields": ("reason",)}),
-        ("Project", {"fields": (("name", "public_id"), ("pool", "is_withdrawn"), ("campus", "ordinal"))}),
-        ("Size", {"fields": (("gpus", "mw", "h100_equivalents"), "source")}),
+        ("Project", {"fields": (("name", "public_id"), ("pool", "is_withdrawn"), ("gpus", "mw"))}),
+        ("Where it comes from", {"fields": (("campus", "ordinal"), ("h100_equivalents", "source"))}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Project]:
-        return super().get_queryset(request).prefetch_related("milestones")  # type: ignore[no-any-return]
+        return super().get_queryset(request).prefetch_related("milestones")
 
     @admin.display(description="Ready")
     def ready(self, project: Project) -> date | None:
@@ -104,7 +107,7 @@ class ProjectAdmin(JournalledAdmin):
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         formset.save(commit=False)
         said = {
-            "by": request.user.as_actor(None),  # type: ignore[union-attr]
+            "by": request.user.as_actor(None),
             "now": clock.now(),
             "reason": form.cleaned_data["reason"],
         }
@@ -125,7 +128,7 @@ class PoolOutlookInline(TabularInline):
     max_num = 0
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PoolOutlook]:
-        return super().get_queryset(request).select_related("pool__site", "pool__accelerator")  # type: ignore[no-any-return]
+        return super().get_queryset(request).select_related("pool__site", "pool__accelerator")
 
     @admin.display(description="P90 on the first day")
     def first_day_p90(self, outlook: PoolOutlook) -> int:

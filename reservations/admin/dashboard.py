@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, Min, Sum
+from django.db.models import Count, Min, Q, Sum
 from django.http import HttpRequest
 
 from marketplace.capacity.queries import inventory
@@ -57,15 +57,19 @@ class Board:
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Adds the board for those who may see it: the theme calls this for the admin's index."""
-    if not request.user.has_perms(["pricing.view_quote", "reservations.view_reservation"]):  # type: ignore[union-attr]
+    if not request.user.has_perms(["pricing.view_quote", "reservations.view_reservation"]):
         return context
     return {**context, "title": "Today", "board": board(clock.now()), "shortfall_days": SHORTFALL_DAYS}
 
 
 def board(now: datetime) -> Board:
-    """Eight queries, whatever the size of the market."""
-    held = Quote.objects.filter(status=OPEN, expires_at__gt=now).aggregate(
-        count=Count("pk"), value=Sum("total"), soonest=Min("expires_at")
+    """Nine queries, whatever the size of the market."""
+    live = Q(expires_at__gt=now)
+    held = Quote.objects.filter(status=OPEN).aggregate(
+        count=Count("pk", filter=live),
+        value=Sum("total", filter=live),
+        soonest=Min("expires_at", filter=live),
+        lapsed=Min("expires_at", filter=~live),
     )
     week = now - timedelta(days=7)
     reserved = Reservation.objects.filter(accepted_at__gte=week).aggregate(count=Count("pk"), value=Sum("total"))
@@ -80,7 +84,7 @@ def board(now: datetime) -> Board:
         projection=projection,
         projection_is_old=projection is None or now - projection.created_at > STALE_PROJECTION,
         prices=tuple(_last_prices()),
-        sweeps=tuple(_sweeps(now)),
+        sweeps=tuple(_sweeps(now, held["lapsed"])),
     )
 
 
@@ -98,10 +102,9 @@ def _last_prices() -> Any:
     return PriceVersion.objects.select_related("seller").order_by("seller_id", "-id").distinct("seller_id")
 
 
-def _sweeps(now: datetime) -> Iterator[Sweep]:
+def _sweeps(now: datetime, lapsed: datetime | None) -> Iterator[Sweep]:
     due = ProjectionDue.objects.filter(done_at=None).aggregate(since=Min("requested_at"))["since"]
     yield Sweep("Projection asked for", due, due is not None and now - due > STALE_SWEEP)
-    lapsed = Quote.objects.lapsed(now).aggregate(since=Min("expires_at"))["since"]
     yield Sweep("Expired quote still open", lapsed, lapsed is not None and now - lapsed > STALE_SWEEP)
     tape = Tape.objects.values_list("tick", flat=True).first()
     yield Sweep("Last public tape", tape, tape is None or now - tape > STALE_SWEEP)

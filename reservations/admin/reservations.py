@@ -1,7 +1,6 @@
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
 from django.urls import URLPattern, path
 
 from marketplace.admin.base import LongAdmin

@@ -1,6 +1,8 @@
 """Sell capacity: the main job of sales staff, with the same search, quotes and acceptance as every other door."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import messages
@@ -21,6 +23,7 @@ from marketplace.units import clock
 from marketplace.units.compute import gpu_hours
 from marketplace.units.money import unit_price
 from marketplace.web import formats
+from pricing.curve.models import PricePolicy
 from pricing.demand.actions import record_enquiry
 from pricing.quotes.actions import (
     MarketStale,
@@ -34,7 +37,7 @@ from pricing.quotes.actions import (
 )
 from pricing.quotes.models import OPEN, Quote
 from pricing.quotes.need import BadNeed, Need, parse_need
-from pricing.quotes.offers import OfferInvalid
+from pricing.quotes.offers import Offer, OfferInvalid
 from pricing.quotes.queries import known_names
 from pricing.quotes.search import Search, search
 from reservations.admin.forms import AcceptForm, SellForm, first_shown, query_of
@@ -54,13 +57,13 @@ class Alternative:
 
 
 def require(request: HttpRequest, permission: str) -> None:
-    if not request.user.has_perm(permission):  # type: ignore[union-attr]
+    if not request.user.has_perm(permission):
         raise PermissionDenied
 
 
 def staff_for(request: HttpRequest, organisation_id: int) -> Actor:
     """The member of staff, acting for a customer: the journal names both."""
-    actor: Actor = request.user.as_actor(None)  # type: ignore[union-attr]
+    actor: Actor = request.user.as_actor(None)
     return actor.acting_for(organisation_id)
 
 
@@ -74,6 +77,7 @@ def offers_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
     if found:
         customer = form.cleaned_data["organisation"]
         context |= {"customer": customer, "back": request.GET.urlencode(), "nearest": _nearest(found, customer)}
+        context["offers"] = list(_with_hold(found))
     return TemplateResponse(request, "admin/reservations/sell.html", context)
 
 
@@ -96,6 +100,14 @@ def _search(form: SellForm) -> Search | None:
 def _nearest(found: Search, customer: Organisation) -> list[Alternative]:
     nearest = found.refusal.nearest if found.refusal else ()
     return [Alternative(_in_words(need), f"?{urlencode(query_of(need, customer))}") for need in nearest]
+
+
+def _with_hold(found: Search) -> Iterator[tuple[Offer, int]]:
+    """The offers, each with the minutes for which its seller's policy would hold it."""
+    now = clock.now()
+    sellers = {offer.pool.seller for offer in found.offers}
+    minutes = {seller: PricePolicy.objects.in_force(seller, now).hold_minutes for seller in sellers}
+    return ((offer, minutes[offer.pool.seller]) for offer in found.offers)
 
 
 def _in_words(need: Need) -> str:
@@ -167,8 +179,8 @@ def _quote(request: HttpRequest, site: AdminSite, quote: Quote, form: AcceptForm
         "gpu_hours": hours,
         "unit_price": unit_price(quote.money, hours),
         "minutes_left": int((quote.expires_at - now).total_seconds() // 60) if state == OPEN else 0,
-        "parts": [(part["code"], part["amount"]["amount"]) for part in quote.breakdown],
-        "spec": sorted(quote.spec.document.items()),
+        "parts": [(part["code"], Decimal(part["amount"]["amount"])) for part in quote.breakdown],
+        "spec": sorted((name.replace("_", " "), value) for name, value in quote.spec.document.items()),
         "reservation": Reservation.objects.filter(quote=quote).first(),
     }
     return TemplateResponse(request, "admin/reservations/quote.html", context)
