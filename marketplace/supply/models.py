@@ -1,8 +1,8 @@
-from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
 from marketplace.catalogue.models import Pool
+from marketplace.units.arrays import NumberArray
 from marketplace.units.ids import new_id
 
 POWER, SHELL, COOLING, RACKS, CHIPS, CREW, COMMISSIONING = (
@@ -14,10 +14,7 @@ POWER, SHELL, COOLING, RACKS, CHIPS, CREW, COMMISSIONING = (
     "crew",
     "commissioning",
 )
-MILESTONE_KINDS = [
-    (kind, kind.capitalize())
-    for kind in (POWER, SHELL, COOLING, RACKS, CHIPS, CREW, COMMISSIONING)
-]
+MILESTONE_KINDS = [(kind, kind.capitalize()) for kind in (POWER, SHELL, COOLING, RACKS, CHIPS, CREW, COMMISSIONING)]
 
 
 def new_project_id() -> str:
@@ -31,38 +28,20 @@ def new_projection_id() -> str:
 class Project(models.Model):
     """A phase of build-out that adds GPUs to a pool, or retires them. Its GPUs become sellable together."""
 
-    public_id = models.CharField(
-        max_length=40, unique=True, default=new_project_id, editable=False
-    )
+    public_id = models.CharField(max_length=40, unique=True, default=new_project_id, editable=False)
     pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="projects")
-    campus = models.CharField(
-        max_length=200, help_text="The campus's handle in the file it came from"
-    )
-    ordinal = models.PositiveIntegerField(
-        help_text="Its place among the campus's rises and falls, from 1"
-    )
+    campus = models.CharField(max_length=200, help_text="The campus's handle in the file it came from")
+    ordinal = models.PositiveIntegerField(help_text="Its place among the campus's rises and falls, from 1")
     name = models.CharField(max_length=200)
-    gpus = models.IntegerField(
-        help_text="GPUs added to what is on sale; negative when it retires them"
-    )
-    mw = models.DecimalField(
-        max_digits=9, decimal_places=2, help_text="Facility power that comes with it"
-    )
-    h100_equivalents = models.FloatField(
-        help_text="As the source counts the whole phase, before the share on sale"
-    )
-    is_withdrawn = models.BooleanField(
-        default=False, help_text="No longer in the source: it adds nothing."
-    )
+    gpus = models.IntegerField(help_text="GPUs added to what is on sale; negative when it retires them")
+    mw = models.DecimalField(max_digits=9, decimal_places=2, help_text="Facility power that comes with it")
+    h100_equivalents = models.FloatField(help_text="As the source counts the whole phase, before the share on sale")
+    is_withdrawn = models.BooleanField(default=False, help_text="No longer in the source: it adds nothing.")
     source = models.TextField(blank=True)
 
     class Meta:
         ordering = ["campus", "ordinal"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["campus", "ordinal"], name="one_project_per_ordinal"
-            )
-        ]
+        constraints = [models.UniqueConstraint(fields=["campus", "ordinal"], name="one_project_per_ordinal")]
 
     def __str__(self) -> str:
         return self.name
@@ -71,25 +50,15 @@ class Project(models.Model):
 class Milestone(models.Model):
     """One thing that a project waits for. A project is ready when its last milestone is."""
 
-    project = models.ForeignKey(
-        Project, on_delete=models.CASCADE, related_name="milestones"
-    )
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="milestones")
     kind = models.CharField(max_length=15, choices=MILESTONE_KINDS)
-    planned = models.DateField(
-        help_text="As first announced; slips are counted from here"
-    )
-    forecast = models.DateField(
-        null=True, blank=True, help_text="As its owner expects it now"
-    )
+    planned = models.DateField(help_text="As first announced; slips are counted from here")
+    forecast = models.DateField(null=True, blank=True, help_text="As its owner expects it now")
     actual = models.DateField(null=True, blank=True)
 
     class Meta:
         ordering = ["project_id", "planned"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["project", "kind"], name="one_milestone_per_kind"
-            )
-        ]
+        constraints = [models.UniqueConstraint(fields=["project", "kind"], name="one_milestone_per_kind")]
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.project}"
@@ -98,19 +67,13 @@ class Milestone(models.Model):
 class MilestoneNote(models.Model):
     """What the source said on a day on which no capacity changed: progress without a date of its own."""
 
-    milestone = models.ForeignKey(
-        Milestone, on_delete=models.CASCADE, related_name="notes"
-    )
+    milestone = models.ForeignKey(Milestone, on_delete=models.CASCADE, related_name="notes")
     date = models.DateField()
     text = models.TextField()
 
     class Meta:
         ordering = ["milestone_id", "date"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["milestone", "date"], name="one_note_per_day"
-            )
-        ]
+        constraints = [models.UniqueConstraint(fields=["milestone", "date"], name="one_note_per_day")]
 
     def __str__(self) -> str:
         return f"{self.date}: {self.text[:60]}"
@@ -119,21 +82,15 @@ class MilestoneNote(models.Model):
 class Projection(models.Model):
     """One run of the scenarios: a version that is never edited, and from which every limit can be traced."""
 
-    public_id = models.CharField(
-        max_length=40, unique=True, default=new_projection_id, editable=False
-    )
+    public_id = models.CharField(max_length=40, unique=True, default=new_projection_id, editable=False)
     first_day = models.DateField()
     days = models.PositiveIntegerField()
     scenarios = models.PositiveIntegerField()
     seed = models.BigIntegerField()
-    inputs = models.JSONField(
-        help_text="Slip and derate parameters, and the world used"
-    )
+    inputs = models.JSONField(help_text="Slip and derate parameters, and the world used")
     reason = models.CharField(max_length=200)
     created_at = models.DateTimeField(db_index=True)
-    published_at = models.DateTimeField(
-        null=True, blank=True, help_text="When its limits were in force in every pool"
-    )
+    published_at = models.DateTimeField(null=True, blank=True, help_text="When its limits were in force in every pool")
 
     class Meta:
         ordering = ["-id"]
@@ -145,21 +102,15 @@ class Projection(models.Model):
 class PoolOutlook(models.Model):
     """A pool's projected supply: usable GPUs per day from the projection's first day on. P90 <= P50 <= P10."""
 
-    projection = models.ForeignKey(
-        Projection, on_delete=models.CASCADE, related_name="pools"
-    )
+    projection = models.ForeignKey(Projection, on_delete=models.CASCADE, related_name="pools")
     pool = models.ForeignKey(Pool, on_delete=models.CASCADE, related_name="outlooks")
-    p90 = ArrayField(models.IntegerField())
-    p50 = ArrayField(models.IntegerField())
-    p10 = ArrayField(models.IntegerField())
-    mean = ArrayField(models.FloatField())
+    p90 = NumberArray(models.IntegerField())
+    p50 = NumberArray(models.IntegerField())
+    p10 = NumberArray(models.IntegerField())
+    mean = NumberArray(models.FloatField())
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["projection", "pool"], name="one_outlook_per_pool"
-            )
-        ]
+        constraints = [models.UniqueConstraint(fields=["projection", "pool"], name="one_outlook_per_pool")]
 
     def __str__(self) -> str:
         return f"{self.pool} in {self.projection}"
@@ -168,15 +119,9 @@ class PoolOutlook(models.Model):
 class ProjectOutlook(models.Model):
     """When a project will be ready: its day in every scenario, and what was last in how many of them."""
 
-    projection = models.ForeignKey(
-        Projection, on_delete=models.CASCADE, related_name="projects"
-    )
-    project = models.ForeignKey(
-        Project, on_delete=models.CASCADE, related_name="outlooks"
-    )
-    ready_days = models.BinaryField(
-        help_text="int16, little endian, one a scenario: days from the first day"
-    )
+    projection = models.ForeignKey(Projection, on_delete=models.CASCADE, related_name="projects")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="outlooks")
+    ready_days = models.BinaryField(help_text="int16, little endian, one a scenario: days from the first day")
     p10 = models.DateField()
     p50 = models.DateField()
     p90 = models.DateField()
@@ -185,9 +130,7 @@ class ProjectOutlook(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["projection", "project"], name="one_outlook_per_project"
-            ),
+            models.UniqueConstraint(fields=["projection", "project"], name="one_outlook_per_project"),
             models.CheckConstraint(
                 condition=Q(p10__lte=F("p50")) & Q(p50__lte=F("p90")),
                 name="dates_in_order",
@@ -204,9 +147,7 @@ class ProjectionDue(models.Model):
     reason = models.CharField(max_length=200)
     requested_at = models.DateTimeField()
     done_at = models.DateTimeField(null=True, blank=True)
-    projection = models.ForeignKey(
-        Projection, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
-    )
+    projection = models.ForeignKey(Projection, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
 
     class Meta:
         verbose_name_plural = "projections due"

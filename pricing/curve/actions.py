@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
-from marketplace.supply.queries import latest_projection
 from numpy.typing import NDArray
 
 from marketplace.capacity.queries import Inventory, inventory
@@ -13,6 +12,7 @@ from marketplace.journal.actions import record
 from marketplace.journal.actor import SYSTEM, Actor
 from marketplace.parties.models import Organisation
 from marketplace.supply.models import PoolOutlook, Projection
+from marketplace.supply.queries import latest_projection
 from marketplace.units.firmness import FIRMNESS
 from marketplace.units.period import Period
 from pricing.curve.models import PoolCurve, PricePolicy, PriceVersion, Tape, TapePool
@@ -68,7 +68,7 @@ def solve_prices(
     now: datetime,
     by: Actor = SYSTEM,
 ) -> PriceVersion:
-    """Makes a new price version for a seller from its own pools' limits and use. The dual is 0 until demand is known."""
+    """Makes a new price version from the seller's own limits and use. The dual is 0 until demand is forecast."""
     version = PriceVersion.objects.create(
         seller=seller,
         policy=policy,

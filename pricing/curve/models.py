@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from marketplace.catalogue.models import Pool
 from marketplace.parties.models import Organisation
 from marketplace.supply.models import Projection
+from marketplace.units.arrays import NumberArray
 from marketplace.units.ids import new_id
 
 
@@ -114,13 +115,13 @@ class PoolCurve(models.Model):
     version = models.ForeignKey(PriceVersion, on_delete=models.CASCADE, related_name="curves")
     pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="+")
     first_day = models.DateField()
-    limits = ArrayField(ArrayField(models.IntegerField()), help_text="Class limits, GPUs")
+    limits = NumberArray(NumberArray(models.IntegerField()), help_text="Class limits, GPUs")
     use = ArrayField(
-        ArrayField(models.IntegerField()),
+        NumberArray(models.IntegerField()),
         help_text="Use at the solve (limit less headroom), GPUs",
     )
     dual = ArrayField(
-        ArrayField(models.FloatField()),
+        NumberArray(models.FloatField()),
         help_text="Dual of the capacity row, USD per GPU-hour",
     )
     energy = models.DecimalField(max_digits=12, decimal_places=6, help_text="USD per GPU-hour")
@@ -161,13 +162,13 @@ class TapePool(models.Model):
     version = models.ForeignKey(PriceVersion, on_delete=models.PROTECT, related_name="+")
     first_day = models.DateField()
     supply = ArrayField(
-        ArrayField(models.IntegerField()),
+        NumberArray(models.IntegerField()),
         help_text="Rows P90, P50, P10, mean; GPUs, stepped",
     )
-    limits = ArrayField(ArrayField(models.IntegerField()), help_text="Class limits, GPUs, stepped")
-    headroom = ArrayField(ArrayField(models.IntegerField()), help_text="GPUs, stepped")
+    limits = NumberArray(NumberArray(models.IntegerField()), help_text="Class limits, GPUs, stepped")
+    headroom = NumberArray(NumberArray(models.IntegerField()), help_text="GPUs, stepped")
     prices = ArrayField(
-        ArrayField(models.FloatField()),
+        NumberArray(models.FloatField()),
         help_text="USD per GPU-hour at the stepped headroom",
     )
 

@@ -251,7 +251,7 @@ def release_quote(*, public_id: str, by: Actor, organisation_id: int) -> Quote:
 
 
 def expire_quote(*, quote_id: int) -> Quote | None:
-    """Writes down that a quote's time is over and frees its capacity. None where somebody else did, or it is not due."""
+    """Writes down that a quote's time is over and frees its capacity. None where it is not due or done."""
     quote = Quote.objects.filter(pk=quote_id, status=OPEN).select_for_update(skip_locked=True).first()
     if quote is None:
         return None

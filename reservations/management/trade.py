@@ -21,6 +21,7 @@ from reservations.booking.actions import accept_quote
 BUYER = {"name": "Ravensmoor Research", "legal_name": "Ravensmoor Research Ltd (invented)", "country": "GB"}
 SEED = 20261123
 BLOCKS_A_POOL = 7
+RUNNING = 3
 # Of what a pool has left, a block takes this share: seven of them leave a market that is tight soon and loose later.
 SHARE_OF_ROOM = (0.18, 0.42)
 
@@ -37,8 +38,8 @@ def trade() -> int:
 
 def _needs(pool: Pool, rng: np.random.Generator, today: date) -> Iterator[tuple[Need, float]]:
     for block in range(BLOCKS_A_POOL):
-        # Demand is thickest for the next weeks and thins out with lead time.
-        lead = 1 + int(rng.exponential(30 if block < 4 else 150))
+        # Some run already, as far as a new market can know; the rest thins out with lead time.
+        lead = 1 if block < RUNNING else 1 + int(rng.exponential(120))
         days = int(np.clip(rng.lognormal(np.log(90), 0.7), 14, 540))
         start = today + timedelta(days=lead)
         need = Need(
