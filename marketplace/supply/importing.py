@@ -181,7 +181,7 @@ def _reported(project: Project) -> set[str]:
     """Kinds of the milestones that a provider or staff reported on, or added: what they know outranks the file."""
     verbs = ["milestone.reported", "milestone.added"]
     entries = Entry.objects.filter(subject=project.public_id, verb__in=verbs)
-    return {entry.after["kind"] for entry in entries}
+    return {entry.after["kind"] for entry in entries if entry.after}
 
 
 def _milestone(
@@ -191,7 +191,7 @@ def _milestone(
     row = Milestone.objects.filter(project=project, kind=planned.kind).first()
     dates: dict[str, date | None] = {"actual": planned.date if planned.is_actual else None}
     dates["forecast"] = None if planned.is_actual or row is None or row.planned == planned.date else planned.date
-    first = {} if row else {"planned": planned.date}
+    first: dict[str, date | None] = {} if row else {"planned": planned.date}
     values = {} if is_reported else first | dates
     milestone, before = _put(Milestone, {"project": project, "kind": planned.kind}, values, done)
     if before:

@@ -4,9 +4,11 @@ import shutil
 from datetime import UTC, date, datetime
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db.models import Model
 
 from marketplace.catalogue.models import Accelerator, Pool, ServiceSpec, Site
 from marketplace.journal.actor import Actor
@@ -43,20 +45,13 @@ def import_(files: Path) -> str:
     return said.getvalue()
 
 
-def everything() -> dict[str, list[dict[str, object]]]:
-    models = (
-        Organisation,
-        Accelerator,
-        Site,
-        Pool,
-        ServiceSpec,
-        Project,
-        Milestone,
-        MilestoneNote,
-        ProjectionDue,
-        Entry,
-    )
-    return {model.__name__: list(model.objects.order_by("pk").values()) for model in models}
+MODELS: tuple[type[Model], ...] = (
+    Organisation, Accelerator, Site, Pool, ServiceSpec, Project, Milestone, MilestoneNote, ProjectionDue, Entry,
+)  # fmt: skip
+
+
+def everything() -> dict[str, list[dict[str, Any]]]:
+    return {model.__name__: list(model._default_manager.order_by("pk").values()) for model in MODELS}
 
 
 def phase(ordinal: int) -> Project:
