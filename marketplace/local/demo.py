@@ -160,8 +160,8 @@ def introduce(address: str, cast: Any) -> None:
 
 def watch(family: Family, address: str, cast: Any) -> str:
     """Runs until Ctrl-C, which is how a demo ends well; SIGTERM and a closed terminal end it just so."""
-    introduce(address, cast)
     try:
+        introduce(address, cast)
         while True:
             family.check()
             time.sleep(0.3)
