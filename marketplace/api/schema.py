@@ -28,6 +28,7 @@ class ProblemShape(serializers.Serializer[Any]):
     detail = serializers.CharField()
     code = serializers.CharField(help_text="Stable: " + ", ".join(sorted(CODES)))
     errors = ErrorShape(many=True)
+    scope = serializers.CharField(required=False, help_text="With scope_required: the scope that is missing")
 
 
 def problems(*statuses: int, **shapes: type[serializers.Serializer[Any]]) -> dict[tuple[int, str], Any]:

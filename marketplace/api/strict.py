@@ -75,7 +75,7 @@ class Strict(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, Mapping):
-            raise serializers.ValidationError("Send an object.", code="not_an_object")
+            raise serializers.ValidationError({"non_field_errors": [ErrorDetail("Send an object.", "not_an_object")]})
         unknown = {name: [self._unknown()] for name in data if name not in self.fields}
         try:
             value = super().to_internal_value(data)
