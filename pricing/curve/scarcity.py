@@ -80,11 +80,8 @@ def window(of: Curve, first: int, last: int) -> Curve:
 
 def unit_price(of: Curve, x: Floats) -> Floats:
     """p(x), shape (days,), USD per GPU-hour: what the next GPU costs when x are taken."""
-    return np.where(
-        x >= of.capped_from,
-        of.cap,
-        np.minimum(of.cap, _formula(of, np.maximum(x, 0.0))),
-    )
+    inside = np.clip(x, 0.0, of.capped_from)
+    return np.where(x >= of.capped_from, of.cap, np.minimum(of.cap, _formula(of, inside)))
 
 
 def cumulative_cents(of: Curve, x: Floats) -> Cents:
