@@ -15,10 +15,10 @@ from marketplace.local.says import CannotStart, say, step
 
 PYTHON = [sys.executable, "-m"]
 CHECKS = {
-    "ruff check": [*PYTHON, "ruff", "check"],
+    "ruff check": [*PYTHON, "ruff", "check", "--output-format", "concise"],
     "ruff format": [*PYTHON, "ruff", "format", "--check"],
     "imports": [sys.executable, "-c", "from importlinter.cli import lint_imports_command as run; run()"],
-    "types": [*PYTHON, "mypy"],
+    "types": [*PYTHON, "mypy", "--no-color-output"],
     "migrations": [sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"],
 }
 SELECTING = ("-k", "-m", "--lf", "--last-failed", "--sw", "--stepwise", "--collect-only", "--co")
