@@ -11,7 +11,7 @@ from django.forms.models import model_to_dict
 from django.http import HttpRequest
 from unfold.admin import TabularInline
 
-from marketplace.admin.base import FrozenAdmin, LongAdmin, StaffAdmin
+from marketplace.admin.base import FrozenAdmin, LongAdmin, StaffAdmin, author
 from marketplace.change import change as changes
 from marketplace.units import clock
 from pricing.curve.models import PoolCurve, PricePolicy, PriceVersion, Tape, TapePool
@@ -68,7 +68,7 @@ class PricePolicyAdmin(StaffAdmin):
         return {**initial, "starts_at": clock.now().replace(second=0, microsecond=0) + LEAD}
 
     def save_model(self, request: HttpRequest, obj: PricePolicy, form: Any, change: bool) -> None:
-        by = request.user.as_actor(None)
+        by = author(request)
         changes.run(lambda: publish_policy(policy=obj, by=by, now=clock.now()))
 
 
@@ -172,7 +172,7 @@ class QuoteAdmin(LongAdmin):
 
     @admin.display(description="State")
     def state(self, quote: Quote) -> str:
-        return quote.state(quote.at)
+        return quote.state(quote.at)  # type: ignore[attr-defined]
 
     def has_release_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("pricing.change_quote")
@@ -184,7 +184,7 @@ class QuoteAdmin(LongAdmin):
 
     def _release(self, request: HttpRequest, quote: Quote) -> None:
         whose = quote.organisation_id
-        by = request.user.as_actor(whose)
+        by = author(request, whose)
         try:
             changes.run(lambda: release_quote(public_id=quote.public_id, by=by, organisation_id=whose))
         except (QuoteClosed, QuoteExpired) as refused:

@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from unfold.admin import TabularInline
 
-from marketplace.admin.base import JournalledAdmin, StaffAdmin
+from marketplace.admin.base import JournalledAdmin, StaffAdmin, author
 from marketplace.admin.capacity import capacity_page
 from marketplace.catalogue.actions import set_service_spec
 from marketplace.change import change as changes
@@ -128,7 +128,7 @@ class ServiceSpecAdmin(StaffAdmin):
     def _publish(self, request: HttpRequest, wanted: ServiceSpec) -> ServiceSpec:
         now = clock.now()
         spec = set_service_spec(pool=wanted.pool, document=wanted.document, now=now)
-        by = request.user.as_actor(None)
+        by = author(request)
         after = {"version": spec.version, "digest": spec.digest}
         record(by=by, verb="service_spec.published", subject=wanted.pool.public_id, now=now, after=after)
         return spec

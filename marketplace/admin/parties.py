@@ -15,7 +15,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from marketplace.admin.base import JournalledAdmin, StaffAdmin
+from marketplace.admin.base import JournalledAdmin, StaffAdmin, author
 from marketplace.change import change as changes
 from marketplace.journal.actions import record
 from marketplace.models import ApiKey, Membership, Organisation, User
@@ -60,14 +60,14 @@ class MembershipInline(TabularInline):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, JournalledAdmin):
+class UserAdmin(DjangoUserAdmin, JournalledAdmin):  # type: ignore[misc]  # two bases that both set defaults
     form = ExistingUserForm
     add_form = NewUserForm
     change_password_form = AdminPasswordChangeForm
     list_display = ("email", "name", "is_staff", "is_active", "last_login")
     list_filter = ("is_staff", "is_active", "groups")
     search_fields = ("email", "name")
-    ordering: tuple[str, ...] = ("-id",)
+    ordering = ("-id",)  # type: ignore[misc]
     readonly_fields = ("last_login", "date_joined")
     filter_horizontal = ("groups",)
     fieldsets = (
@@ -93,7 +93,7 @@ class UserAdmin(DjangoUserAdmin, JournalledAdmin):
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         response: HttpResponse = super().user_change_password(request, id, form_url)
         if request.method == "POST" and response.status_code == 302:
-            by = request.user.as_actor(None)
+            by = author(request)
             record(by=by, verb="user.password_changed", subject=f"user:{id}", now=clock.now())
         return response
 
@@ -159,7 +159,7 @@ class ApiKeyAdmin(StaffAdmin):
         return [path("<int:pk>/revoke/", revoke, name="revoke-api-key"), *super().get_urls()]
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
-        by = request.user.as_actor(obj.organisation_id)
+        by = author(request, obj.organisation_id)
         wanted = {name: form.cleaned_data[name] for name in ("organisation", "name", "scopes", "expires_at")}
         key, secret = changes.run(lambda: create_api_key(**wanted, by=by, now=clock.now()))
         obj.__dict__.update(key.__dict__, shown_once=secret)
@@ -186,6 +186,6 @@ class ApiKeyAdmin(StaffAdmin):
         return redirect("admin:marketplace_apikey_change", pk)
 
     def _revoke(self, request: HttpRequest, key: ApiKey) -> None:
-        by = request.user.as_actor(key.organisation_id)
+        by = author(request, key.organisation_id)
         changes.run(lambda: revoke_api_key(key=key, by=by, now=clock.now()))
         messages.success(request, f"{key.prefix}… of {key.organisation} no longer works.")

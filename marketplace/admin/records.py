@@ -79,4 +79,4 @@ class LedgerEntryAdmin(LongAdmin):
 
     @admin.display(description="Pool")
     def pool(self, entry: LedgerEntry) -> str:
-        return entry.pool_name or str(entry.pool_id)
+        return entry.pool_name or str(entry.pool_id)  # type: ignore[attr-defined]

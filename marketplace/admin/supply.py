@@ -9,7 +9,7 @@ from unfold.admin import TabularInline
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from marketplace.admin.base import FrozenAdmin, JournalledAdmin, StaffAdmin
+from marketplace.admin.base import FrozenAdmin, JournalledAdmin, StaffAdmin, author
 from marketplace.change import change as changes
 from marketplace.models import Milestone, PoolOutlook, Project, Projection, ProjectionDue, ProjectOutlook
 from marketplace.supply.reporting import add_milestone, report_milestone, request_projection
@@ -107,7 +107,7 @@ class ProjectAdmin(JournalledAdmin):
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         formset.save(commit=False)
         said = {
-            "by": request.user.as_actor(None),
+            "by": author(request),
             "now": clock.now(),
             "reason": form.cleaned_data["reason"],
         }

@@ -15,9 +15,9 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_POST
 
+from marketplace.admin.base import author
 from marketplace.capacity.ledger import InsufficientHeadroom
 from marketplace.change import change as changes
-from marketplace.journal.actor import Actor
 from marketplace.models import Organisation
 from marketplace.units import clock
 from marketplace.units.compute import gpu_hours
@@ -59,12 +59,6 @@ class Alternative:
 def require(request: HttpRequest, permission: str) -> None:
     if not request.user.has_perm(permission):
         raise PermissionDenied
-
-
-def staff_for(request: HttpRequest, organisation_id: int) -> Actor:
-    """The member of staff, acting for a customer: the journal names both."""
-    actor: Actor = request.user.as_actor(None)
-    return actor.acting_for(organisation_id)
 
 
 @require_GET
@@ -123,7 +117,7 @@ def hold(request: HttpRequest, site: AdminSite) -> HttpResponse:
     """Makes the quote that holds an offer's capacity for the customer."""
     require(request, MAY_HOLD)
     customer = get_object_or_404(Organisation, pk=_number(request.POST.get("organisation", "")))
-    by, offer = staff_for(request, customer.pk), request.POST.get("offer", "")
+    by, offer = author(request, customer.pk), request.POST.get("offer", "")
     try:
         quote = changes.run(lambda: take_quote(offer=offer, organisation=customer, by=by))
     except REFUSALS as refused:
@@ -195,7 +189,7 @@ def accept(request: HttpRequest, site: AdminSite, public_id: str) -> HttpRespons
     if not form.is_valid():
         return _quote(request, site, quote, form)
     said, whose = form.cleaned_data["reason"], quote.organisation_id
-    by = staff_for(request, whose)
+    by = author(request, whose)
     try:
         made = changes.run(lambda: accept_for_customer(public_id=public_id, by=by, organisation_id=whose, reason=said))
     except ReasonMissing as missing:
@@ -212,7 +206,7 @@ def release(request: HttpRequest, site: AdminSite, public_id: str) -> HttpRespon
     """Gives the hold back before it expires."""
     require(request, MAY_RELEASE)
     whose = get_object_or_404(Quote, public_id=public_id).organisation_id
-    by = staff_for(request, whose)
+    by = author(request, whose)
     try:
         changes.run(lambda: release_quote(public_id=public_id, by=by, organisation_id=whose))
     except CLOSED as closed:

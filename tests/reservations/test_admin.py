@@ -4,13 +4,15 @@ import re
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from django.test import Client
 from django.urls import reverse
 
+from marketplace.capacity import ledger
 from marketplace.change import change
 from marketplace.journal.actor import SYSTEM
-from marketplace.models import Claim, Entry, User
+from marketplace.models import Claim, Entry
 from marketplace.units import clock
 from pricing.curve.models import PricePolicy
 from pricing.demand.models import Enquiry
@@ -20,7 +22,7 @@ from pricing.quotes.need import Need, Range
 from pricing.quotes.search import search
 from reservations.admin.dashboard import board
 from reservations.booking.models import Reservation
-from tests.cockpit import GPUS, Cockpit, open_cockpit
+from tests.cockpit import FIRM_GPUS, Cockpit, open_cockpit, signed_in
 
 pytestmark = pytest.mark.django_db
 AGREED = "Anna Berg by phone, order 4711"
@@ -29,12 +31,6 @@ AGREED = "Anna Berg by phone, order 4711"
 @pytest.fixture
 def cockpit() -> Cockpit:
     return open_cockpit()
-
-
-def signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def wish(cockpit: Cockpit, **changed: Any) -> dict[str, Any]:
@@ -59,7 +55,7 @@ def bank_quote(cockpit: Cockpit) -> Quote:
     """A quote that the bank took by itself."""
     now = clock.now()
     start = now.date() + timedelta(days=40)
-    need = Need(Range(64, 64), Range(30, 30), start, start, "firm")
+    need = Need(Range(64, 64), Range(30, 30), start, start, "firm", accelerators=("h100",))
     offer = search(need=need, organisation_id=cockpit.bank.pk, now=now).offers[0].id
     return change.run(lambda: take_quote(offer=offer, organisation=cockpit.bank, by=SYSTEM))
 
@@ -101,8 +97,8 @@ def test_the_offer_shows_price_breakdown_and_confidence(cockpit: Cockpit) -> Non
 
 def test_a_refusal_ends_in_buttons_that_fit(cockpit: Cockpit) -> None:
     sales = signed_in(cockpit.sales)
-    page = sales.get(reverse("admin:sell-capacity"), wish(cockpit, quantity=GPUS + 8)).content.decode()
-    found = re.search(r'href="(\?organisation=[^"]+quantity=1024[^"]*)"', page)
+    page = sales.get(reverse("admin:sell-capacity"), wish(cockpit, quantity=FIRM_GPUS + 8)).content.decode()
+    found = re.search(r'href="(\?organisation=[^"]+quantity=2048[^"]*)"', page)
     assert found
     again = sales.get(reverse("admin:sell-capacity") + found.group(1).replace("&amp;", "&"))
     assert offer_on(again)
@@ -167,7 +163,8 @@ def test_planners_see_a_quote_and_staff_without_a_group_do_not(cockpit: Cockpit)
 
 @pytest.mark.parametrize("name", ["index", "sell-capacity", "capacity"])
 def test_customers_and_strangers_are_sent_to_sign_in(cockpit: Cockpit, name: str) -> None:
-    for client in (Client(), signed_in(cockpit.buyer)):
+    browsers: list[Any] = [Client(), signed_in(cockpit.buyer)]
+    for client in browsers:
         answer = client.get(reverse(f"admin:{name}"))
         assert answer.status_code == 302
         assert answer.url.startswith(reverse("admin:login"))
@@ -188,24 +185,16 @@ def test_the_dashboard_counts_in_ten_queries(cockpit: Cockpit, django_assert_max
     with django_assert_max_num_queries(10):
         shown = board(clock.now())
     assert (shown.holds, shown.reserved, shown.shorts) == (1, 0, ())
-    assert [version.seller for version in shown.prices] == [cockpit.seller]
+    assert cockpit.seller in [version.seller for version in shown.prices]
 
 
 def test_the_dashboard_shows_a_shortfall(cockpit: Cockpit) -> None:
-    from marketplace.capacity import ledger
-
     quote = bank_quote(cockpit)
     now = clock.now()
-    ledger.set_limits(pool_id=cockpit.pool.pk, first_day=now.date(), limits=none_left())
+    ledger.set_limits(pool_id=cockpit.pool.pk, first_day=now.date(), limits=np.zeros((3, 365), dtype=np.int64))
     (short,) = board(now).shorts
     assert (short.worst, short.gpu_days, short.first) == (64, 64 * 30, quote.start)
     assert b"Shortfalls" in signed_in(cockpit.sales).get(reverse("admin:index")).content
-
-
-def none_left() -> Any:
-    import numpy as np
-
-    return np.zeros((3, 365), dtype=np.int64)
 
 
 def test_staff_without_a_group_see_no_figures(cockpit: Cockpit) -> None:
