@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 import numpy as np
-from django.db import connection
+from django.db import IntegrityError, connection
 from numpy.typing import NDArray
+from psycopg import errors
 
 from marketplace.capacity.models import COMMITTED, HELD, RELEASED
 from marketplace.units.period import Period
@@ -47,13 +48,8 @@ class Refused(Exception):
 class InsufficientHeadroom(Refused):
     """A line does not fit. Nothing has been claimed."""
 
-    def __init__(
-        self, line: Line, firmness: str, least: int, pool_ids: Sequence[int]
-    ) -> None:
-        super().__init__(
-            f"{line.quantity} GPUs asked for, {least} left on the scarcest day",
-            pool_ids,
-        )
+    def __init__(self, line: Line, firmness: str, least: int, pool_ids: Sequence[int]) -> None:
+        super().__init__(f"{line.quantity} GPUs asked for, {least} left on the scarcest day", pool_ids)
         self.line = line
         self.firmness = firmness
         self.least = least
@@ -63,27 +59,18 @@ class HoldGone(Exception):
     """The claim is no longer held: it was released, or committed by somebody faster."""
 
 
-def hold(
-    *,
-    holder: str,
-    firmness: str,
-    lines: Sequence[Line],
-    expires_at: datetime,
-    now: datetime,
-) -> Claimed:
+def hold(*, holder: str, firmness: str, lines: Sequence[Line], expires_at: datetime, now: datetime) -> Claimed:
     """Keeps capacity until `expires_at`. Raises InsufficientHeadroom where a line does not fit."""
     return _claim(holder, firmness, HELD, expires_at, lines, now)
 
 
-def commit(
-    *, holder: str, firmness: str, lines: Sequence[Line], now: datetime
-) -> Claimed:
+def commit(*, holder: str, firmness: str, lines: Sequence[Line], now: datetime) -> Claimed:
     """Takes capacity for good, without a hold before it."""
     return _claim(holder, firmness, COMMITTED, None, lines, now)
 
 
 def commit_hold(*, claim_id: int, now: datetime) -> None:
-    """Turns a hold into a commitment. No sum changes, so it always fits. Whether it has expired is the quote's to say."""
+    """Turns a hold into a commitment. No sum changes, so it always fits. Its expiry is the quote's to judge."""
     if not _move(claim_id, HELD, COMMITTED, now):
         raise HoldGone
 
@@ -122,54 +109,50 @@ def set_limits(*, pool_id: int, first_day: date, limits: NDArray[np.int64]) -> N
 
 
 def _claim(
-    holder: str,
-    firmness: str,
-    status: str,
-    expires_at: datetime | None,
-    lines: Sequence[Line],
-    now: datetime,
+    holder: str, firmness: str, status: str, expires_at: datetime | None, lines: Sequence[Line], now: datetime
 ) -> Claimed:
     # The lock order of everything that touches the ledger: (pool, day).
-    ordered = sorted(lines, key=lambda line: (line.pool_id, line.period.start))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT claim, line, room FROM capacity_claim("
-            "%s, %s, %s, %s, %s, %s::bigint[], %s::date[], %s::date[], %s::date[], %s::int[])",
-            [
-                holder,
-                firmness,
-                status,
-                expires_at,
-                now,
-                [line.pool_id for line in ordered],
-                [line.period.start for line in ordered],
-                [line.period.end for line in ordered],
-                [line.until for line in ordered],
-                [line.quantity for line in ordered],
-            ],
-        )
-        rows = cursor.fetchall()
-    claim_id, number, room = rows[-1]
-    if claim_id is None:
-        line = ordered[number - 1]
-        complete = len(room or ()) == (line.until - line.period.start).days
-        raise InsufficientHeadroom(
-            line,
-            firmness,
-            max(0, min(room)) if complete else 0,
-            [line.pool_id for line in ordered],
-        )
-    found = {number: np.asarray(room, dtype=np.int64) for _, number, room in rows}
-    by_line = {id(line): found[number] for number, line in enumerate(ordered, start=1)}
-    return Claimed(
-        claim_id, tuple(by_line[id(line)][: line.period.days] for line in lines)
-    )
+    order = sorted(range(len(lines)), key=lambda number: (lines[number].pool_id, lines[number].period.start))
+    ordered = [lines[number] for number in order]
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(_CLAIM, [holder, firmness, status, expires_at, now, *_columns(ordered)])
+            rows = cursor.fetchall()
+    except IntegrityError as error:
+        if (refusal := _refusal(error, firmness, ordered)) is None:
+            raise
+        raise refusal from error
+    rooms = {
+        number: np.asarray(room[: lines[number].period.days], dtype=np.int64)
+        for number, (_, _, room) in zip(order, rows, strict=True)
+    }
+    return Claimed(rows[0][1], tuple(rooms[number] for number in range(len(lines))))
+
+
+_CLAIM = """
+    SELECT line, claim, room
+    FROM capacity_claim(%s, %s, %s, %s, %s, %s::bigint[], %s::date[], %s::date[], %s::date[], %s::int[])
+"""
+
+
+def _columns(lines: Sequence[Line]) -> list[str]:
+    """The lines column by column, as PostgreSQL writes arrays: the driver would take longer over its lists than the
+    database over the claim."""
+    rows = [(line.pool_id, line.period.start, line.period.end, line.until, line.quantity) for line in lines]
+    return ["{" + ",".join(map(str, column)) + "}" for column in zip(*rows, strict=True)]
+
+
+def _refusal(error: IntegrityError, firmness: str, lines: Sequence[Line]) -> InsufficientHeadroom | None:
+    """What the function said of the line that does not fit; None for a violation of another kind."""
+    cause = error.__cause__
+    if not isinstance(cause, errors.CheckViolation) or cause.diag.constraint_name != "claim_fits":
+        return None
+    number, least = map(int, (cause.diag.message_detail or "").split())
+    return InsufficientHeadroom(lines[number - 1], firmness, least, [line.pool_id for line in lines])
 
 
 def _move(claim_id: int, before: str, after: str, now: datetime) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT capacity_move(%s, %s, %s, %s)", [claim_id, before, after, now]
-        )
+        cursor.execute("SELECT capacity_move(%s, %s, %s, %s)", [claim_id, before, after, now])
         (moved,) = cursor.fetchone()
     return bool(moved)

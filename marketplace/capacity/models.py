@@ -18,9 +18,7 @@ class CapacityDay(models.Model):
     """
 
     pk = models.CompositePrimaryKey("pool_id", "day")
-    pool = models.ForeignKey(
-        Pool, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
+    pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="+", db_index=False)
     day = models.DateField()
     limit_firm = models.IntegerField(default=0)
     limit_standard = models.IntegerField(default=0)
@@ -35,9 +33,7 @@ class CapacityDay(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(
-                    firm_held__gte=0, firm_committed__gte=0, standard_held__gte=0
-                )
+                condition=Q(firm_held__gte=0, firm_committed__gte=0, standard_held__gte=0)
                 & Q(
                     standard_committed__gte=0,
                     standby_held__gte=0,
@@ -60,24 +56,16 @@ class CapacityDay(models.Model):
 class Claim(models.Model):
     """A hold or a commitment on capacity: who holds it, at which class, and until when."""
 
-    holder = models.CharField(
-        max_length=40, help_text="Public id of the quote or reservation it stands for"
-    )
+    holder = models.CharField(max_length=40, help_text="Public id of the quote or reservation it stands for")
     firmness = models.CharField(max_length=10, choices=CHOICES)
-    status = models.CharField(
-        max_length=10, choices=[(s, s) for s in (HELD, COMMITTED, RELEASED)]
-    )
-    expires_at = models.DateTimeField(
-        null=True, help_text="A hold ends here, whoever is down."
-    )
+    status = models.CharField(max_length=10, choices=[(s, s) for s in (HELD, COMMITTED, RELEASED)])
+    expires_at = models.DateTimeField(null=True, help_text="A hold ends here, whoever is down.")
     created_at = models.DateTimeField()
     changed_at = models.DateTimeField()
 
     class Meta:
         indexes = [
-            models.Index(
-                fields=["expires_at"], condition=Q(status=HELD), name="claim_held_until"
-            ),
+            models.Index(fields=["expires_at"], condition=Q(status=HELD), name="claim_held_until"),
             models.Index(fields=["holder"], name="claim_holder"),
         ]
         constraints = [
@@ -95,9 +83,9 @@ class ClaimLine(models.Model):
     """A quantity in one pool over [start, end); `occupied_end` adds the turnaround, which is claimed, not priced."""
 
     claim = models.ForeignKey(Claim, on_delete=models.CASCADE, related_name="lines")
-    pool = models.ForeignKey(
-        Pool, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
+    # No constraint of its own: a line stands on days of its pool, whose constraint holds the pool. With one, all claims
+    # on a pool would lock the pool's one row together.
+    pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     start = models.DateField()
     end = models.DateField()
     occupied_end = models.DateField()
@@ -105,15 +93,9 @@ class ClaimLine(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(
-                condition=Q(start__lt=F("end")), name="line_ends_after_start"
-            ),
-            models.CheckConstraint(
-                condition=Q(end__lte=F("occupied_end")), name="turnaround_after_end"
-            ),
-            models.CheckConstraint(
-                condition=Q(quantity__gt=0), name="line_has_quantity"
-            ),
+            models.CheckConstraint(condition=Q(start__lt=F("end")), name="line_ends_after_start"),
+            models.CheckConstraint(condition=Q(end__lte=F("occupied_end")), name="turnaround_after_end"),
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="line_has_quantity"),
         ]
 
     def __str__(self) -> str:

@@ -74,9 +74,7 @@ def inventory(*, pool_ids: Sequence[int], period: Period, now: datetime) -> Inve
     return Inventory(tuple(place), period, limits, np.cumsum(use, axis=1))
 
 
-def expired_claims(
-    *, now: datetime, pool_ids: Sequence[int] | None = None, most: int = 1000
-) -> list[int]:
+def expired_claims(*, now: datetime, pool_ids: Sequence[int] | None = None, most: int = 1000) -> list[int]:
     """Holds whose time is over and that nobody has released yet, oldest first."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -126,9 +124,14 @@ _DIFFERENCES = """
         UNION ALL
         SELECT pool_id, firmness, "end", -sum(held), -sum(committed)
         FROM marketplace_ledgerentry GROUP BY pool_id, firmness, "end"
+    ), calendar AS (  -- a row that was deleted is missing on every one of its days
+        SELECT pool_id, firmness, day, 0, 0 FROM totals
+        UNION ALL
+        SELECT pool_id, firmness, generate_series(min(start), max("end") - 1, interval '1 day')::date, 0, 0
+        FROM marketplace_ledgerentry GROUP BY pool_id, firmness
     ), merged AS (
         SELECT pool_id, firmness, day, sum(held) AS held, sum(committed) AS committed
-        FROM (SELECT * FROM steps UNION ALL SELECT pool_id, firmness, day, 0, 0 FROM totals) AS s
+        FROM (SELECT * FROM steps UNION ALL SELECT * FROM calendar) AS s
         GROUP BY pool_id, firmness, day
     ), running AS (
         SELECT pool_id, firmness, day, sum(held) OVER w AS held, sum(committed) OVER w AS committed

@@ -4,11 +4,13 @@ Every write enters here (web, REST, admin, tasks) and nowhere opens a transactio
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
-from django.db import IntegrityError, OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 from psycopg import errors
 
 from marketplace.capacity.actions import release_expired_holds
@@ -17,6 +19,7 @@ from marketplace.change.models import Change
 from marketplace.units import clock
 
 T = TypeVar("T")
+_SOMEBODY_ELSE_HAS_IT = errors.LockNotAvailable | errors.DeadlockDetected | errors.SerializationFailure
 
 
 class Busy(Exception):
@@ -45,7 +48,9 @@ def run(action: Callable[[], T]) -> T:
     try:
         return _attempt(action)
     except Refused as refused:
-        if not release_expired_holds(pool_ids=refused.pool_ids, now=clock.now()):
+        with _busy_if_locked():
+            released = release_expired_holds(pool_ids=refused.pool_ids, now=clock.now())
+        if not released:
             raise
         return _attempt(action)
 
@@ -62,57 +67,57 @@ def run_once(
 
     Refusals roll back, row and all: the same key may be tried again once what was wrong is mended.
     """
-    if key is None:
-        status, body = render(run(action))
-        return Answer(status, body, replayed=False)
-    digest = hashlib.sha256(request).hexdigest()
 
-    def keyed() -> Answer:
-        stored = _reserve(organisation_id, key, digest)
-        if stored is not None:
-            return stored
-        status, body = render(action())
-        Change.objects.filter(organisation_id=organisation_id, key=key).update(
-            status=status, answer=body
-        )
-        return Answer(status, body, replayed=False)
+    def once() -> Answer:
+        if key is None:
+            return Answer(*render(action()), replayed=False)
+        digest = hashlib.sha256(request).hexdigest()
+        if not _reserve(organisation_id, key, digest, clock.now()):
+            return _stored(organisation_id, key, digest)
+        answer = Answer(*render(action()), replayed=False)
+        row = Change.objects.filter(organisation_id=organisation_id, key=key)
+        row.update(status=answer.status, answer=answer.body)
+        return answer
 
-    return run(keyed)
+    return run(once)
 
 
-def _reserve(organisation_id: int, key: str, digest: str) -> Answer | None:
-    """Takes the key's row for this transaction, or returns the answer stored under it."""
+def _reserve(organisation_id: int, key: str, digest: str, now: datetime) -> bool:
+    """Takes the key's row for this transaction; False where a request before this one has used it."""
     try:
-        with transaction.atomic():
-            # A second request with this key waits here until the first has committed, or for lock_timeout.
-            Change.objects.create(
-                organisation_id=organisation_id,
-                key=key,
-                request_digest=digest,
-                at=clock.now(),
+        with connection.cursor() as cursor:
+            # A second request with this key waits here until the first has ended, or for lock_timeout.
+            cursor.execute(
+                """
+                INSERT INTO marketplace_change (organisation_id, key, request_digest, status, at)
+                VALUES (%s, %s, %s, 0, %s) ON CONFLICT (organisation_id, key) DO NOTHING
+                """,
+                [organisation_id, key, digest, now],
             )
-    except IntegrityError:
-        stored = Change.objects.get(organisation_id=organisation_id, key=key)
-        if stored.request_digest != digest:
-            raise IdempotencyMismatch from None
-        return Answer(stored.status, stored.answer, replayed=True)
+            return bool(cursor.rowcount)
     except OperationalError as error:
         if isinstance(error.__cause__, errors.LockNotAvailable):
             raise InProgress from error
         raise
-    return None
+
+
+def _stored(organisation_id: int, key: str, digest: str) -> Answer:
+    stored = Change.objects.get(organisation_id=organisation_id, key=key)
+    if stored.request_digest != digest:
+        raise IdempotencyMismatch
+    return Answer(stored.status, stored.answer, replayed=True)
 
 
 def _attempt(action: Callable[[], T]) -> T:
+    with _busy_if_locked(), transaction.atomic():
+        return action()
+
+
+@contextmanager
+def _busy_if_locked() -> Iterator[None]:
     try:
-        with transaction.atomic():
-            return action()
+        yield
     except OperationalError as error:
-        if isinstance(
-            error.__cause__,
-            errors.LockNotAvailable
-            | errors.DeadlockDetected
-            | errors.SerializationFailure,
-        ):
+        if isinstance(error.__cause__, _SOMEBODY_ELSE_HAS_IT):
             raise Busy from error
         raise

@@ -8,17 +8,13 @@ class Change(models.Model):
     organisation_id = models.BigIntegerField()
     key = models.CharField(max_length=255)
     request_digest = models.CharField(max_length=64)
-    status = models.PositiveSmallIntegerField(
-        default=0, help_text="HTTP status of the stored answer"
-    )
+    status = models.PositiveSmallIntegerField(default=0, help_text="HTTP status of the stored answer")
     answer = models.JSONField(null=True)
     at = models.DateTimeField()
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["organisation_id", "key"], name="one_change_per_key"
-            ),
+            models.UniqueConstraint(fields=["organisation_id", "key"], name="one_change_per_key"),
             models.CheckConstraint(condition=~Q(key=""), name="key_is_not_empty"),
         ]
         indexes = [models.Index(fields=["at"], name="change_at")]

@@ -1,79 +1,74 @@
 -- The ledger's rules inside the database, version 1. Applied by a migration; the suite compares them with the live
 -- database. Change nothing here: add a new version and a migration that applies it.
 
--- One claim: locks the rows of every line in order, and writes only if every line fits. Returns one row a line, with
--- the room found under the lock before the line was taken (the price is computed from it); `claim` is null and
--- nothing has been written where a line did not fit. Lines come sorted by (pool, start): that is the lock order.
+-- One claim: locks the rows of each line in order, and takes the line only if it fits. Returns one row a line, with the
+-- room found under the lock before the line was taken (the price is computed from it). Where a line does not fit, the
+-- whole statement is refused, so that a bundle is claimed as a whole or not at all; the error's DETAIL says which line,
+-- and the room on its scarcest day. Lines come sorted by (pool, start): that is the lock order.
 CREATE FUNCTION capacity_claim(
     p_holder text, p_firmness text, p_status text, p_expires_at timestamptz, p_now timestamptz,
     p_pools bigint[], p_starts date[], p_ends date[], p_occupied_ends date[], p_quantities int[]
-) RETURNS TABLE (claim bigint, line int, room int[]) LANGUAGE plpgsql AS $$
+) RETURNS TABLE (line int, claim bigint, room int[]) LANGUAGE plpgsql AS $$
 DECLARE
-    new_claim bigint;
-    rooms int[];
+    is_firm boolean := p_firmness = 'firm';
+    is_standby boolean := p_firmness = 'standby';
     scarcest int;
-    quantity int;
     held int;
 BEGIN
     FOR i IN 1 .. cardinality(p_pools) LOOP
+        line := i;
         -- FOR UPDATE before the check, in day order: whoever else wants one of these days waits here.
-        SELECT array_agg(locked.room ORDER BY locked.day), min(locked.room) INTO rooms, scarcest FROM (
-            SELECT day, CASE p_firmness
-                WHEN 'firm' THEN LEAST(
-                    limit_firm - firm_held - firm_committed,
-                    limit_standard - firm_held - firm_committed - standard_held - standard_committed,
-                    limit_standby - firm_held - firm_committed - standard_held - standard_committed
-                        - standby_held - standby_committed)
-                WHEN 'standard' THEN LEAST(
-                    limit_standard - firm_held - firm_committed - standard_held - standard_committed,
-                    limit_standby - firm_held - firm_committed - standard_held - standard_committed
-                        - standby_held - standby_committed)
-                WHEN 'standby' THEN limit_standby - firm_held - firm_committed - standard_held - standard_committed
-                    - standby_held - standby_committed
-                END AS room
+        SELECT array_agg(locked.room), min(locked.room) INTO room, scarcest FROM (
+            SELECT LEAST(  -- which passes over nulls: a class is bound by its own nested sum and those around it
+                CASE WHEN is_firm THEN limit_firm - firm_held - firm_committed END,
+                CASE WHEN NOT is_standby
+                    THEN limit_standard - firm_held - firm_committed - standard_held - standard_committed END,
+                limit_standby - firm_held - firm_committed - standard_held - standard_committed
+                    - standby_held - standby_committed) AS room
             FROM marketplace_capacityday
             WHERE pool_id = p_pools[i] AND day >= p_starts[i] AND day < p_occupied_ends[i]
             ORDER BY day FOR UPDATE
         ) locked;
-        quantity := p_quantities[i];
-        -- A day without a row has no headroom.
-        IF cardinality(rooms) IS DISTINCT FROM p_occupied_ends[i] - p_starts[i] OR scarcest < quantity THEN
-            claim := NULL; line := i; room := rooms;
-            RETURN NEXT;
-            RETURN;
+        IF cardinality(room) IS DISTINCT FROM p_occupied_ends[i] - p_starts[i] THEN
+            scarcest := 0;  -- a day without a row has no headroom
         END IF;
-        IF new_claim IS NULL THEN
+        IF scarcest < p_quantities[i] THEN
+            RAISE EXCEPTION 'line % does not fit', i USING ERRCODE = 'check_violation',
+                CONSTRAINT = 'claim_fits', DETAIL = format('%s %s', i, greatest(scarcest, 0));
+        END IF;
+        IF claim IS NULL THEN
             INSERT INTO marketplace_claim (holder, firmness, status, expires_at, created_at, changed_at)
-            VALUES (p_holder, p_firmness, p_status, p_expires_at, p_now, p_now) RETURNING id INTO new_claim;
+            VALUES (p_holder, p_firmness, p_status, p_expires_at, p_now, p_now) RETURNING id INTO claim;
         END IF;
-        held := CASE p_status WHEN 'held' THEN quantity ELSE 0 END;
-        PERFORM capacity_add(p_pools[i], p_starts[i], p_occupied_ends[i], p_firmness, held, quantity - held);
         INSERT INTO marketplace_claimline (claim_id, pool_id, start, "end", occupied_end, quantity)
-        VALUES (new_claim, p_pools[i], p_starts[i], p_ends[i], p_occupied_ends[i], quantity);
-        INSERT INTO marketplace_ledgerentry (claim_id, pool_id, start, "end", firmness, held, committed, at)
-        VALUES (new_claim, p_pools[i], p_starts[i], p_occupied_ends[i], p_firmness, held, quantity - held, p_now);
-        claim := new_claim; line := i; room := rooms;
+        VALUES (claim, p_pools[i], p_starts[i], p_ends[i], p_occupied_ends[i], p_quantities[i]);
+        held := CASE p_status WHEN 'held' THEN p_quantities[i] ELSE 0 END;
+        PERFORM capacity_add(claim, p_pools[i], p_starts[i], p_occupied_ends[i], p_firmness,
+            held, p_quantities[i] - held, p_now);
         RETURN NEXT;
     END LOOP;
 END $$;
 
--- Adds to one class's totals over [start, end). The rows are locked by the caller.
-CREATE FUNCTION capacity_add(p_pool bigint, p_start date, p_end date, p_firmness text, p_held int, p_committed int)
-RETURNS void LANGUAGE plpgsql AS $$
+-- Adds to one class's totals over [start, end), and writes the entry that says so. The rows are locked by the caller.
+CREATE FUNCTION capacity_add(
+    p_claim bigint, p_pool bigint, p_start date, p_end date, p_firmness text,
+    p_held int, p_committed int, p_now timestamptz
+) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    is_firm int := (p_firmness = 'firm')::int;
+    is_standard int := (p_firmness = 'standard')::int;
+    is_standby int := (p_firmness = 'standby')::int;
 BEGIN
-    IF p_firmness = 'firm' THEN
-        UPDATE marketplace_capacityday
-        SET firm_held = firm_held + p_held, firm_committed = firm_committed + p_committed
-        WHERE pool_id = p_pool AND day >= p_start AND day < p_end;
-    ELSIF p_firmness = 'standard' THEN
-        UPDATE marketplace_capacityday
-        SET standard_held = standard_held + p_held, standard_committed = standard_committed + p_committed
-        WHERE pool_id = p_pool AND day >= p_start AND day < p_end;
-    ELSE
-        UPDATE marketplace_capacityday
-        SET standby_held = standby_held + p_held, standby_committed = standby_committed + p_committed
-        WHERE pool_id = p_pool AND day >= p_start AND day < p_end;
-    END IF;
+    UPDATE marketplace_capacityday SET
+        firm_held = firm_held + is_firm * p_held,
+        firm_committed = firm_committed + is_firm * p_committed,
+        standard_held = standard_held + is_standard * p_held,
+        standard_committed = standard_committed + is_standard * p_committed,
+        standby_held = standby_held + is_standby * p_held,
+        standby_committed = standby_committed + is_standby * p_committed
+    WHERE pool_id = p_pool AND day >= p_start AND day < p_end;
+    INSERT INTO marketplace_ledgerentry (claim_id, pool_id, start, "end", firmness, held, committed, at)
+    VALUES (p_claim, p_pool, p_start, p_end, p_firmness, p_held, p_committed, p_now);
 END $$;
 
 -- Moves a claim from one status to another: held -> committed, held -> released, committed -> released.
@@ -97,22 +92,21 @@ BEGIN
         WHERE pool_id = l.pool_id AND day >= l.start AND day < l.occupied_end ORDER BY day FOR UPDATE;
         held := CASE 'held' WHEN p_from THEN -l.quantity WHEN p_to THEN l.quantity ELSE 0 END;
         committed := CASE 'committed' WHEN p_from THEN -l.quantity WHEN p_to THEN l.quantity ELSE 0 END;
-        PERFORM capacity_add(l.pool_id, l.start, l.occupied_end, claim_firmness, held, committed);
-        INSERT INTO marketplace_ledgerentry (claim_id, pool_id, start, "end", firmness, held, committed, at)
-        VALUES (p_claim, l.pool_id, l.start, l.occupied_end, claim_firmness, held, committed, p_now);
+        PERFORM capacity_add(p_claim, l.pool_id, l.start, l.occupied_end, claim_firmness, held, committed, p_now);
     END LOOP;
     RETURN true;
 END $$;
 
 -- Nothing is sold twice, whatever path wrote it. The violation stands in the WHEN clause, so that the function runs
--- only to refuse and a good write pays next to nothing. Lowering a limit below what is claimed is allowed.
+-- only to refuse and a good write pays next to nothing; AFTER, because a BEFORE trigger would lock every row once more.
+-- Lowering a limit below what is claimed is allowed: that is a shortfall.
 CREATE FUNCTION capacity_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'pool % on %: a nested sum would rise above its limit', NEW.pool_id, NEW.day
         USING ERRCODE = 'check_violation', CONSTRAINT = 'nothing_is_sold_twice', TABLE = 'marketplace_capacityday';
 END $$;
 
-CREATE TRIGGER nothing_is_sold_twice BEFORE UPDATE ON marketplace_capacityday FOR EACH ROW WHEN (
+CREATE TRIGGER nothing_is_sold_twice AFTER UPDATE ON marketplace_capacityday FOR EACH ROW WHEN (
     (NEW.firm_held + NEW.firm_committed > NEW.limit_firm
      AND NEW.firm_held + NEW.firm_committed > OLD.firm_held + OLD.firm_committed)
     OR (NEW.firm_held + NEW.firm_committed + NEW.standard_held + NEW.standard_committed > NEW.limit_standard
@@ -126,7 +120,7 @@ CREATE TRIGGER nothing_is_sold_twice BEFORE UPDATE ON marketplace_capacityday FO
             + OLD.standby_held + OLD.standby_committed)
 ) EXECUTE FUNCTION capacity_refuse();
 
-CREATE TRIGGER nothing_is_sold_twice_on_insert BEFORE INSERT ON marketplace_capacityday FOR EACH ROW WHEN (
+CREATE TRIGGER nothing_is_sold_twice_on_insert AFTER INSERT ON marketplace_capacityday FOR EACH ROW WHEN (
     NEW.firm_held + NEW.firm_committed > NEW.limit_firm
     OR NEW.firm_held + NEW.firm_committed + NEW.standard_held + NEW.standard_committed > NEW.limit_standard
     OR NEW.firm_held + NEW.firm_committed + NEW.standard_held + NEW.standard_committed
