@@ -12,7 +12,7 @@ from marketplace.local.demo_campuses import demo_campuses
 from marketplace.supply.importing import import_campuses
 from marketplace.tasks import project_due_supply
 from marketplace.units import clock
-from pricing.curve.models import PricePolicy
+from pricing.curve.models import PricePolicy, Tape
 from pricing.quotes.documents import ensure_terms
 from pricing.tasks import publish_due_tape, solve_due_prices
 from reservations.management.cast import create_cast, write_sign_ins
@@ -28,11 +28,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = clock.now()
-        if not Pool.objects.exists():
+        # The tape comes last: a start that was killed half-way goes on where it stopped.
+        if not Tape.objects.exists():
             self.open_market(now)
         cast = change.run(lambda: create_cast(Pool.objects.select_related("seller").earliest("pk").seller))
         if options["json"]:
-            change.run(lambda: write_sign_ins(options["json"], web=options["web"], cast=cast, now=now))
+            change.run(lambda: write_sign_ins(Path(options["json"]), web=options["web"], cast=cast, now=now))
 
     def open_market(self, now: datetime) -> None:
         """Policy and terms, build-out, projection, prices, and what others have taken: in the product's own order."""
