@@ -300,7 +300,18 @@ def refusal(need: Need, now: datetime) -> Refusal:
         *_less_sure(window, least),
         *_elsewhere(least, now),
     ]
-    return Refusal("insufficient_headroom", _detail(window, least, fewer), tuple(nearest))
+    days = tuple(whole.period.start + timedelta(days=offset) for offset in range(whole.period.days))
+    return Refusal(
+        "insufficient_headroom", _detail(window, least, fewer), tuple(nearest), days, _most_by_day(whole, least.firmness)
+    )
+
+
+def _most_by_day(shelf: Shelf, firmness: str) -> tuple[int, ...]:
+    """Per day the most that any one pool still has, in whole lots: what a block of one day could be."""
+    most = np.zeros(shelf.period.days, dtype=np.int64)
+    for lot, fits in _fits(shelf, firmness, 1):
+        most = np.maximum(most, fits)
+    return tuple(most.tolist())
 
 
 def _last_priced_day() -> date:
