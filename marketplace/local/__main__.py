@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from marketplace.local import benchmarks, checks, demo, management
+from marketplace.local import benchmarks, checks, demo, management, only_servers
 from marketplace.local.says import CannotStart, say
 
 TEST = """\
@@ -25,6 +25,7 @@ def parser() -> argparse.ArgumentParser:
     three = commands.add_parser("bench", help="benchmarks: NAME metric value goal")
     three.add_argument("names", nargs="*", metavar="NAME")
     commands.add_parser("manage", help="any management command, on the demo's servers", add_help=False)
+    commands.add_parser("servers", help="the demo's PostgreSQL and Valkey alone, until Ctrl-C")
     commands.add_parser("lock", help="resolve the lock files anew (arguments go to uv: --upgrade)")
     return top
 
@@ -37,6 +38,8 @@ def run(arguments: list[str]) -> int:
         return checks.test(checks.Options(with_browser=not options.no_browser, pytest=rest))
     if rest:
         parser().error(f"unrecognized arguments: {' '.join(rest)}")
+    if options.command == "servers":
+        return only_servers.keep()
     if options.command == "bench":
         return benchmarks.bench(options.names)
     return demo.demo(demo.Options(reset=options.reset, once=options.once, port=options.port))

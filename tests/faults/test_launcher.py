@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -15,12 +16,9 @@ import pytest
 from marketplace.local.home import ROOT, SOCKET_NAME, Home
 from tests.waiting import wait_until
 
-SLEEP = "import time; print('up', flush=True); time.sleep(120)"
-SLEEPING = ["shell", "-v", "0", "-c", SLEEP]
-
 
 class Launcher:
-    """./headroom with servers in a directory of its own; `manage` starts and stops them as `demo` does."""
+    """./headroom with a directory of its own; `servers` starts, watches and stops them as `demo` does."""
 
     def __init__(self, base: Path) -> None:
         self.base = base
@@ -41,11 +39,12 @@ class Launcher:
 
     @contextmanager
     def running(self) -> "Iterator[subprocess.Popen[str]]":
-        """Servers that are up, and a command that stays on them."""
-        process = self.start("manage", *SLEEPING)
+        process = self.start("servers")
         try:
             assert process.stdout
-            assert process.stdout.readline() == "up\n", process.stderr and process.stderr.read()
+            assert process.stderr
+            started, addresses = process.stdout.readline(), process.stdout.readline()
+            assert addresses.startswith("export DATABASE_URL="), started + process.stderr.read()
             yield process
         finally:
             with suppress(ProcessLookupError):
@@ -105,62 +104,70 @@ def test_no_process_is_left_behind(launcher: Launcher, how: signal.Signals) -> N
         supervisor.send_signal(how)
         supervisor.wait(30)
         wait_until(lambda: none_runs(processes), timeout=15)
-    code, said = launcher.run("manage", "migrate", "--check")
-    assert code == 0, said
+    with launcher.running():
+        assert rows(launcher, "select 1") == [(1,)]
 
 
 def test_a_start_right_after_kill_9_finds_all_committed_rows(launcher: Launcher) -> None:
     with launcher.running() as supervisor:
-        leave_a_row(launcher)
+        with connection(launcher) as database:
+            database.execute("create table left_by_a_test as select 'kept' as word")
         for pid in [supervisor.pid, *below(supervisor.pid)]:
             with suppress(ProcessLookupError):  # some go by themselves as soon as those above them are gone
                 os.kill(pid, signal.SIGKILL)
         supervisor.wait(30)
     with launcher.running():
-        assert rows(launcher) == [("kept",)]
+        assert rows(launcher, "select word from left_by_a_test") == [("kept",)]
 
 
-def leave_a_row(launcher: Launcher) -> None:
-    with connection(launcher) as database:
-        database.execute("create table left_by_a_test as select 'kept' as word")
-
-
-def rows(launcher: Launcher) -> list[tuple[str, ...]]:
-    with connection(launcher) as database:
-        return database.execute("select word from left_by_a_test").fetchall()
-
-
-def connection(launcher: Launcher) -> "psycopg.Connection[tuple[str, ...]]":
-    pid_file = next((launcher.base / "demo").glob("pg*/postmaster.pid"))
-    return psycopg.connect(host=pid_file.read_text().splitlines()[4], user="headroom", dbname="headroom")
+def test_a_server_that_dies_ends_the_rest_and_is_named(launcher: Launcher) -> None:
+    with launcher.running() as supervisor:
+        processes = below(supervisor.pid)
+        os.kill(dict(entry[:2] for entry in launcher.record()["children"])["valkey"], signal.SIGKILL)
+        said, errors = supervisor.communicate(timeout=30)
+        assert (supervisor.returncode, "valkey ended with -9" in errors) == (1, True), said + errors
+        assert none_runs(processes)
 
 
 def test_a_strangers_pid_in_the_pid_file_does_not_stop_a_start(launcher: Launcher) -> None:
-    code, said = launcher.run("manage", "migrate", "--check")
-    assert code == 0, said
+    with launcher.running():
+        pass  # killed at its end
     data = next((launcher.base / "demo").glob("pg[0-9][0-9]"))
+    wait_until(lambda: not (data / "postmaster.pid").exists())
     (data / "postmaster.pid").write_text(f"{os.getpid()}\n{data}\n")
-    code, said = launcher.run("manage", "migrate", "--check")
-    assert code == 0, said
+    with launcher.running():
+        assert rows(launcher, "select 1") == [(1,)]
+
+
+def rows(launcher: Launcher, query: LiteralString) -> list[tuple[Any, ...]]:
+    with connection(launcher) as database:
+        return database.execute(query).fetchall()
+
+
+def connection(launcher: Launcher) -> "psycopg.Connection[tuple[Any, ...]]":
+    pid_file = next((launcher.base / "demo").glob("pg*/postmaster.pid"))
+    return psycopg.connect(host=pid_file.read_text().splitlines()[4], user="headroom", dbname="headroom")
 
 
 def test_a_second_demo_is_refused_by_name_and_pid(launcher: Launcher) -> None:
     with launcher.running() as supervisor:
         code, said = launcher.run("demo")
         assert code == 1
-        assert f"./headroom manage (pid {supervisor.pid}) is using" in said
+        assert f"./headroom servers (pid {supervisor.pid}) is using" in said
         assert supervisor.poll() is None
 
 
 def test_a_second_command_uses_the_running_servers_and_leaves_them(launcher: Launcher) -> None:
     with launcher.running() as supervisor:
         before = launcher.record()
-        code, said = launcher.run("manage", "migrate", "--check")
+        code, said = launcher.run("manage", "check")
         assert (code, launcher.record(), supervisor.poll()) == (0, before, None), said
 
 
-def test_a_command_ends_with_its_own_exit_code(launcher: Launcher) -> None:
-    assert launcher.run("manage", "shell", "-v", "0", "-c", "raise SystemExit(7)")[0] == 7
+def test_a_command_on_servers_of_its_own_ends_with_its_own_exit_code(launcher: Launcher) -> None:
+    code, said = launcher.run("manage", "migrate", "--no-such-option")
+    assert code == 2, said
+    assert not (launcher.base / "demo" / "processes.json").exists()
 
 
 def test_one_server_named_without_the_other_is_refused(launcher: Launcher) -> None:
