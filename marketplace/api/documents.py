@@ -5,11 +5,15 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from marketplace.api.schema import openapi
 from marketplace.web.errors import CODES
 
 METHODS = ("get", "post")
+# The order of the page: first what buys, in the order in which it is called.
+CALLS = ["search_offers", "create_quote", "accept_quote", "get_reservation", "release_quote"]
 
 
 def schema(request: HttpRequest) -> HttpResponse:
@@ -20,8 +24,14 @@ def docs(request: HttpRequest) -> HttpResponse:
     """Everything that the schema says, on one page that loads nothing from elsewhere."""
     described = openapi()
     shapes = [_shape(name, shape) for name, shape in sorted(described["components"]["schemas"].items())]
-    context = {"operations": list(_operations(described)), "shapes": shapes, "codes": CODES}
+    operations = sorted(_operations(described), key=_place)
+    context = {"operations": operations, "shapes": shapes, "codes": CODES}
     return render(request, "marketplace/api_docs.html", context)
+
+
+def _place(operation: dict[str, Any]) -> tuple[int, str]:
+    known = operation["id"] in CALLS
+    return (CALLS.index(operation["id"]) if known else len(CALLS), operation["path"])
 
 
 def _operations(described: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -36,7 +46,7 @@ def _operation(found: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": found["operationId"],
         "summary": found.get("summary", ""),
-        "description": found.get("description", ""),
+        "description": _prose(found.get("description", "")),
         "parameters": [{**each, "type": _type(each["schema"])} for each in found.get("parameters", [])],
         "body": _type(body) if body else None,
         "responses": [
@@ -53,7 +63,7 @@ def _shape(name: str, shape: dict[str, Any]) -> dict[str, Any]:
         {"name": field, "type": _type(of), "required": field in required, "text": of.get("description", "")}
         for field, of in shape.get("properties", {}).items()
     ]
-    return {"name": name, "text": shape.get("description", ""), "fields": fields, "enum": shape.get("enum")}
+    return {"name": name, "text": _prose(shape.get("description", "")), "fields": fields, "enum": shape.get("enum")}
 
 
 def _type(of: dict[str, Any]) -> dict[str, str]:
@@ -72,3 +82,15 @@ def _type(of: dict[str, Any]) -> dict[str, str]:
     kind = of.get("type", "any")
     words = " or ".join(kind) if isinstance(kind, list) else kind
     return {"text": f"{words} ({of['format']})" if "format" in of else words, "target": ""}
+
+
+def _prose(text: str) -> list[SafeString]:
+    """Paragraphs with what stands between backquotes as code."""
+    return [_marked(paragraph) for paragraph in text.split("\n\n") if paragraph]
+
+
+def _marked(paragraph: str) -> SafeString:
+    parts = paragraph.split("`")
+    return format_html_join(
+        "", "{}", ((format_html("<code>{}</code>", part) if at % 2 else part,) for at, part in enumerate(parts))
+    )
