@@ -167,7 +167,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["marketplace.api.authentication.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "marketplace.api.schema.ApiSchema",
     "EXCEPTION_HANDLER": "marketplace.api.problems.handler",
     "UNAUTHENTICATED_USER": None,
     "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",
@@ -197,7 +197,12 @@ def staff_page(title: str, icon: str, name: str, permission: str) -> dict[str, o
 def staff_table(title: str, icon: str, model: str) -> dict[str, object]:
     """The sidebar's entry for a table, such as "pricing.quote"."""
     app, name = model.split(".")
-    return staff_page(title, icon, f"{app}_{name}_changelist", f"{app}.view_{name}")
+    return {
+        **staff_page(title, icon, f"{app}_{name}_changelist", f"{app}.view_{name}"),
+        # Pages with an entry of their own (Sell capacity, Capacity) live below a table's address.
+        "active": lambda request: request.path.startswith(f"/admin/{app}/{name}/")
+        and request.path.split("/")[4] not in ("sell", "capacity"),
+    }
 
 
 UNFOLD = {

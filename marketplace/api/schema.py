@@ -5,6 +5,7 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
@@ -46,6 +47,14 @@ def keyed() -> list[OpenApiParameter]:
             description="1 to 255 visible ASCII characters. A repeat with the same key hears the first answer.",
         )
     ]
+
+
+class ApiSchema(AutoSchema):
+    """Names in the description are the product's words: Quote, and not QuoteShape."""
+
+    def get_serializer_name(self, serializer: Any, direction: Any) -> str:
+        name: str = super().get_serializer_name(serializer, direction)  # type: ignore[no-untyped-call]
+        return name.removesuffix("Shape")
 
 
 class BearerKey(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

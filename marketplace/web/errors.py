@@ -12,6 +12,8 @@ from django.shortcuts import render
 
 PROBLEM_JSON = "application/problem+json"
 API_PREFIX = "/api/"
+# To the byte, so that nothing tells which part of the product answered.
+AS_THE_API_WRITES = {"separators": (",", ":"), "ensure_ascii": False}
 
 
 @dataclass(frozen=True)
@@ -202,5 +204,7 @@ def _answer(request: HttpRequest, code: str, template: str) -> HttpResponse:
     """JSON for programs, a page for people."""
     status = CODES[code].status
     if request.path.startswith(API_PREFIX):
-        return JsonResponse(problem_json(code), status=status, content_type=PROBLEM_JSON)
+        return JsonResponse(
+            problem_json(code), status=status, content_type=PROBLEM_JSON, json_dumps_params=AS_THE_API_WRITES
+        )
     return render(request, template, status=status)

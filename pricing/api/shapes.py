@@ -126,6 +126,9 @@ class TermsShape(serializers.Serializer[Any]):
     digest = serializers.CharField(help_text="SHA-256 of the text")
 
 
+LEADING = ("id", "object", "created_at", "status", "allowed_actions")
+
+
 class BlockShape(serializers.Serializer[Any]):
     """A block as a quote or a reservation has it, with everything that was frozen."""
 
@@ -141,6 +144,11 @@ class BlockShape(serializers.Serializer[Any]):
     total = MoneyField(source="money")
     energy_kwh = serializers.SerializerMethodField()
     co2_kg = serializers.SerializerMethodField()
+
+    def get_fields(self) -> dict[str, Any]:
+        found = super().get_fields()
+        first = {name: found[name] for name in LEADING if name in found}
+        return {**first, **found}
 
     def get_unit_price(self, block: Any) -> str:
         price: Decimal = unit_price(block.money, gpu_hours(block.quantity, block.period.days))
