@@ -153,8 +153,9 @@ def introduce(address: str, cast: Any) -> None:
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     for row in rows:
         say("  " + "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+    say()
     for key in cast["keys"]:
-        say(f"\n  API key of {key['organisation']}: {key['key']}")
+        say(f"  API key of {key['organisation']}: {key['key']}")
     say("\nAlso in .headroom/demo.json. Ctrl-C stops everything and keeps the data.")
 
 

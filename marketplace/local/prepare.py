@@ -17,8 +17,8 @@ def prepare(*, static: bool, market: bool, web: str, signins: str) -> None:
         with step("static files"):
             call_command("collectstatic", interactive=False, verbosity=0)
     if market:
-        with step("demo market"):
-            call_command("demo_market", json=signins, web=web)
+        with step("demo market (build-out, projection, prices, invented demand)"):
+            call_command("demo_market", json=signins, web=web, stdout=sys.stderr)
 
 
 def main(arguments: list[str]) -> None:
