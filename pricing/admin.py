@@ -14,6 +14,7 @@ from unfold.admin import TabularInline
 from marketplace.admin.base import FrozenAdmin, LongAdmin, StaffAdmin, author
 from marketplace.change import change as changes
 from marketplace.units import clock
+from marketplace.web import formats
 from pricing.curve.models import PoolCurve, PricePolicy, PriceVersion, Tape, TapePool
 from pricing.curve.policies import publish_policy
 from pricing.demand.models import Enquiry
@@ -144,7 +145,7 @@ class EnquiryAdmin(LongAdmin):
 
 @admin.register(Quote)
 class QuoteAdmin(LongAdmin):
-    list_display = ("public_id", "organisation", "pool", "block", "total", "state", "expires_at", "created_by")
+    list_display = ("public_id", "organisation", "pool", "block", "price", "state", "expires_at", "created_by")
     list_filter = ("status", "firmness", "pool")
     list_select_related = ("organisation", "pool__site", "pool__accelerator")
     search_fields = ("public_id__exact",)
@@ -169,6 +170,10 @@ class QuoteAdmin(LongAdmin):
     @admin.display(description="Block")
     def block(self, quote: Quote) -> str:
         return f"{quote.quantity:,} {quote.firmness}, {quote.start} to {quote.end}"
+
+    @admin.display(description="Total")
+    def price(self, quote: Quote) -> str:
+        return formats.money(quote.total, quote.currency)
 
     @admin.display(description="State")
     def state(self, quote: Quote) -> str:

@@ -15,6 +15,8 @@ from marketplace.models import Milestone, PoolOutlook, Project, Projection, Proj
 from marketplace.supply.reporting import add_milestone, report_milestone, request_projection
 from marketplace.units import clock
 
+ORIGIN = "Where it comes from"
+
 
 class ProjectForm(forms.ModelForm):
     reason = forms.CharField(
@@ -70,7 +72,7 @@ def slip_text(planned: date, now_expected: date) -> str:
 @admin.register(Project)
 class ProjectAdmin(JournalledAdmin):
     form = ProjectForm
-    list_display = ("name", "pool", "gpus", "mw", "ready", "slip", "is_withdrawn")
+    list_display = ("name", "pool", "gpus", "mw", "ready", "slip")
     list_filter = ("is_withdrawn", "pool__accelerator", "pool__site")
     list_select_related = ("pool__site", "pool__accelerator")
     search_fields = ("name", "campus", "public_id")
@@ -81,8 +83,14 @@ class ProjectAdmin(JournalledAdmin):
     fieldsets = (
         (None, {"fields": ("reason",)}),
         ("Project", {"fields": (("name", "public_id"), ("pool", "is_withdrawn"), ("gpus", "mw"))}),
-        ("Where it comes from", {"fields": (("campus", "ordinal"), ("h100_equivalents", "source"))}),
+        (ORIGIN, {"fields": (("campus", "ordinal"), ("h100_equivalents", "source"))}),
     )
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Where an existing project came from is folded away: its milestones are what people open it for."""
+        found = super().get_fieldsets(request, obj)
+        fold = {"classes": ["collapse"]} if obj else {}
+        return [(name, {**options, **fold} if name == ORIGIN else options) for name, options in found]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Project]:
         return super().get_queryset(request).prefetch_related("milestones")

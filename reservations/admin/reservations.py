@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import URLPattern, path
 
 from marketplace.admin.base import LongAdmin
+from marketplace.web import formats
 from reservations.admin import selling
 from reservations.booking.models import Reservation
 
@@ -12,7 +13,7 @@ from reservations.booking.models import Reservation
 class ReservationAdmin(LongAdmin):
     """What customers hold. Read only: a reservation comes from a quote, and selling has pages of its own."""
 
-    list_display = ("public_id", "organisation", "pool", "block", "total", "status", "accepted_by", "accepted_at")
+    list_display = ("public_id", "organisation", "pool", "block", "price", "status", "accepted_by", "accepted_at")
     list_filter = ("status", "firmness", "pool", "organisation")
     list_select_related = ("organisation", "pool__site", "pool__accelerator", "quote")
     search_fields = ("public_id__exact", "quote__public_id__exact")
@@ -27,6 +28,10 @@ class ReservationAdmin(LongAdmin):
     @admin.display(description="Block")
     def block(self, reservation: Reservation) -> str:
         return f"{reservation.quantity:,} {reservation.firmness}, {reservation.start} to {reservation.end}"
+
+    @admin.display(description="Total")
+    def price(self, reservation: Reservation) -> str:
+        return formats.money(reservation.total, reservation.currency)
 
     def get_urls(self) -> list[URLPattern]:
         def page(route: str, name: str, view: Any) -> URLPattern:
