@@ -53,7 +53,7 @@ class ApiSchema(AutoSchema):
     """Names in the description are the product's words: Quote, and not QuoteShape."""
 
     def get_serializer_name(self, serializer: Any, direction: Any) -> str:
-        name: str = super().get_serializer_name(serializer, direction)  # type: ignore[no-untyped-call]
+        name: str = super().get_serializer_name(serializer, direction)
         return name.removesuffix("Shape")
 
 

@@ -66,7 +66,8 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def refuse_large_body(request: Request) -> None:
-    if int(request.META.get("CONTENT_LENGTH") or 0) > MOST_BYTES:
+    length = str(request.META.get("CONTENT_LENGTH") or "0")
+    if not length.isdecimal() or int(length) > MOST_BYTES:
         raise PayloadTooLarge(f"A body has at most {MOST_BYTES} bytes.")
 
 

@@ -213,7 +213,7 @@ def _write(
         use=priced.use,
         price_version_id=priced.prices.version_id,
         delivery_confidence=Decimal(confidence).quantize(CONFIDENCE_STEP),
-        spec=pool.specs.first(),
+        spec=pool.specs.latest("version"),
         terms=document,
         terms_digest=document.digest,
         claim_id=claimed.claim_id,
