@@ -5,7 +5,6 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import IntegrityError
-from marketplace.supply.queries import delivery_confidence
 
 from marketplace.capacity import ledger
 from marketplace.capacity.queries import inventory
@@ -14,6 +13,7 @@ from marketplace.journal.actions import record
 from marketplace.journal.actor import SYSTEM, Actor
 from marketplace.outbox.actions import emit
 from marketplace.parties.models import Organisation
+from marketplace.supply.queries import delivery_confidence
 from marketplace.units import clock
 from marketplace.units.firmness import rank
 from marketplace.units.ids import new_id
