@@ -46,6 +46,8 @@ register.filter("compact_count", formats.compact_count)
 register.filter("percent", formats.percent)
 register.filter("change", formats.change)
 register.filter("odds", formats.odds)
+register.filter("promise", formats.promise)
+register.filter("accelerator", formats.accelerator)
 register.filter("short_id", formats.short_id)
 
 
@@ -100,6 +102,36 @@ def demo_mark() -> dict[str, Any]:
 def data_table(table: Table) -> dict[str, Any]:
     """The numbers behind a chart, folded away under it."""
     return {"table": table}
+
+
+SPEC_NAMES = {
+    "cpu_cores_per_gpu": "CPU cores per GPU",
+    "egress_usd_per_gb": "Egress, USD per GB",
+    "host_memory_gb_per_gpu": "Host memory per GPU, GB",
+    "local_nvme_tb_per_gpu": "Local NVMe per GPU, TB",
+    "network_gbps_per_gpu": "Network per GPU, Gbit/s",
+    "network_storage_tb_per_gpu": "Network storage per GPU, TB",
+    "nvlink_domain_gpus": "GPUs in an NVLink domain",
+    "spare_nodes_percent": "Spare nodes, percent",
+}
+
+
+@register.filter
+def spec_name(key: str) -> str:
+    """A key of a service spec in words; keys that sellers add are read as they are."""
+    return SPEC_NAMES.get(key) or key.replace("_", " ").capitalize()
+
+
+@register.filter
+def spec_value(value: Any) -> str:
+    """A value of a service spec in words: lists joined, yes and no, numbers with separators."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(spec_value(item) for item in value) or "none"
+    if isinstance(value, dict):
+        return "; ".join(f"{spec_name(key)}: {spec_value(item)}" for key, item in value.items())
+    return formats.signed(f"{value:,}") if isinstance(value, int | float) else str(value)
 
 
 @register.inclusion_tag("partials/field.html")

@@ -60,6 +60,17 @@ def percent(fraction: Number, *, digits: int = 0) -> str:
     return signed(f"{float(fraction) * 100:.{digits}f}") + NARROW_SPACE + "%"
 
 
+def promise(fraction: Number) -> str:
+    """A probability that we stand for, floored to whole percent: 0.9699 is `96 %`, and certainty is `over 99 %`."""
+    floored = int(float(fraction) * 100 + 1e-9)
+    return f"over {percent(0.99)}" if floored > 99 else percent(floored / 100)
+
+
+def accelerator(key: str) -> str:
+    """The short name for charts and lists: `gb200` is GB200, `tpu-v5p` is TPU V5P."""
+    return key.replace("-", " ").upper()
+
+
 def change(fraction: Number, *, digits: int = 1) -> str:
     """A change always has its sign: `+3.2 %`, `−13.0 %`; nothing is `0 %`."""
     text = f"{float(fraction) * 100:+.{digits}f}"

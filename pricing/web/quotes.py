@@ -66,7 +66,7 @@ def quote_context(quote: Quote, found: Membership) -> dict[str, Any]:
         "unit_price": unit_price(quote.money, hours),
         "gpu_hours": hours,
         "lots": quote.quantity // quote.pool.lot,
-        "kwh": kwh,
+        "mwh": Decimal(kwh) / 1000,
         "tonnes": Decimal(carbon_kg(kwh, quote.pool.site.carbon_g_per_kwh)) / 1000,
         "spec": sorted(quote.spec.document.items()),
     }

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from marketplace.change import change
 from marketplace.parties.models import Membership
+from marketplace.web import formats
 from marketplace.web.access import member_page, require_buyer
 from pricing.quotes.actions import QuoteClosed, QuoteExpired, QuoteNotFound
 from pricing.web.quotes import quote_context
@@ -40,7 +41,7 @@ def accept(request: HttpRequest, found: Membership, public_id: str) -> HttpRespo
     except QuoteClosed as closed:
         messages.warning(request, f"This quote is already {closed.status}. Nothing more was done.")
         return redirect("quote", public_id)
-    messages.success(request, f"Reserved: {reservation.quantity:,} GPUs are yours from {reservation.start}.")
+    messages.success(request, f"Reserved: {reservation.quantity:,} GPUs are yours from {formats.day(reservation.start)}.")
     return redirect("reservation", reservation.public_id)
 
 

@@ -91,8 +91,8 @@ def project(name: str = "Kestrel Plain", **changes: object) -> ProjectBar:
 @pytest.mark.parametrize("number", [1, 5, 14])
 def test_forward_labels_never_touch(number: int, length: int) -> None:
     drawn = pictures(forward_curves(curves(number, length=length), floor_cap=Limits("GB200", 1.9, 2.4), title="Prices"))
-    assert [picture.get("class") for picture in drawn] == ["medium", "narrow"]
-    assert [overlaps(picture) for picture in drawn] == [[], []]
+    assert [picture.get("class") for picture in drawn] == ["medium", "compact", "narrow"]
+    assert [overlaps(picture) for picture in drawn] == [[], [], []]
 
 
 @pytest.mark.parametrize("base", [0.004, 3.0, 250_000.0])
@@ -103,7 +103,7 @@ def test_forward_curves_take_any_magnitude(base: float) -> None:
 
 def test_a_gap_in_a_curve_stays_open() -> None:
     series = Series("GB200", "gb200", weeks(6), [1.0, 1.1, None, None, 1.3, 1.2])
-    medium, _ = pictures(forward_curves([series], title="Prices"))
+    medium, *_ = pictures(forward_curves([series], title="Prices"))
     assert len([path for path in medium.iter(f"{SVG}path") if path.get("class") == "ln"]) == 2
 
 

@@ -6,6 +6,7 @@ from datetime import date
 
 from marketplace.web import formats
 from marketplace.web.charts.pen import (
+    COMPACT,
     MEDIUM,
     NARROW,
     Pen,
@@ -36,7 +37,7 @@ class Flex:
 
 
 def start_date_changes(flex: Flex, *, title: str) -> Svg:
-    return drawings(lambda width: _draw(flex, title, width), (MEDIUM, NARROW))
+    return drawings(lambda width: _draw(flex, title, width), (MEDIUM, COMPACT, NARROW))
 
 
 def flex_table(flex: Flex, *, caption: str) -> Table:

@@ -7,6 +7,7 @@ from datetime import date
 from marketplace.web import formats
 from marketplace.web.charts.colours import colours
 from marketplace.web.charts.pen import (
+    COMPACT,
     MEDIUM,
     NARROW,
     Pen,
@@ -64,7 +65,7 @@ class Frame:
 def forward_curves(series: Sequence[Series], *, floor_cap: Limits | None = None, title: str) -> Svg:
     """Drawn for two thirds of a page and for a phone."""
     drawn = [one for one in series if any(value is not None for value in one.values)]
-    return drawings(lambda width: _draw(drawn, floor_cap, title, width), (MEDIUM, NARROW))
+    return drawings(lambda width: _draw(drawn, floor_cap, title, width), (MEDIUM, COMPACT, NARROW))
 
 
 def forward_table(series: Sequence[Series], *, caption: str, first_column: str = "Delivery week") -> Table:

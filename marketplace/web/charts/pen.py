@@ -8,8 +8,8 @@ from html import escape
 from marketplace.web.charts.scales import DateTick, Scale, text_width
 
 Point = tuple[float, float]
-WIDE, MEDIUM, NARROW = 1112, 640, 326  # the whole page, two thirds of it, a phone
-NAMES = {WIDE: "wide", MEDIUM: "medium", NARROW: "narrow"}
+WIDE, MEDIUM, COMPACT, NARROW = 1112, 712, 600, 326  # the whole page, two thirds of it on two screens, a phone
+NAMES = {WIDE: "wide", MEDIUM: "medium", COMPACT: "compact", NARROW: "narrow"}
 
 
 class Svg(str):

@@ -1,0 +1,88 @@
+"""The five questions as a form, and links that ask one of them differently."""
+
+from datetime import date, timedelta
+from typing import Any
+
+from django import forms
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from marketplace.catalogue.models import Accelerator, Site
+from marketplace.units.firmness import CHOICES, FIRM
+from marketplace.web import formats
+from pricing.quotes.need import LONGEST_BLOCK_DAYS, BadNeed
+
+WINDOWS = [(0, "that day only"), (7, "± 1 week"), (21, "± 3 weeks"), (45, "± 6 weeks")]
+FIELD_OF = {"/quantity": "quantity", "/duration_days": "days", "/firmness": "firmness"}
+
+
+def _control(hint: str = "", **attributes: Any) -> dict[str, Any]:
+    described = {"aria-describedby": f"id_{hint}-hint"} if hint else {}
+    return {"class": "input", **described, **attributes}
+
+
+class AskForm(forms.Form):
+    """The five questions, as typed. Whether the need makes sense is for `parse_need` to say, as over REST."""
+
+    quantity = forms.IntegerField(
+        min_value=1, initial=64, widget=forms.NumberInput(_control("quantity")), label="How much"
+    )
+    accelerator = forms.ChoiceField(required=False, widget=forms.Select(_control()), label="Accelerator")
+    days = forms.IntegerField(
+        min_value=1,
+        max_value=LONGEST_BLOCK_DAYS,
+        initial=30,
+        widget=forms.NumberInput(_control("days")),
+        label="How long",
+    )
+    start = forms.DateField(widget=forms.DateInput(_control("start", type="date"), format="%Y-%m-%d"), label="When")
+    flexibility = forms.TypedChoiceField(
+        coerce=int, choices=WINDOWS, initial=21, widget=forms.Select(_control()), label="Flexibility"
+    )
+    firmness = forms.ChoiceField(choices=CHOICES, initial=FIRM, label="How sure")
+    where = forms.ChoiceField(required=False, widget=forms.Select(_control("where")), label="Where")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        accelerators = Accelerator.objects.filter(pools__isnull=False).distinct().values_list("key", flat=True)
+        countries = Site.objects.filter(pools__isnull=False).order_by("jurisdiction").distinct("jurisdiction")
+        self.fields["accelerator"].choices = [  # type: ignore[attr-defined]
+            ("", "any GPU"),
+            *((key, formats.accelerator(key)) for key in accelerators),
+        ]
+        self.fields["where"].choices = [  # type: ignore[attr-defined]
+            ("", "anywhere"),
+            *((code, code) for code in countries.values_list("jurisdiction", flat=True)),
+        ]
+
+    def window(self, today: date) -> tuple[date, date]:
+        """First and last start asked for. A window never reaches into the past; a start asked for in the past does."""
+        asked, either_way = self.cleaned_data["start"], timedelta(days=self.cleaned_data["flexibility"])
+        first = asked if asked <= today else max(asked - either_way, today + timedelta(days=1))
+        return first, asked + either_way
+
+    def as_body(self, today: date) -> dict[str, Any]:
+        """The same body that REST would be sent."""
+        asked = self.cleaned_data
+        first, last = self.window(today)
+        body: dict[str, Any] = {
+            "quantity": asked["quantity"],
+            "duration_days": asked["days"],
+            "start": {"from": first.isoformat(), "to": last.isoformat()},
+            "firmness": asked["firmness"],
+        }
+        if asked["accelerator"]:
+            body["accelerators"] = [asked["accelerator"]]
+        if asked["where"]:
+            body["jurisdictions"] = [asked["where"]]
+        return body
+
+    def show_faults(self, bad: BadNeed) -> None:
+        """Puts each fault of a need beside the question that it answers."""
+        for fault in bad.faults:
+            self.add_error(FIELD_OF.get(fault.pointer, "start"), fault.message)
+
+    def href(self, **changes: Any) -> str:
+        """The page that asks the same with some answers changed."""
+        asked = {name: self[name].value() or "" for name in self.fields}
+        return f"{reverse('capacity')}?{urlencode(asked | changes)}"

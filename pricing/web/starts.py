@@ -1,0 +1,86 @@
+"""What other start dates cost: a calendar of totals, and the change against the date asked for."""
+
+import calendar as months
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from marketplace.web import formats
+from marketplace.web.charts.flex import Flex, flex_table, start_date_changes
+from pricing.quotes.search import CalendarDay
+from pricing.web.ask import AskForm
+
+MONTHS_SHOWN = 4
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A day of the calendar. `total` is None where nothing fits, and the day is no link outside the window."""
+
+    day: date
+    total: Decimal | None
+    href: str
+    classes: str
+    inside: bool
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The starts of a window with their totals; `chosen` is the date that the offers are for."""
+
+    days: tuple[CalendarDay, ...]
+    first: date
+    last: date
+    chosen: date
+
+    def months(self, form: AskForm) -> Iterator[dict[str, Any]]:
+        """Months in weeks of cells; None fills up the weeks."""
+        found = {day.start: day for day in self.days}
+        for year, month in sorted({(day.start.year, day.start.month) for day in self.days})[:MONTHS_SHOWN]:
+            weeks = months.Calendar().monthdatescalendar(year, month)
+            cells = [[self._cell(day, found, form) if day.month == month else None for day in week] for week in weeks]
+            yield {"name": f"{months.month_name[month]} {year}", "weeks": cells}
+
+    def _cell(self, day: date, found: dict[date, CalendarDay], form: AskForm) -> Cell:
+        total = found[day].total.amount if day in found else None
+        marks = ("low" if total is not None and total <= self.cheap else "", "min" if day == self.best.start else "")
+        chosen = day == self.chosen
+        classes = " ".join(filter(None, ("day", *marks, "sel" if chosen else "")))
+        href = form.href(on=day.isoformat()) + "#offers" if total is not None else ""
+        return Cell(day, total, href, classes, self.first <= day <= self.last, chosen)
+
+    @property
+    def best(self) -> CalendarDay:
+        """The cheapest start, the nearest to the chosen one of equals."""
+        return min(self.days, key=lambda day: (day.total.amount, abs((day.start - self.chosen).days)))
+
+    @property
+    def cheap(self) -> Decimal:
+        """A third of the starts cost no more than this."""
+        return sorted(day.total.amount for day in self.days)[(len(self.days) - 1) // 3]
+
+    def flex(self) -> dict[str, Any]:
+        """The chart of changes against the chosen date, where there is something to compare."""
+        totals = {day.start: day.total.amount for day in self.days}
+        if self.chosen not in totals or len(self.days) < 2:
+            return {}
+        base, best = totals[self.chosen], self.best
+        saving = base - best.total.amount
+        change_by_day = [float((total - base) / base) for total in totals.values()]
+        note = f"saves {formats.compact_money(saving)}" if saving > 0 else ""
+        flex = Flex(list(totals), change_by_day, self.chosen, best.start if saving > 0 else None, note)
+        return {
+            "flex": start_date_changes(flex, title="Change in total by start date"),
+            "flex_table": flex_table(flex, caption="price change by start date"),
+            "flex_title": _finding((best.start - self.chosen).days, -float(saving / base)),
+        }
+
+
+def _finding(moved: int, change: float) -> str:
+    if not round(change, 3):
+        return "Your date is as cheap as any in the window"
+    days = f"{abs(moved)} day{'s' if abs(moved) > 1 else ''}"
+    return f"Start {days} {'later' if moved > 0 else 'sooner'}: {formats.change(change)}"
