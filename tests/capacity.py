@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import numpy as np
 from django.db import connection
@@ -19,11 +20,11 @@ LATER = NOW + timedelta(minutes=15)
 DAYS = 60
 
 
-def a_pool(firm: int = 80, standard: int = 120, standby: int = 160, *, days: int = DAYS) -> Pool:
-    """A pool with the same limits on each of its days."""
+def a_pool(firm: int = 80, standard: int | None = None, standby: int | None = None, *, days: int = DAYS) -> Pool:
+    """A pool with the same limits on each of its days; half as much again as standard, and twice as standby."""
     seller, _ = Organisation.objects.get_or_create(name="Northwind Compute", defaults={"country": "DE"})
     pool = market.pool(seller, "h100", f"Site {Pool.objects.count()}", "DE", lot=8)
-    limit(pool, firm, standard, standby, days=days)
+    limit(pool, firm, firm * 3 // 2 if standard is None else standard, standby or firm * 2, days=days)
     return pool
 
 
@@ -69,7 +70,7 @@ def total(pool_id: int, column: str, offset: int = 0) -> int:
     return int(value(sql, [pool_id, FIRST + timedelta(days=offset)]))
 
 
-def value(sql: str, parameters: Sequence[object] = ()) -> object:
+def value(sql: str, parameters: Sequence[Any] = ()) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return cursor.fetchone()[0]

@@ -14,7 +14,7 @@ def release_expired_holds(*, now: datetime, pool_ids: Sequence[int] | None = Non
     """Gives the capacity of expired holds back, each in a transaction of its own; returns how many.
 
     This is the one action that opens transactions: two holds released in one could wait for each other's days in
-    the wrong order. Two sweeps at once are fine: whoever is second finds the hold already released.
+    the wrong order. Two sweeps at once are fine: whoever is second waits for the first and finds the hold released.
     """
     released = 0
     for claim_id in expired_claims(now=now, pool_ids=pool_ids):

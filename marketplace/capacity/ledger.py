@@ -38,18 +38,23 @@ class Claimed:
 
 
 class Refused(Exception):
-    """What a claim found in these pools was not good enough. Worth one more try once expired holds are released."""
+    """What a claim found in these pools was not good enough. Worth one more try once expired holds are released.
 
-    def __init__(self, message: str, pool_ids: Sequence[int]) -> None:
+    `met_expired` where the claim saw such holds under its lock: they may be released by somebody else before we look.
+    """
+
+    def __init__(self, message: str, pool_ids: Sequence[int], *, met_expired: bool = False) -> None:
         super().__init__(message)
         self.pool_ids = pool_ids
+        self.met_expired = met_expired
 
 
 class InsufficientHeadroom(Refused):
     """A line does not fit. Nothing has been claimed."""
 
-    def __init__(self, line: Line, firmness: str, least: int, pool_ids: Sequence[int]) -> None:
-        super().__init__(f"{line.quantity} GPUs asked for, {least} left on the scarcest day", pool_ids)
+    def __init__(self, line: Line, firmness: str, least: int, pool_ids: Sequence[int], *, met_expired: bool) -> None:
+        said = f"{line.quantity} GPUs asked for, {least} left on the scarcest day"
+        super().__init__(said, pool_ids, met_expired=met_expired)
         self.line = line
         self.firmness = firmness
         self.least = least
@@ -147,8 +152,9 @@ def _refusal(error: IntegrityError, firmness: str, lines: Sequence[Line]) -> Ins
     cause = error.__cause__
     if not isinstance(cause, errors.CheckViolation) or cause.diag.constraint_name != "claim_fits":
         return None
-    number, least = map(int, (cause.diag.message_detail or "").split())
-    return InsufficientHeadroom(lines[number - 1], firmness, least, [line.pool_id for line in lines])
+    number, least, expired = map(int, (cause.diag.message_detail or "").split())
+    pool_ids = [line.pool_id for line in lines]
+    return InsufficientHeadroom(lines[number - 1], firmness, least, pool_ids, met_expired=bool(expired))
 
 
 def _move(claim_id: int, before: str, after: str, now: datetime) -> bool:

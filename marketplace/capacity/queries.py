@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 import numpy as np
 from django.db import connection
@@ -55,7 +56,7 @@ def inventory(*, pool_ids: Sequence[int], period: Period, now: datetime) -> Inve
     place = {pool_id: index for index, pool_id in enumerate(pool_ids)}
     limits = np.zeros((len(place), len(FIRMNESS), period.days), dtype=np.int64)
     use = np.zeros_like(limits)
-    parameters = {
+    parameters: dict[str, Any] = {
         "pools": list(place),
         "start": period.start,
         "end": period.end,
@@ -76,6 +77,7 @@ def inventory(*, pool_ids: Sequence[int], period: Period, now: datetime) -> Inve
 
 def expired_claims(*, now: datetime, pool_ids: Sequence[int] | None = None, most: int = 1000) -> list[int]:
     """Holds whose time is over and that nobody has released yet, oldest first."""
+    pools = None if pool_ids is None else list(pool_ids)
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -84,7 +86,7 @@ def expired_claims(*, now: datetime, pool_ids: Sequence[int] | None = None, most
                 SELECT 1 FROM marketplace_claimline l WHERE l.claim_id = c.id AND l.pool_id = ANY(%s::bigint[])))
             ORDER BY c.expires_at LIMIT %s
             """,
-            [now, pool_ids, pool_ids, most],
+            [now, pools, pools, most],
         )
         return [row[0] for row in cursor.fetchall()]
 

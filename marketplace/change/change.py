@@ -50,7 +50,7 @@ def run(action: Callable[[], T]) -> T:
     except Refused as refused:
         with _busy_if_locked():
             released = release_expired_holds(pool_ids=refused.pool_ids, now=clock.now())
-        if not released:
+        if not released and not refused.met_expired:
             raise
         return _attempt(action)
 

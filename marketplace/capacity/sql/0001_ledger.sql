@@ -4,7 +4,8 @@
 -- One claim: locks the rows of each line in order, and takes the line only if it fits. Returns one row a line, with the
 -- room found under the lock before the line was taken (the price is computed from it). Where a line does not fit, the
 -- whole statement is refused, so that a bundle is claimed as a whole or not at all; the error's DETAIL says which line,
--- and the room on its scarcest day. Lines come sorted by (pool, start): that is the lock order.
+-- the room on its scarcest day, and whether an expired hold is still counted in it. Lines come sorted by (pool, start):
+-- that is the lock order.
 CREATE FUNCTION capacity_claim(
     p_holder text, p_firmness text, p_status text, p_expires_at timestamptz, p_now timestamptz,
     p_pools bigint[], p_starts date[], p_ends date[], p_occupied_ends date[], p_quantities int[]
@@ -14,6 +15,7 @@ DECLARE
     is_standby boolean := p_firmness = 'standby';
     scarcest int;
     held int;
+    expired boolean;
 BEGIN
     FOR i IN 1 .. cardinality(p_pools) LOOP
         line := i;
@@ -33,8 +35,13 @@ BEGIN
             scarcest := 0;  -- a day without a row has no headroom
         END IF;
         IF scarcest < p_quantities[i] THEN
-            RAISE EXCEPTION 'line % does not fit', i USING ERRCODE = 'check_violation',
-                CONSTRAINT = 'claim_fits', DETAIL = format('%s %s', i, greatest(scarcest, 0));
+            -- Under the lock this is certain: a sweep that is about to free these days waits for us.
+            SELECT EXISTS (
+                SELECT FROM marketplace_claim c JOIN marketplace_claimline l ON l.claim_id = c.id
+                WHERE c.status = 'held' AND c.expires_at <= p_now AND l.pool_id = p_pools[i]
+                    AND l.start < p_occupied_ends[i] AND l.occupied_end > p_starts[i]) INTO expired;
+            RAISE EXCEPTION 'line % does not fit', i USING ERRCODE = 'check_violation', CONSTRAINT = 'claim_fits',
+                DETAIL = format('%s %s %s', i, greatest(scarcest, 0), expired::int);
         END IF;
         IF claim IS NULL THEN
             INSERT INTO marketplace_claim (holder, firmness, status, expires_at, created_at, changed_at)

@@ -1,0 +1,69 @@
+"""What contenders do in a race: each function is run by a process of its own."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from tests.races import contender  # first: it loads Django
+
+from marketplace.capacity import ledger  # isort: skip
+from marketplace.capacity.actions import release_expired_holds  # isort: skip
+from marketplace.catalogue.models import Pool  # isort: skip
+from marketplace.change import change  # isort: skip
+from tests.capacity import NOW, block, limit  # isort: skip
+
+__all__ = ["contender"]
+NEVER = datetime(2999, 1, 1, tzinfo=UTC)
+
+
+def buy(pool_id: int, quantity: int, times: int = 1) -> int:
+    """Buys a block so many times, or until it is refused; how many it got."""
+    pool = Pool.objects.get(pk=pool_id)
+    for bought in range(times):
+        try:
+            change.run(
+                lambda: ledger.commit(holder="rsv_race", firmness="firm", lines=[block(pool, quantity)], now=NOW)
+            )
+        except ledger.InsufficientHeadroom:
+            return bought
+    return times
+
+
+def hold_blocks(blocks: Sequence[tuple[int, int, int]], quantity: int, times: int) -> int:
+    """Holds these (pool, start, days) as one bundle, and gives it back, so many times."""
+    pools = Pool.objects.in_bulk([pool_id for pool_id, _, _ in blocks])
+    lines = [block(pools[pool_id], quantity, start, days) for pool_id, start, days in blocks]
+    for _ in range(times):
+        held = change.run(
+            lambda: ledger.hold(holder="qte_race", firmness="firm", lines=lines, expires_at=NEVER, now=NOW)
+        )
+        change.run(lambda held=held: ledger.release_hold(claim_id=held.claim_id, now=NOW))  # type: ignore[misc]
+    return times
+
+
+def commit_holds(claim_ids: Sequence[int]) -> list[int]:
+    """Commits each of these holds; those that it got."""
+    got = []
+    for claim_id in claim_ids:
+        try:
+            change.run(lambda claim_id=claim_id: ledger.commit_hold(claim_id=claim_id, now=NOW))  # type: ignore[misc]
+            got.append(claim_id)
+        except ledger.HoldGone:
+            pass
+    return got
+
+
+def sweep(now: datetime) -> int:
+    """Releases what has expired; how many it released."""
+    return release_expired_holds(now=now)
+
+
+def move_limits(pool_id: int, levels: Sequence[int]) -> None:
+    """Sets the pool's limits to each of these in turn."""
+    pool = Pool.objects.get(pk=pool_id)
+    for level in levels:
+        change.run(lambda level=level: limit(pool, level, level, level))  # type: ignore[misc]
+
+
+def work(name: str, *arguments: object) -> object:
+    """One function of this module, by name: a race of different contenders."""
+    return globals()[name](*arguments)
