@@ -49,17 +49,31 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="module")
-def celery_worker(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Child]:
-    """A real worker on this pytest worker's database and broker; its tests use `django_db(transaction=True)`.
-
-    It ends with the module, so that no other test has a worker behind its back.
-    """
+def worker_process(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Child]:
+    """It ends with the module, so that no other test has a worker behind its back."""
     app.control.purge()
     child = start_worker(tmp_path_factory.mktemp("worker") / "worker.log")
     wait_until(lambda: "ready." in child.last_lines(200) or child.process.poll() is not None, timeout=60)
     assert child.process.poll() is None, child.last_lines(40)
     yield child
     stop([child])
+
+
+@pytest.fixture
+def celery_worker(transactional_db: None, worker_process: Child) -> Iterator[Child]:
+    """A real worker on this pytest worker's database and broker.
+
+    It comes to rest before the test's tables are emptied, for which a sweep's locks would be in the way.
+    """
+    yield worker_process
+    app.control.purge()
+    wait_until(is_idle, timeout=60)
+
+
+def is_idle() -> bool:
+    """A worker that does not answer is busy, too: it may be starting a task."""
+    asked = app.control.inspect(timeout=2.0, limit=1)
+    return all(reply and not any(reply.values()) for reply in (asked.active(), asked.reserved()))
 
 
 def start_worker(log: Path) -> Child:
