@@ -189,7 +189,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _answer(request, "forbidden", "403.html")
+    return _answer(request, "forbidden", "403.html", message=str(exception))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -200,11 +200,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return _answer(request, "internal_error", "500.html")
 
 
-def _answer(request: HttpRequest, code: str, template: str) -> HttpResponse:
+def _answer(request: HttpRequest, code: str, template: str, message: str = "") -> HttpResponse:
     """JSON for programs, a page for people."""
     status = CODES[code].status
     if request.path.startswith(API_PREFIX):
         return JsonResponse(
             problem_json(code), status=status, content_type=PROBLEM_JSON, json_dumps_params=AS_THE_API_WRITES
         )
-    return render(request, template, status=status)
+    return render(request, template, {"message": message}, status=status)

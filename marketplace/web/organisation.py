@@ -3,12 +3,14 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST
 
 from marketplace.change import change
 from marketplace.parties.actions import create_api_key, revoke_api_key
 from marketplace.parties.models import ApiKey, Membership
 from marketplace.units import clock
 from marketplace.web.access import member_page
+from marketplace.web.context import CHOSEN
 
 SHOWN_ONCE = "new_api_key"
 SCOPES = [
@@ -41,6 +43,7 @@ def _context(request: HttpRequest, found: Membership, form: KeyForm) -> dict[str
     return {
         "nav": "organisation",
         "organisation": found.organisation,
+        "others": found.user.memberships.exclude(pk=found.pk).select_related("organisation").order_by("pk"),
         "memberships": found.organisation.memberships.select_related("user").order_by("user__name"),
         "keys": found.organisation.api_keys.order_by("-pk"),
         "may_administer": found.may_administer,
@@ -66,8 +69,21 @@ def _create(request: HttpRequest, found: Membership, form: KeyForm) -> HttpRespo
 
 
 def _revoke(request: HttpRequest, found: Membership) -> HttpResponse:
-    key = get_object_or_404(ApiKey, organisation=found.organisation, pk=request.POST["revoke"], revoked_at=None)
+    pressed = request.POST["revoke"]
+    pk = int(pressed) if pressed.isdecimal() else 0
+    key = get_object_or_404(ApiKey, organisation=found.organisation, pk=pk, revoked_at=None)
     by = found.user.as_actor(found.organisation_id)
     change.run(lambda: revoke_api_key(key=key, by=by, now=clock.now()))
     messages.success(request, f"The key {key.prefix}… no longer works.")
+    return redirect("organisation")
+
+
+@require_POST
+@member_page
+def choose(request: HttpRequest, found: Membership) -> HttpResponse:
+    """Acts for another of one's organisations from here on, until sign-out."""
+    wanted = request.POST.get("organisation", "")
+    chosen = get_object_or_404(found.user.memberships.select_related("organisation"), organisation__public_id=wanted)
+    request.session[CHOSEN] = chosen.organisation.public_id
+    messages.success(request, f"You now act for {chosen.organisation} as {chosen.get_role_display().lower()}.")
     return redirect("organisation")

@@ -8,5 +8,6 @@ urlpatterns = [
     path("sign-in/", pages.SignIn.as_view(), name="sign-in"),
     path("sign-out/", LogoutView.as_view(), name="sign-out"),
     path("organisation/", organisation.show, name="organisation"),
+    path("organisation/choose/", organisation.choose, name="choose-organisation"),
     path("errors/<slug:code>/", errors.problem, name="problem"),
 ]

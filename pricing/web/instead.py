@@ -60,6 +60,7 @@ def refused(answer: Search, form: AskForm, asker: Asker) -> dict[str, Any]:
     return {
         "refusal": answer.refusal,
         "need": answer.need,
+        "wanted": " or ".join(map(formats.accelerator, answer.need.accelerators)) or "GPUs",
         "one_day": answer.need.start_from == answer.need.start_to,
         "most": most,
         "alternatives": nearest,
@@ -125,7 +126,7 @@ def levers(need: Need, base: Offer, form: AskForm, asker: Asker) -> list[Lever]:
         offer = asker.cheapest(wider)
         if offer and offer.terms.total.amount < base.terms.total.amount:
             change = float(offer.terms.total.amount / base.terms.total.amount - 1)
-            text = f"{formats.promise(offer.delivery_confidence)} odds of whole and on time, {offer.pool.site.name}"
+            text = f"{formats.promise(offer.delivery_confidence)} on-time odds, {offer.pool.site.name}"
             found.append(Lever(title, text, change, href))
     return sorted(found, key=lambda lever: lever.change)
 

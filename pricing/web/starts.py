@@ -28,6 +28,14 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Week:
+    """Monday to Sunday; None is a day of the month before or after. `away` has no day of the window."""
+
+    cells: list[Cell | None]
+    away: bool
+
+
+@dataclass(frozen=True)
 class Calendar:
     """The starts of a window with their totals; `chosen` is the date that the offers are for."""
 
@@ -37,12 +45,16 @@ class Calendar:
     chosen: date
 
     def months(self, form: AskForm) -> Iterator[dict[str, Any]]:
-        """Months in weeks of cells; None fills up the weeks."""
+        """Months in weeks."""
         found = {day.start: day for day in self.days}
         for year, month in sorted({(day.start.year, day.start.month) for day in self.days})[:MONTHS_SHOWN]:
             weeks = months.Calendar().monthdatescalendar(year, month)
-            cells = [[self._cell(day, found, form) if day.month == month else None for day in week] for week in weeks]
-            yield {"name": f"{months.month_name[month]} {year}", "weeks": cells}
+            rows = [self._week([day for day in week if day.month == month], week, found, form) for week in weeks]
+            yield {"name": f"{months.month_name[month]} {year}", "weeks": rows}
+
+    def _week(self, days: list[date], week: list[date], found: dict[date, CalendarDay], form: AskForm) -> Week:
+        cells = [self._cell(day, found, form) if day in days else None for day in week]
+        return Week(cells, away=not any(cell and cell.inside for cell in cells))
 
     def _cell(self, day: date, found: dict[date, CalendarDay], form: AskForm) -> Cell:
         total = found[day].total.amount if day in found else None

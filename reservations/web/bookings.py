@@ -41,7 +41,8 @@ def accept(request: HttpRequest, found: Membership, public_id: str) -> HttpRespo
     except QuoteClosed as closed:
         messages.warning(request, f"This quote is already {closed.status}. Nothing more was done.")
         return redirect("quote", public_id)
-    messages.success(request, f"Reserved: {reservation.quantity:,} GPUs are yours from {formats.day(reservation.start)}.")
+    first = formats.day(reservation.start)
+    messages.success(request, f"Reserved: {reservation.quantity:,} GPUs are yours from {first}.")
     return redirect("reservation", reservation.public_id)
 
 

@@ -88,8 +88,7 @@ def _draw_asked_dates(pen: Pen, refusal: Refusal, x: Scale, left: float, right: 
     begin = min(max(x(refusal.start.toordinal()), left), right)
     end = min(max(x(refusal.end.toordinal()), left), right)
     pen.rect(begin, TOP, end - begin, PLOT, style="fill:var(--inset)")
-    days = (refusal.end - refusal.start).days
-    words = f"the {days} days you asked for" if pen.width > NARROW else f"your {days} days"
+    words = "the dates you asked for" if pen.width > NARROW else "your dates"
     width = text_width(words, size=11)
     pen.text(min(max(begin, left), pen.width - width), TOP - 6, words, size=11)
 
