@@ -20,7 +20,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--reset", action="store_true", help="start over with an empty database")
     one.add_argument("--once", action="store_true", help="walk from a need to a reservation over REST, then stop")
     one.add_argument("--port", type=int, help="the web's port (else the first free one from 8300 on)")
-    two = commands.add_parser("test", help="every check and the whole suite", epilog=TEST)
+    two = commands.add_parser("test", help="every check and the whole suite", epilog=TEST, allow_abbrev=False)
     two.add_argument("--no-browser", action="store_true", help="leave the browser tests out (refused in CI)")
     three = commands.add_parser("bench", help="benchmarks: NAME metric value goal")
     three.add_argument("names", nargs="*", metavar="NAME")
