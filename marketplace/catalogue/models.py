@@ -19,22 +19,14 @@ class Accelerator(models.Model):
 
     key = models.SlugField(unique=True, help_text="As asked for over REST: h100, gb200")
     name = models.CharField(max_length=60)
-    all_in_kw = models.DecimalField(
-        max_digits=6, decimal_places=3, help_text="kW per GPU, its host and network in"
-    )
+    all_in_kw = models.DecimalField(max_digits=6, decimal_places=3, help_text="kW per GPU, its host and network in")
     memory_gb = models.DecimalField(max_digits=8, decimal_places=1)
     bf16_tflops = models.DecimalField(max_digits=10, decimal_places=1)
-    fp8_tflops = models.DecimalField(
-        max_digits=10, decimal_places=1, null=True, blank=True
-    )
-    h100_weight = models.DecimalField(
-        max_digits=8, decimal_places=4, help_text="H100 equivalents of one GPU"
-    )
+    fp8_tflops = models.DecimalField(max_digits=10, decimal_places=1, null=True, blank=True)
+    h100_weight = models.DecimalField(max_digits=8, decimal_places=4, help_text="H100 equivalents of one GPU")
     capital_usd_per_gpu_hour = models.DecimalField(max_digits=8, decimal_places=4)
     source = models.TextField(blank=True)
-    assumptions = models.JSONField(
-        default=list, blank=True, help_text="Names of the fields that are assumptions."
-    )
+    assumptions = models.JSONField(default=list, blank=True, help_text="Names of the fields that are assumptions.")
 
     class Meta:
         ordering = ["h100_weight", "key"]
@@ -46,9 +38,7 @@ class Accelerator(models.Model):
 class Site(models.Model):
     """A campus: where power, water and permits are shared by everything that stands on it."""
 
-    public_id = models.CharField(
-        max_length=40, unique=True, default=new_site_id, editable=False
-    )
+    public_id = models.CharField(max_length=40, unique=True, default=new_site_id, editable=False)
     key = models.CharField(
         max_length=200,
         unique=True,
@@ -57,22 +47,14 @@ class Site(models.Model):
     name = models.CharField(max_length=200)
     operator = models.CharField(max_length=200, blank=True)
     region = models.CharField(max_length=80)
-    jurisdiction = models.CharField(
-        max_length=2, help_text="ISO 3166-1 alpha-2 of the country whose law applies"
-    )
+    jurisdiction = models.CharField(max_length=2, help_text="ISO 3166-1 alpha-2 of the country whose law applies")
     latitude = models.FloatField(null=True, blank=True)
     longitude = models.FloatField(null=True, blank=True)
-    pue = models.DecimalField(
-        max_digits=4, decimal_places=2, help_text="Facility energy over IT energy"
-    )
+    pue = models.DecimalField(max_digits=4, decimal_places=2, help_text="Facility energy over IT energy")
     carbon_g_per_kwh = models.DecimalField(max_digits=6, decimal_places=1)
     energy_usd_per_kwh = models.DecimalField(max_digits=6, decimal_places=4)
-    facility_mw = models.DecimalField(
-        max_digits=9, decimal_places=2, help_text="Power of the whole campus when built"
-    )
-    share_on_sale = models.DecimalField(
-        max_digits=5, decimal_places=4, help_text="Part of the campus sold here, 0..1"
-    )
+    facility_mw = models.DecimalField(max_digits=9, decimal_places=2, help_text="Power of the whole campus when built")
+    share_on_sale = models.DecimalField(max_digits=5, decimal_places=4, help_text="Part of the campus sold here, 0..1")
     is_demo = models.BooleanField(default=False)
     source = models.TextField(blank=True)
     assumptions = models.JSONField(default=list, blank=True)
@@ -84,25 +66,22 @@ class Site(models.Model):
         return self.name
 
 
+class PoolManager(models.Manager["Pool"]):
+    """A pool is named by its site and its accelerator: wherever pools are listed, the two come along."""
+
+    def get_queryset(self) -> "models.QuerySet[Pool]":
+        return super().get_queryset().select_related("site", "accelerator")
+
+
 class Pool(models.Model):
     """GPUs at one site that can stand in for one another: the unit in which capacity is counted and priced."""
 
-    public_id = models.CharField(
-        max_length=40, unique=True, default=new_pool_id, editable=False
-    )
+    public_id = models.CharField(max_length=40, unique=True, default=new_pool_id, editable=False)
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="pools")
-    accelerator = models.ForeignKey(
-        Accelerator, on_delete=models.PROTECT, related_name="pools"
-    )
-    fabric = models.CharField(
-        max_length=60, help_text="The network that joins its GPUs"
-    )
-    seller = models.ForeignKey(
-        Organisation, on_delete=models.PROTECT, related_name="pools"
-    )
-    lot = models.PositiveIntegerField(
-        help_text="Smallest quantity sold: a node of 8, a rack of 72"
-    )
+    accelerator = models.ForeignKey(Accelerator, on_delete=models.PROTECT, related_name="pools")
+    fabric = models.CharField(max_length=60, help_text="The network that joins its GPUs")
+    seller = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="pools")
+    lot = models.PositiveIntegerField(help_text="Smallest quantity sold: a node of 8, a rack of 72")
     role = models.CharField(
         max_length=10,
         choices=[
@@ -112,15 +91,13 @@ class Pool(models.Model):
         default=AGENT,
     )
 
+    objects = PoolManager()
+
     class Meta:
         ordering = ["site__name", "accelerator__key"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["site", "accelerator", "fabric"], name="one_pool_per_fabric"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(lot__gt=0), name="lot_is_positive"
-            ),
+            models.UniqueConstraint(fields=["site", "accelerator", "fabric"], name="one_pool_per_fabric"),
+            models.CheckConstraint(condition=models.Q(lot__gt=0), name="lot_is_positive"),
         ]
 
     def __str__(self) -> str:
@@ -133,18 +110,12 @@ class ServiceSpec(models.Model):
     pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="specs")
     version = models.PositiveIntegerField()
     document = models.JSONField()
-    digest = models.CharField(
-        max_length=64, help_text="SHA-256 of the document's canonical JSON"
-    )
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the document's canonical JSON")
     created_at = models.DateTimeField()
 
     class Meta:
         ordering = ["pool_id", "-version"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["pool", "version"], name="one_spec_per_version"
-            )
-        ]
+        constraints = [models.UniqueConstraint(fields=["pool", "version"], name="one_spec_per_version")]
 
     def __str__(self) -> str:
         return f"{self.pool} v{self.version}"

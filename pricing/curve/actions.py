@@ -39,12 +39,12 @@ def due_solves(*, now: datetime) -> list[DueSolve]:
     if projection is None:
         return []
     sellers = Organisation.objects.filter(pools__isnull=False).distinct().order_by("pk")
-    due = [_due(seller, projection, now) for seller in sellers]
+    policies = PricePolicy.objects.by_seller([seller.pk for seller in sellers], now)
+    due = [_due(seller, policies[seller.pk], projection, now) for seller in sellers]
     return [solve for solve in due if solve is not None]
 
 
-def _due(seller: Organisation, projection: Projection, now: datetime) -> DueSolve | None:
-    policy = PricePolicy.objects.in_force(seller, now)
+def _due(seller: Organisation, policy: PricePolicy, projection: Projection, now: datetime) -> DueSolve | None:
     version = PriceVersion.objects.filter(seller=seller).first()
     if version is None:
         reason = "first prices"

@@ -1,9 +1,10 @@
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 
 from marketplace.catalogue.models import Pool
 from marketplace.parties.models import Organisation
@@ -17,10 +18,19 @@ def new_price_version_id() -> str:
 
 
 class PricePolicyQuerySet(models.QuerySet["PricePolicy"]):
-    def in_force(self, seller: Organisation | int, now: datetime) -> "PricePolicy":
+    def in_force(self, seller: Organisation, now: datetime) -> "PricePolicy":
         """The seller's latest version that has started, else the market's default."""
-        started = self.filter(starts_at__lte=now).filter(Q(seller=seller) | Q(seller=None))
-        return started.order_by(F("seller").asc(nulls_last=True), "-version")[:1].get()
+        return self.by_seller([seller.pk], now)[seller.pk]
+
+    def by_seller(self, seller_ids: Iterable[int], now: datetime) -> dict[int, "PricePolicy"]:
+        """The policy in force for each of those sellers, in one query."""
+        wanted = set(seller_ids)
+        started = self.filter(starts_at__lte=now).filter(Q(seller_id__in=wanted) | Q(seller=None))
+        latest = {policy.seller_id: policy for policy in started.order_by("seller_id", "version")}
+        missing = wanted - set(latest)
+        if missing and None not in latest:
+            raise PricePolicy.DoesNotExist("No default price policy has started yet.")
+        return {seller_id: latest.get(seller_id) or latest[None] for seller_id in wanted}
 
 
 class PricePolicy(models.Model):

@@ -13,6 +13,7 @@ from marketplace.journal.actions import record
 from marketplace.journal.actor import SYSTEM, Actor
 from marketplace.outbox.actions import emit
 from marketplace.parties.models import Organisation
+from marketplace.supply.models import Projection
 from marketplace.supply.queries import delivery_confidence
 from marketplace.units import clock
 from marketplace.units.firmness import rank
@@ -69,6 +70,8 @@ class Priced:
     """What the lock showed: the use per day, its price there, and the versions behind it."""
 
     prices: PoolPrices
+    policy: PricePolicy
+    projection: Projection
     use: list[int]
     total: Money
     required: Any
@@ -163,13 +166,17 @@ def _price_under_lock(
     use = prices.curve(terms.firmness, terms.period).limit - room
     # The rows are locked, so this read is of what was just written: the nested use with this block in it.
     found = inventory(pool_ids=[pool.pk], period=terms.period, now=now)
-    return Priced(prices, use.astype(int).tolist(), total, found.nested[0, rank(terms.firmness)])
+    return Priced(
+        prices, policy, version.projection, use.astype(int).tolist(), total, found.nested[0, rank(terms.firmness)]
+    )
 
 
 def _offer_again(pool: Pool, terms: OfferTerms, priced: Priced, now: datetime) -> Offer:
     return make_offer(
         pool=pool,
         prices=priced.prices,
+        policy=priced.policy,
+        projection=priced.projection,
         quantity=terms.quantity,
         asked_quantity=terms.asked_quantity,
         period=terms.period,
@@ -197,7 +204,9 @@ def _write(
     if document is None:
         raise MarketStale
     breakdown = priced.prices.breakdown(terms.firmness, terms.period, terms.quantity, priced.total)
-    confidence = delivery_confidence(pool_id=pool.pk, period=terms.period, required=priced.required)
+    confidence = delivery_confidence(
+        pool_id=pool.pk, period=terms.period, required=priced.required, projection=priced.projection
+    )
     return Quote.objects.create(
         public_id=public_id,
         organisation_id=terms.organisation_id,

@@ -6,11 +6,12 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
-from marketplace.supply.queries import delivery_confidence
 from numpy.typing import NDArray
 
 from marketplace.capacity.queries import inventory
 from marketplace.catalogue.models import Pool
+from marketplace.supply.models import Projection
+from marketplace.supply.queries import delivery_confidence, latest_projection
 from marketplace.units.compute import gpu_hours
 from marketplace.units.firmness import FIRMNESS, rank
 from marketplace.units.money import Money, unit_price, usd_from_cents
@@ -78,6 +79,8 @@ class Shelf:
     period: Period
     rooms: NDArray[np.int64]
     nested: NDArray[np.int64]
+    policies: dict[int, PricePolicy]  # by seller
+    projection: Projection | None
 
 
 def search(*, need: Need, organisation_id: int, now: datetime) -> Search:
@@ -116,6 +119,8 @@ def stock(need: Need, first: date, last: date, now: datetime) -> Shelf:
         period,
         found.room(),
         found.nested,
+        PricePolicy.objects.by_seller({pool.seller_id for pool in pools}, now),
+        latest_projection(),
     )
 
 
@@ -127,7 +132,7 @@ def _accepted(need: Need) -> Iterator[Pool]:
         pools = pools.filter(site__public_id__in=need.sites)
     if need.jurisdictions:
         pools = pools.filter(site__jurisdiction__in=need.jurisdictions)
-    return pools.iterator()
+    return iter(pools)
 
 
 def _candidates(shelf: Shelf, place: int, need: Need) -> Iterator[Candidate]:
@@ -233,9 +238,12 @@ def _offer(
 ) -> Offer:
     first, quantity = int(found.starts.offsets[index]), found.starts.quantity
     nested = shelf.nested[found.place, rank(need.firmness), first : first + found.starts.days]
+    pool = shelf.pools[found.place]
     return make_offer(
-        pool=shelf.pools[found.place],
+        pool=pool,
         prices=shelf.prices[found.place],
+        policy=shelf.policies[pool.seller_id],
+        projection=shelf.projection,
         quantity=quantity,
         asked_quantity=found.asked,
         period=Period.of(shelf.period.start + timedelta(days=first), found.starts.days),
@@ -252,6 +260,8 @@ def make_offer(
     *,
     pool: Pool,
     prices: PoolPrices,
+    policy: PricePolicy,
+    projection: Projection | None,
     quantity: int,
     asked_quantity: int,
     period: Period,
@@ -263,7 +273,6 @@ def make_offer(
     ranks: tuple[str, ...] = (),
 ) -> Offer:
     """Signs an offer. `required` is the nested use per day with this block in it: what the site must deliver."""
-    policy = PricePolicy.objects.in_force(pool.seller, now)
     terms = OfferTerms(
         pool=pool.public_id,
         quantity=quantity,
@@ -275,7 +284,7 @@ def make_offer(
         organisation_id=organisation_id,
         valid_until=(now + timedelta(minutes=policy.offer_minutes)).replace(microsecond=0),
     )
-    confidence = delivery_confidence(pool_id=pool.pk, period=period, required=required)
+    confidence = delivery_confidence(pool_id=pool.pk, period=period, required=required, projection=projection)
     return Offer(
         id=write_token(terms),
         terms=terms,
@@ -302,14 +311,18 @@ def refusal(need: Need, now: datetime) -> Refusal:
     ]
     days = tuple(whole.period.start + timedelta(days=offset) for offset in range(whole.period.days))
     return Refusal(
-        "insufficient_headroom", _detail(window, least, fewer), tuple(nearest), days, _most_by_day(whole, least.firmness)
+        "insufficient_headroom",
+        _detail(window, least, fewer),
+        tuple(nearest),
+        days,
+        _most_by_day(whole, least.firmness),
     )
 
 
 def _most_by_day(shelf: Shelf, firmness: str) -> tuple[int, ...]:
     """Per day the most that any one pool still has, in whole lots: what a block of one day could be."""
     most = np.zeros(shelf.period.days, dtype=np.int64)
-    for lot, fits in _fits(shelf, firmness, 1):
+    for _, fits in _fits(shelf, firmness, 1):
         most = np.maximum(most, fits)
     return tuple(most.tolist())
 

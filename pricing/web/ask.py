@@ -21,11 +21,20 @@ def _control(hint: str = "", **attributes: Any) -> dict[str, Any]:
     return {"class": "input", **described, **attributes}
 
 
+def _all(message: str) -> dict[str, str]:
+    """One sentence that says what would be right, whatever was wrong."""
+    return dict.fromkeys(("required", "invalid", "min_value", "max_value"), message)
+
+
 class AskForm(forms.Form):
     """The five questions, as typed. Whether the need makes sense is for `parse_need` to say, as over REST."""
 
     quantity = forms.IntegerField(
-        min_value=1, initial=64, widget=forms.NumberInput(_control("quantity")), label="How much"
+        min_value=1,
+        initial=64,
+        widget=forms.NumberInput(_control("quantity")),
+        label="How much",
+        error_messages=_all("Ask for 1 GPU or more."),
     )
     accelerator = forms.ChoiceField(required=False, widget=forms.Select(_control()), label="Accelerator")
     days = forms.IntegerField(
@@ -34,8 +43,13 @@ class AskForm(forms.Form):
         initial=30,
         widget=forms.NumberInput(_control("days")),
         label="How long",
+        error_messages=_all(f"Ask for 1 to {LONGEST_BLOCK_DAYS:,} days."),
     )
-    start = forms.DateField(widget=forms.DateInput(_control("start", type="date"), format="%Y-%m-%d"), label="When")
+    start = forms.DateField(
+        widget=forms.DateInput(_control("start", type="date"), format="%Y-%m-%d"),
+        label="When",
+        error_messages=_all("Choose the date on which it should start."),
+    )
     flexibility = forms.TypedChoiceField(
         coerce=int, choices=WINDOWS, initial=21, widget=forms.Select(_control()), label="Flexibility"
     )

@@ -60,6 +60,7 @@ class Reservation(models.Model):
         indexes = [
             models.Index(fields=["organisation", "-id"], name="reservation_of_organisation"),
             models.Index(fields=["pool", "start"], name="reservation_of_pool"),
+            models.Index(fields=["accepted_at"], name="reservation_accepted_at"),
         ]
 
     def __str__(self) -> str:

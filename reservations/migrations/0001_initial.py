@@ -109,6 +109,7 @@ class Migration(migrations.Migration):
                         name="reservation_of_organisation",
                     ),
                     models.Index(fields=["pool", "start"], name="reservation_of_pool"),
+                    models.Index(fields=["accepted_at"], name="reservation_accepted_at"),
                 ],
             },
         ),
