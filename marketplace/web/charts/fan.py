@@ -6,7 +6,7 @@ from datetime import date
 
 from marketplace.web import formats
 from marketplace.web.charts.pen import (
-    MEDIUM,
+    MIDDLE,
     NARROW,
     WIDE,
     Pen,
@@ -56,7 +56,7 @@ class Frame:
 
 def supply_fan(fan: Fan, projects: Sequence[ProjectBar], *, title: str) -> Svg:
     """Drawn for a whole page, two thirds and a phone. The first eight projects in range are drawn, all are listed."""
-    return drawings(lambda width: _draw(fan, projects, title, width), (WIDE, MEDIUM, NARROW))
+    return drawings(lambda width: _draw(fan, projects, title, width), (WIDE, MIDDLE, NARROW))
 
 
 def supply_table(fan: Fan, *, caption: str, first_column: str = "From", every: int = 1) -> Table:

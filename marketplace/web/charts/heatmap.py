@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from marketplace.web import formats
-from marketplace.web.charts.pen import MEDIUM, NARROW, WIDE, Pen, Svg, canvas, draw_nothing, drawings
+from marketplace.web.charts.pen import MIDDLE, NARROW, WIDE, Pen, Svg, canvas, draw_nothing, drawings
 from marketplace.web.charts.scales import text_width
 from marketplace.web.charts.table import NOTHING, Table, dated, table
 
@@ -32,7 +32,7 @@ class HeatRow:
 
 def heat_map(rows: Sequence[HeatRow], weeks: Sequence[date], *, title: str) -> Svg:
     """Drawn for a whole page, two thirds and a phone, where the numbers give way to the colours and "!"."""
-    return drawings(lambda width: _draw(rows, weeks, title, width), (WIDE, MEDIUM, NARROW))
+    return drawings(lambda width: _draw(rows, weeks, title, width), (WIDE, MIDDLE, NARROW))
 
 
 def heat_table(rows: Sequence[HeatRow], weeks: Sequence[date], *, caption: str) -> Table:

@@ -8,8 +8,9 @@ from html import escape
 from marketplace.web.charts.scales import DateTick, Scale, text_width
 
 Point = tuple[float, float]
-WIDE, MEDIUM, COMPACT, NARROW = 1112, 712, 600, 326  # the whole page, two thirds of it on two screens, a phone
-NAMES = {WIDE: "wide", MEDIUM: "medium", COMPACT: "compact", NARROW: "narrow"}
+WIDE, MIDDLE, NARROW = 1112, 830, 326  # the whole page on a desk, on a small laptop or a tablet, on a phone
+MEDIUM, COMPACT = 712, 600  # two thirds of a page, on a desk and on a small laptop
+NAMES = {WIDE: "wide", MIDDLE: "medium", MEDIUM: "medium", COMPACT: "compact", NARROW: "narrow"}
 
 
 class Svg(str):

@@ -6,7 +6,7 @@ from datetime import date
 
 from marketplace.web import formats
 from marketplace.web.charts.pen import (
-    MEDIUM,
+    MIDDLE,
     NARROW,
     WIDE,
     Pen,
@@ -40,7 +40,7 @@ class Refusal:
 
 
 def refusal_steps(refusal: Refusal, *, title: str) -> Svg:
-    return drawings(lambda width: _draw(refusal, title, width), (WIDE, MEDIUM, NARROW))
+    return drawings(lambda width: _draw(refusal, title, width), (WIDE, MIDDLE, NARROW))
 
 
 def refusal_table(refusal: Refusal, *, caption: str) -> Table:
