@@ -36,9 +36,7 @@ def create_api_key(
     """Makes a key and returns it with its secret: the only moment at which anybody can read it."""
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown or not scopes:
-        raise UnknownScope(
-            f"Choose one or more of {', '.join(SCOPES)}; got {', '.join(unknown) or 'none'}."
-        )
+        raise UnknownScope(f"Choose one or more of {', '.join(SCOPES)}; got {', '.join(unknown) or 'none'}.")
     secret = secret or new_id(LIVE_KEY_PREFIX)
     key = ApiKey.objects.create(
         organisation=organisation,

@@ -26,20 +26,14 @@ def new_organisation_id() -> str:
 class UserManager(BaseUserManager["User"]):
     use_in_migrations = True
 
-    def create_user(
-        self, email: str, password: str | None = None, **fields: Any
-    ) -> "User":
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         user = self.model(email=self.normalize_email(email).lower(), **fields)
         user.set_password(password)
         user.save()
         return user
 
-    def create_superuser(
-        self, email: str, password: str | None = None, **fields: Any
-    ) -> "User":
-        return self.create_user(
-            email, password, is_staff=True, is_superuser=True, **fields
-        )
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
     def get_by_natural_key(self, username: str | None) -> "User":
         return self.get(email=(username or "").lower())
@@ -59,11 +53,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     REQUIRED_FIELDS = ["name"]
 
     class Meta:
-        constraints = [
-            models.CheckConstraint(
-                condition=models.Q(email=Lower("email")), name="email_is_lower_case"
-            )
-        ]
+        constraints = [models.CheckConstraint(condition=models.Q(email=Lower("email")), name="email_is_lower_case")]
 
     def __str__(self) -> str:
         return self.name or self.email
@@ -83,22 +73,16 @@ class User(AbstractBaseUser, PermissionsMixin):
 class Organisation(models.Model):
     """A legal entity that buys, sells or both: the tenant of everything that it owns."""
 
-    public_id = models.CharField(
-        max_length=40, unique=True, default=new_organisation_id, editable=False
-    )
+    public_id = models.CharField(max_length=40, unique=True, default=new_organisation_id, editable=False)
     name = models.CharField(max_length=120, unique=True)
     legal_name = models.CharField(max_length=200)
     country = models.CharField(max_length=2, help_text="ISO 3166-1 alpha-2, such as DE")
     ultimate_parent = models.CharField(max_length=200, blank=True)
     ultimate_parent_country = models.CharField(max_length=2, blank=True)
     tax_ids = models.JSONField(default=dict, blank=True)
-    is_demo = models.BooleanField(
-        default=False, help_text="Invented, and marked so wherever it shows."
-    )
+    is_demo = models.BooleanField(default=False, help_text="Invented, and marked so wherever it shows.")
     created_at = models.DateTimeField(auto_now_add=True)
-    members = models.ManyToManyField(
-        User, through="Membership", related_name="organisations"
-    )
+    members = models.ManyToManyField(User, through="Membership", related_name="organisations")
 
     class Meta:
         ordering = ["name"]
@@ -111,18 +95,12 @@ class Membership(models.Model):
     """What a person may do for an organisation."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
-    organisation = models.ForeignKey(
-        Organisation, on_delete=models.CASCADE, related_name="memberships"
-    )
+    organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=ROLES)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["user", "organisation"], name="one_role_per_organisation"
-            )
-        ]
+        constraints = [models.UniqueConstraint(fields=["user", "organisation"], name="one_role_per_organisation")]
 
     def __str__(self) -> str:
         return f"{self.user}, {self.role} of {self.organisation}"
@@ -140,18 +118,12 @@ class Membership(models.Model):
 class ApiKey(models.Model):
     """A secret of an organisation for REST. Shown once; only its SHA-256 is kept (the secret is random, 131 bits)."""
 
-    organisation = models.ForeignKey(
-        Organisation, on_delete=models.CASCADE, related_name="api_keys"
-    )
+    organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="api_keys")
     name = models.CharField(max_length=80)
-    prefix = models.CharField(
-        max_length=20, help_text="Its first characters, to tell keys apart."
-    )
+    prefix = models.CharField(max_length=20, help_text="Its first characters, to tell keys apart.")
     digest = models.CharField(max_length=64, unique=True)
     scopes = ArrayField(models.CharField(max_length=10))
-    created_by = models.ForeignKey(
-        User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
-    )
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
@@ -161,8 +133,7 @@ class ApiKey(models.Model):
         verbose_name = "API key"
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(scopes__contained_by=list(SCOPES))
-                & ~models.Q(scopes=[]),
+                condition=models.Q(scopes__contained_by=list(SCOPES)) & ~models.Q(scopes=[]),
                 name="known_scopes",
             )
         ]
@@ -171,6 +142,4 @@ class ApiKey(models.Model):
         return f"{self.prefix}… ({self.name})"
 
     def as_actor(self) -> Actor:
-        return Actor(
-            f"key {self.prefix}", key_id=self.pk, organisation_id=self.organisation_id
-        )
+        return Actor(f"key {self.prefix}", key_id=self.pk, organisation_id=self.organisation_id)

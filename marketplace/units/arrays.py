@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib.postgres.fields import ArrayField
 
 
-class NumberArray(ArrayField):  # type: ignore[type-arg]
+class NumberArray(ArrayField):
     """PostgreSQL's array of integers or floats, handed over as it is.
 
     ArrayField asks its base field about every element, which takes seconds over a few hundred thousand numbers.

@@ -2,25 +2,25 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 
 from marketplace.parties.models import Membership
 from marketplace.web.context import membership
 
-Rest = ParamSpec("Rest")
-Page = Callable[Concatenate[HttpRequest, Membership, Rest], HttpResponse]
+Page = Callable[..., HttpResponseBase]
 
 
-def member_page(page: Page[Rest]) -> Callable[Concatenate[HttpRequest, Rest], HttpResponse]:
+def member_page(page: Page) -> Page:
     """Signed in, and a member of an organisation; the page is handed the membership."""
 
     @login_required
     @wraps(page)
-    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         found = membership(request)
         if found is None:
             raise PermissionDenied("Your account belongs to no organisation yet. Ask its administrator to add you.")

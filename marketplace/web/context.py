@@ -8,17 +8,16 @@ from marketplace.parties.models import Membership
 from marketplace.parties.queries import membership_of
 
 CHOSEN = "organisation"
+LOOKED_UP = "headroom.membership"  # no client can send it: header names have no lower-case letters here
 
 
 def membership(request: HttpRequest) -> Membership | None:
     """The membership under which this request acts: looked up once a request."""
     if not request.user.is_authenticated:
         return None
-    if not hasattr(request, "_membership"):
-        request._membership = membership_of(
-            user=request.user, chosen=request.session.get(CHOSEN)
-        )  # type: ignore[attr-defined]
-    found: Membership | None = request._membership  # type: ignore[attr-defined]
+    if LOOKED_UP not in request.META:
+        request.META[LOOKED_UP] = membership_of(user=request.user, chosen=request.session.get(CHOSEN))
+    found: Membership | None = request.META[LOOKED_UP]
     return found
 
 
@@ -31,7 +30,5 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 
     return {
         "organisation": SimpleLazyObject(organisation),
-        "market_is_demo": SimpleLazyObject(
-            lambda: Site.objects.filter(is_demo=True).exists()
-        ),
+        "market_is_demo": SimpleLazyObject(lambda: Site.objects.filter(is_demo=True).exists()),
     }
