@@ -29,6 +29,7 @@ class Member:
     organisation: str
     role: str
     staff_group: str = ""
+    known_as: str = ""
 
 
 ORGANISATIONS = (
@@ -45,7 +46,7 @@ CAST = (
     Member("sales@headroom.example", "Marta Quist", "Headroom", "sales lead", SALES),
     Member("supply@headroom.example", "Jonas Weber", "Headroom", "supply planner", SUPPLY_PLANNER),
     Member("admin@headroom.example", "Noor Haddad", "Headroom", "administrator", "superuser"),
-    Member("partner@latticeway.example", "Lena Brandt", PARTNER, ADMIN),
+    Member("partner@latticeway.example", "Lena Brandt", PARTNER, ADMIN, known_as="partner"),
 )
 
 
@@ -54,7 +55,7 @@ def create_cast(provider: Organisation) -> list[Member]:
     ensure_staff_groups()
     for fields in ORGANISATIONS:
         Organisation.objects.get_or_create(name=fields["name"], defaults={**fields, "is_demo": True})
-    cast = [*CAST, Member("provider@seller.example", "Sigrid Dahl", provider.name, ADMIN)]
+    cast = [*CAST, Member("provider@seller.example", "Sigrid Dahl", provider.name, ADMIN, known_as="provider")]
     for member in cast:
         if not User.objects.filter(email=member.email).exists():
             _create(member)
@@ -81,7 +82,10 @@ def write_sign_ins(path: Path, *, web: str, cast: Iterable[Member], now: datetim
     written = _read(path)
     known = {key["organisation"]: key["key"] for key in written.get("keys", [])}
     keys = [_key(name, known.get(name), now) for name in (BANK, RIVAL)]
-    users = [{"email": m.email, "password": PASSWORD, "organisation": m.organisation, "role": m.role} for m in cast]
+    users = [
+        {"email": m.email, "password": PASSWORD, "organisation": m.organisation, "role": m.known_as or m.role}
+        for m in cast
+    ]
     content = {"web": web, "api": f"{web.rstrip('/')}/api/v1", "users": users, "keys": keys}
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_suffix(".new")
