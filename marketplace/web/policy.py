@@ -9,9 +9,7 @@ OWN_FILES_ONLY = (
     "frame-ancestors 'none'; form-action 'self'; base-uri 'self'"
 )
 # The admin's theme evaluates expressions in its templates (Alpine.js), which needs 'unsafe-eval'.
-ADMIN = OWN_FILES_ONLY.replace(
-    "script-src 'self'", "script-src 'self' 'unsafe-inline' 'unsafe-eval'"
-)
+ADMIN = OWN_FILES_ONLY.replace("script-src 'self'", "script-src 'self' 'unsafe-inline' 'unsafe-eval'")
 
 
 def content_security_policy(
@@ -22,9 +20,7 @@ def content_security_policy(
     def with_header(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
         in_admin = request.path.startswith("/admin/")
-        response.headers.setdefault(
-            "Content-Security-Policy", ADMIN if in_admin else OWN_FILES_ONLY
-        )
+        response.headers.setdefault("Content-Security-Policy", ADMIN if in_admin else OWN_FILES_ONLY)
         return response
 
     return with_header

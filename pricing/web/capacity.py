@@ -130,6 +130,8 @@ def take(request: HttpRequest, found: Membership) -> HttpResponse:
         messages.warning(request, "These GPUs were taken while you looked. Nothing is held; here is what fits now.")
     except (OfferInvalid, OfferExpired):
         messages.warning(request, "That offer is no longer valid. Nothing is held; these are the prices of now.")
+    except change.Busy:
+        messages.warning(request, "Others were buying here at the same moment. Nothing is held; please try again.")
     except MarketStale:
         messages.error(request, "Prices are out of date, so no new quotes are made. Nothing is held; try again soon.")
     else:

@@ -92,5 +92,8 @@ def release(request: HttpRequest, found: Membership, public_id: str) -> HttpResp
     except (QuoteExpired, QuoteClosed):
         messages.warning(request, "This quote is already closed. Nothing was charged.")
         return redirect("quote", public_id)
+    except change.Busy:
+        messages.warning(request, "Others were buying here at the same moment. Nothing was changed; please try again.")
+        return redirect("quote", public_id)
     messages.success(request, f"The {quote.quantity:,} GPUs are back on sale. Nothing was charged.")
     return redirect("quotes")

@@ -41,6 +41,9 @@ def accept(request: HttpRequest, found: Membership, public_id: str) -> HttpRespo
     except QuoteClosed as closed:
         messages.warning(request, f"This quote is already {closed.status}. Nothing more was done.")
         return redirect("quote", public_id)
+    except change.Busy:
+        messages.warning(request, "Others were buying here at the same moment. Nothing was charged; please try again.")
+        return redirect("quote", public_id)
     first = formats.day(reservation.start)
     messages.success(request, f"Reserved: {reservation.quantity:,} GPUs are yours from {first}.")
     return redirect("reservation", reservation.public_id)
