@@ -4,8 +4,11 @@ from celery import shared_task
 
 from marketplace.change import change
 from marketplace.units import clock
-from pricing.curve.actions import due_solves, publish_tape, solve_prices
+from pricing.curve.actions import publish_tape, sellers_due, solve_if_due
+from pricing.curve.models import PricePolicy
+from pricing.curve.policies import ensure_default_policy
 from pricing.quotes.actions import expire_quote
+from pricing.quotes.documents import ensure_terms
 from pricing.quotes.models import Quote
 
 MOST_AT_ONCE = 1000
@@ -14,18 +17,20 @@ MOST_AT_ONCE = 1000
 @shared_task(name="pricing.solve_prices")
 def solve_due_prices() -> int:
     """Solves the prices of every seller whose inputs changed; one seller a transaction."""
-    due = due_solves(now=clock.now())
-    for solve in due:
-        change.run(
-            lambda solve=solve: solve_prices(  # type: ignore[misc]
-                seller=solve.seller,
-                policy=solve.policy,
-                projection=solve.projection,
-                reason=solve.reason,
-                now=clock.now(),
-            )
-        )
-    return len(due)
+    if not PricePolicy.objects.exists():
+        change.run(open_for_business)
+    solved = [
+        change.run(lambda pk=pk: solve_if_due(seller_id=pk, now=clock.now()))  # type: ignore[misc]
+        for pk in sellers_due(now=clock.now())
+    ]
+    return sum(version is not None for version in solved)
+
+
+def open_for_business() -> None:
+    """A market starts with the shipped policy and terms, whoever brought its build-out."""
+    now = clock.now()
+    ensure_default_policy(now=now)
+    ensure_terms(now=now)
 
 
 @shared_task(name="pricing.publish_tape")

@@ -1,5 +1,4 @@
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -21,42 +20,42 @@ from pricing.curve.tape import republish, stepped_down, tick_of
 
 RESOLVE_AFTER = timedelta(days=7)  # a solve every one to two weeks gains all that there is to gain
 STEP = Decimal("0.000001")
+LONGEST_REASON = 200
 
 
-@dataclass(frozen=True)
-class DueSolve:
-    """A seller whose prices no longer follow from what is in force, and why."""
-
-    seller: Organisation
-    policy: PricePolicy
-    projection: Projection
-    reason: str
-
-
-def due_solves(*, now: datetime) -> list[DueSolve]:
+def sellers_due(*, now: datetime) -> list[int]:
     """Sellers whose prices have to be solved: no version yet, a new projection or policy, or old age."""
     projection = latest_projection()
     if projection is None:
         return []
     sellers = Organisation.objects.filter(pools__isnull=False).distinct().order_by("pk")
     policies = PricePolicy.objects.by_seller([seller.pk for seller in sellers], now)
-    due = [_due(seller, policies[seller.pk], projection, now) for seller in sellers]
-    return [solve for solve in due if solve is not None]
+    return [seller.pk for seller in sellers if _due(seller, policies[seller.pk], projection, now)]
 
 
-def _due(seller: Organisation, policy: PricePolicy, projection: Projection, now: datetime) -> DueSolve | None:
+def solve_if_due(*, seller_id: int, now: datetime) -> PriceVersion | None:
+    """Solves a seller's prices if they are still due once its row is locked; None where another sweep is at it."""
+    seller = Organisation.objects.filter(pk=seller_id).select_for_update(skip_locked=True).first()
+    projection = latest_projection()
+    if seller is None or projection is None:
+        return None
+    policy = PricePolicy.objects.in_force(seller, now)
+    reason = _due(seller, policy, projection, now)
+    if not reason:
+        return None
+    return solve_prices(seller=seller, policy=policy, projection=projection, reason=reason, now=now)
+
+
+def _due(seller: Organisation, policy: PricePolicy, projection: Projection, now: datetime) -> str:
+    """Why the seller's prices no longer follow from what is in force; empty where they do."""
     version = PriceVersion.objects.filter(seller=seller).first()
     if version is None:
-        reason = "first prices"
-    elif version.projection_id != projection.pk:
-        reason = f"new projection: {projection.reason}"
-    elif version.policy_id != policy.pk:
-        reason = f"policy {policy.version} in force"
-    elif now - version.created_at >= RESOLVE_AFTER:
-        reason = "weekly solve"
-    else:
-        return None
-    return DueSolve(seller, policy, projection, reason[:200])
+        return "first prices"
+    if version.projection_id != projection.pk:
+        return f"new projection: {projection.reason}"[:LONGEST_REASON]
+    if version.policy_id != policy.pk:
+        return f"policy {policy.version} in force"
+    return "weekly solve" if now - version.created_at >= RESOLVE_AFTER else ""
 
 
 def solve_prices(
@@ -121,7 +120,9 @@ def publish_tape(*, now: datetime) -> Tape | None:
     before = Tape.objects.first()
     if before is not None and before.tick >= tick:
         return None
-    tape = Tape.objects.create(tick=tick)
+    tape, is_new = Tape.objects.get_or_create(tick=tick)
+    if not is_new:
+        return None
     published = {row.pool_id: row for row in before.pools.all()} if before else {}
     TapePool.objects.bulk_create(_tape_pools(tape, published, versions, policy.tape_step_gpus, now))
     _forget_old_tapes(tape)

@@ -11,6 +11,13 @@ class PolicyInThePast(ValueError):
     """A policy starts when it is published or later: what was sold under another one stays so."""
 
 
+def ensure_default_policy(*, now: datetime) -> PricePolicy:
+    """The shipped defaults, in force for every seller that publishes no policy of its own."""
+    shipped = {"starts_at": now, "published_by": "Headroom defaults"}
+    policy, _ = PricePolicy.objects.get_or_create(seller=None, version=1, defaults=shipped)
+    return policy
+
+
 def publish_policy(*, policy: PricePolicy, by: Actor, now: datetime) -> PricePolicy:
     """Publishes an unsaved policy as the next version of its seller's (or of the market's default).
 

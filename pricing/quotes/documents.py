@@ -10,7 +10,7 @@ VERSION = "2026-11"
 TEXT = Path(__file__).with_name("terms") / f"{VERSION}.txt"
 
 
-def ensure_terms(now: datetime) -> TermsDocument:
+def ensure_terms(*, now: datetime) -> TermsDocument:
     """Publishes the shipped terms where no version of that name exists yet."""
     text = TEXT.read_text(encoding="utf-8")
     document, _ = TermsDocument.objects.get_or_create(

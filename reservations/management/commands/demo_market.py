@@ -5,15 +5,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from marketplace.catalogue.models import Pool
+from marketplace.catalogue.models import Pool, Site
 from marketplace.change import change
 from marketplace.journal.actor import SYSTEM
 from marketplace.local.demo_campuses import demo_campuses
 from marketplace.supply.importing import import_campuses
 from marketplace.tasks import project_due_supply
 from marketplace.units import clock
-from pricing.curve.models import PricePolicy, Tape
-from pricing.quotes.documents import ensure_terms
+from pricing.curve.models import Tape
 from pricing.tasks import publish_due_tape, solve_due_prices
 from reservations.management.cast import create_cast, write_sign_ins
 from reservations.management.trade import trade
@@ -36,21 +35,17 @@ class Command(BaseCommand):
             change.run(lambda: write_sign_ins(Path(options["json"]), web=options["web"], cast=cast, now=now))
 
     def open_market(self, now: datetime) -> None:
-        """Policy and terms, build-out, projection, prices, and what others have taken: in the product's own order."""
-        plan = demo_campuses(now.date())
-        change.run(lambda: ensure_policy(now))
-        change.run(lambda: ensure_terms(now))
-        change.run(lambda: import_campuses(plan, by=SYSTEM, now=now))
-        self.stdout.write(f"build-out imported: {Pool.objects.count()} pools")
+        """Build-out, projection, prices, and what others have taken: in the product's own order.
+
+        Where somebody has imported campuses of their own, those are the market, and nothing is invented.
+        """
+        is_ours = not Site.objects.filter(is_demo=False).exists()
+        if is_ours:
+            change.run(lambda: import_campuses(demo_campuses(now.date()), by=SYSTEM, now=now))
+        self.stdout.write(f"build-out: {Pool.objects.count()} pools")
         project_due_supply()
         solve_due_prices()
         self.stdout.write("supply projected and priced")
-        self.stdout.write(f"{trade()} blocks of invented demand bought")
+        if is_ours:
+            self.stdout.write(f"{trade()} blocks of invented demand bought")
         publish_due_tape()
-
-
-def ensure_policy(now: datetime) -> None:
-    """The default policy of every seller that publishes none of its own."""
-    PricePolicy.objects.get_or_create(
-        seller=None, version=1, defaults={"starts_at": now, "published_by": "Headroom defaults"}
-    )
