@@ -92,10 +92,10 @@ def pill(text: str, tone: str = "") -> dict[str, Any]:
     return {"text": text, "tone": tone, "shape": PILL_SHAPES.get(tone, "")}
 
 
-@register.inclusion_tag("partials/demo.html")
-def demo_mark() -> dict[str, Any]:
-    """Stands beside every figure that is invented."""
-    return {}
+@register.inclusion_tag("partials/demo.html", takes_context=True)
+def demo_mark(context: dict[str, Any]) -> dict[str, Any]:
+    """Stands beside every figure that is invented or assumed."""
+    return {"figures": str(context.get("figures", "demo"))}
 
 
 @register.inclusion_tag("partials/data_table.html")

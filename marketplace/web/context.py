@@ -30,5 +30,12 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 
     return {
         "organisation": SimpleLazyObject(organisation),
-        "market_is_demo": SimpleLazyObject(lambda: Site.objects.filter(is_demo=True).exists()),
+        "figures": SimpleLazyObject(figures),
     }
+
+
+def figures() -> str:
+    """How the market's figures are marked: invented ones as demo, real campuses' as assumed, else not at all."""
+    if Site.objects.filter(is_demo=True).exists():
+        return "demo"
+    return "assumed" if Site.objects.exclude(assumptions=[]).exists() else ""
