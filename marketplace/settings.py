@@ -7,22 +7,14 @@ from django.urls import reverse_lazy
 from psycopg.conninfo import conninfo_to_dict
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-LOCAL = (
-    os.environ.get("HEADROOM_LOCAL") == "1"
-)  # servers of ./headroom: plain HTTP on this machine
+LOCAL = os.environ.get("HEADROOM_LOCAL") == "1"  # servers of ./headroom: plain HTTP on this machine
 DEBUG = os.environ.get("HEADROOM_DEBUG") == "1"
 
 if LOCAL or DEBUG:
-    SECRET_KEY = os.environ.get(
-        "HEADROOM_SECRET_KEY", "local-only: nothing outside this machine trusts it"
-    )
+    SECRET_KEY = os.environ.get("HEADROOM_SECRET_KEY", "local-only: nothing outside this machine trusts it")
 else:
-    SECRET_KEY = os.environ.get(
-        "HEADROOM_SECRET_KEY", ""
-    )  # Django refuses to start on an empty one
-ALLOWED_HOSTS = os.environ.get(
-    "HEADROOM_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1],testserver"
-).split(",")
+    SECRET_KEY = os.environ.get("HEADROOM_SECRET_KEY", "")  # Django refuses to start on an empty one
+ALLOWED_HOSTS = os.environ.get("HEADROOM_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1],testserver").split(",")
 BASE_URL = os.environ.get("HEADROOM_BASE_URL", "http://localhost:8300")
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
 
@@ -89,9 +81,7 @@ def database(url: str) -> dict[str, object]:
     }
 
 
-DATABASES = {
-    "default": database(os.environ.get("DATABASE_URL", "postgresql:///headroom"))
-}
+DATABASES = {"default": database(os.environ.get("DATABASE_URL", "postgresql:///headroom"))}
 AUTH_USER_MODEL = "marketplace.User"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -108,12 +98,12 @@ LOGOUT_REDIRECT_URL = "market"
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_I18N = False
+DATE_FORMAT = "j M Y"
+DATETIME_FORMAT = "j M Y, H:i"
 USE_TZ = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = os.environ.get(
-    "HEADROOM_STATIC_ROOT", str(BASE_DIR / ".headroom" / "static")
-)
+STATIC_ROOT = os.environ.get("HEADROOM_STATIC_ROOT", str(BASE_DIR / ".headroom" / "static"))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -129,9 +119,7 @@ SESSION_COOKIE_NAME = os.environ.get("HEADROOM_SESSION_COOKIE", "headroom_sessio
 CSRF_COOKIE_NAME = os.environ.get("HEADROOM_CSRF_COOKIE", "headroom_csrf")
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
-SECURE_PROXY_SSL_HEADER = (
-    ("HTTP_X_FORWARDED_PROTO", "https") if SECURE_COOKIES else None
-)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE_COOKIES else None
 SECURE_HSTS_SECONDS = 31536000 if SECURE_COOKIES else 0
 X_FRAME_OPTIONS = "DENY"
 
@@ -161,9 +149,7 @@ CELERY_BEAT_SCHEDULE = {
 }
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        "marketplace.api.authentication.ApiKeyAuthentication"
-    ],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["marketplace.api.authentication.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["marketplace.api.authentication.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
@@ -200,8 +186,9 @@ def staff_table(title: str, icon: str, model: str) -> dict[str, object]:
     return {
         **staff_page(title, icon, f"{app}_{name}_changelist", f"{app}.view_{name}"),
         # Pages with an entry of their own (Sell capacity, Capacity) live below a table's address.
-        "active": lambda request: request.path.startswith(f"/admin/{app}/{name}/")
-        and request.path.split("/")[4] not in ("sell", "capacity"),
+        "active": lambda request: (
+            request.path.startswith(f"/admin/{app}/{name}/") and request.path.split("/")[4] not in ("sell", "capacity")
+        ),
     }
 
 
@@ -276,9 +263,7 @@ UNFOLD = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {
-        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}
-    },
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
 }

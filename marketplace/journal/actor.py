@@ -15,9 +15,7 @@ class Actor:
 
     def acting_for(self, organisation_id: int) -> "Actor":
         """The same person, acting for a customer: sales staff in the admin."""
-        return Actor(
-            self.label, self.user_id, organisation_id, self.key_id, self.is_staff
-        )
+        return Actor(self.label, self.user_id, organisation_id, self.key_id, self.is_staff)
 
 
 SYSTEM = Actor("system")

@@ -16,9 +16,7 @@ class EventQuerySet(models.QuerySet["Event"]):
 class Event(models.Model):
     """A change that another party could care about, written with the change itself. Append-only."""
 
-    public_id = models.CharField(
-        max_length=40, unique=True, default=new_event_id, editable=False
-    )
+    public_id = models.CharField(max_length=40, unique=True, default=new_event_id, editable=False)
     organisation_id = models.BigIntegerField(null=True)
     name = models.CharField(max_length=60)
     subject = models.CharField(max_length=120)
@@ -28,9 +26,7 @@ class Event(models.Model):
     objects = EventQuerySet.as_manager()
 
     class Meta:
-        indexes = [
-            models.Index(fields=["organisation_id", "-id"], name="event_organisation")
-        ]
+        indexes = [models.Index(fields=["organisation_id", "-id"], name="event_organisation")]
 
     def __str__(self) -> str:
         return f"{self.name} {self.subject}"

@@ -54,7 +54,9 @@ def project_supply(
         reason=reason,
         created_at=now,
     )
-    PoolOutlook.objects.bulk_create(_pool_outlook(projection, found, result, place) for place in range(len(found.pools)))
+    PoolOutlook.objects.bulk_create(
+        _pool_outlook(projection, found, result, place) for place in range(len(found.pools))
+    )
     ProjectOutlook.objects.bulk_create(
         _project_outlook(projection, found, result, place) for place in range(len(found.projects))
     )

@@ -12,17 +12,9 @@ def gpu_hours(gpus: int, days: int) -> int:
 
 def facility_kwh(hours: int, all_in_kw: Decimal, pue: Decimal) -> int:
     """Energy drawn by the facility: GPU-hours x all-in kW per GPU (its share of host and network) x PUE, whole kWh."""
-    return int(
-        (Decimal(hours) * all_in_kw * pue).quantize(
-            Decimal(1), rounding=ROUND_HALF_EVEN
-        )
-    )
+    return int((Decimal(hours) * all_in_kw * pue).quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
 
 
 def carbon_kg(kwh: int, grams_per_kwh: Decimal) -> int:
     """CO2 of that energy at the site's carbon intensity, whole kg."""
-    return int(
-        (Decimal(kwh) * grams_per_kwh / 1000).quantize(
-            Decimal(1), rounding=ROUND_HALF_EVEN
-        )
-    )
+    return int((Decimal(kwh) * grams_per_kwh / 1000).quantize(Decimal(1), rounding=ROUND_HALF_EVEN))

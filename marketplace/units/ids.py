@@ -8,8 +8,4 @@ RANDOM_CHARACTERS = 22  # 62**22 is a little over 2**130: as hard to guess as a 
 
 def new_id(prefix: str) -> str:
     """A new public id such as `qte_7Kq4…`."""
-    return (
-        prefix
-        + "_"
-        + "".join(secrets.choice(ALPHABET) for _ in range(RANDOM_CHARACTERS))
-    )
+    return prefix + "_" + "".join(secrets.choice(ALPHABET) for _ in range(RANDOM_CHARACTERS))

@@ -5,9 +5,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 USD = "USD"
 MINOR_DIGITS = {"USD": 2, "EUR": 2, "INR": 2, "JPY": 0}
-UNIT_PRICE_STEP = Decimal(
-    "0.0001"
-)  # unit prices are derived from totals and shown with four decimals
+UNIT_PRICE_STEP = Decimal("0.0001")  # unit prices are derived from totals and shown with four decimals
 
 
 @dataclass(frozen=True)
@@ -30,9 +28,7 @@ class Money:
 def rounded(amount: Decimal, currency: str = USD) -> Money:
     """The only place where an amount is rounded: half to even, to the currency's smallest coin."""
     return Money(
-        amount.quantize(
-            Decimal(1).scaleb(-MINOR_DIGITS[currency]), rounding=ROUND_HALF_EVEN
-        ),
+        amount.quantize(Decimal(1).scaleb(-MINOR_DIGITS[currency]), rounding=ROUND_HALF_EVEN),
         currency,
     )
 
@@ -44,6 +40,4 @@ def usd_from_cents(cents: int) -> Money:
 
 def unit_price(total: Money, gpu_hours: int) -> Decimal:
     """Price per GPU-hour derived from a total, to four decimals: for reading, the total is what binds."""
-    return (total.amount / gpu_hours).quantize(
-        UNIT_PRICE_STEP, rounding=ROUND_HALF_EVEN
-    )
+    return (total.amount / gpu_hours).quantize(UNIT_PRICE_STEP, rounding=ROUND_HALF_EVEN)

@@ -18,9 +18,7 @@ class Period:
 
     def __post_init__(self) -> None:
         if self.end <= self.start:
-            raise EmptyPeriod(
-                f"A period ends after it starts: {self.start} .. {self.end}"
-            )
+            raise EmptyPeriod(f"A period ends after it starts: {self.start} .. {self.end}")
 
     @classmethod
     def of(cls, start: date, days: int) -> "Period":

@@ -11,7 +11,8 @@ from marketplace.units.money import Money
 from marketplace.web import formats
 from marketplace.web.charts.refusal import Refusal, refusal_steps, refusal_table
 from pricing.quotes.need import Need
-from pricing.quotes.search import Offer, Search, search
+from pricing.quotes.offers import Offer
+from pricing.quotes.search import Search, search
 from pricing.web.ask import AskForm
 
 NAMES = dict(CHOICES)

@@ -22,8 +22,8 @@ def supply(found: Board, weeks: int) -> dict[str, Any]:
     fans = [sum(row.supply[level] * row.h100_weight for row in found.rows) for level in (P90, P50, P10)]
     sold = sum(row.taken(STANDBY) * row.h100_weight for row in found.rows)
     dates = weeks_of(found.rows[0], weeks)
-    weekly = [np.asarray(values)[: weeks * WEEK : WEEK].tolist() for values in (*fans, sold)]
-    fan = Fan(dates, *weekly, "H100 equivalents")
+    p90, p50, p10, taken = (np.asarray(values)[: weeks * WEEK : WEEK].tolist() for values in (*fans, sold))
+    fan = Fan(dates, p90, p50, p10, taken, "H100 equivalents")
     bars = _projects(found, dates[0], dates[-1])
     return {
         "supply": supply_fan(fan, bars, title="Supply on sale in H100 equivalents, with the projects behind it"),
@@ -88,7 +88,7 @@ def _shares(row: Row, firmness: str, weeks: int) -> list[float | None]:
 
 
 def _ask(row: Row, week: date, firmness: str) -> str:
-    query = {
+    query: dict[str, str | int] = {
         "quantity": row.pool.lot * (1 if row.pool.lot >= 64 else 8),
         "accelerator": row.pool.accelerator.key,
         "days": 30,

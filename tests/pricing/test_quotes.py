@@ -205,9 +205,7 @@ def test_only_its_owner_gives_a_quote_back_and_only_once(market: Market) -> None
     taken = take(market, market.bank)
     rival, bank = market.rival, market.bank
     with pytest.raises(QuoteNotFound):
-        release_quote(
-            public_id=taken.public_id, by=rival.buyer.as_actor(None), organisation_id=rival.organisation.pk
-        )
+        release_quote(public_id=taken.public_id, by=rival.buyer.as_actor(None), organisation_id=rival.organisation.pk)
     by = bank.buyer.as_actor(bank.organisation.pk)
     release_quote(public_id=taken.public_id, by=by, organisation_id=bank.organisation.pk)
     assert held(market) == 0

@@ -1,5 +1,7 @@
 """The price of scarcity: rules 3 and 4 of the market, over random limits and uses."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -75,11 +77,8 @@ def test_cutting_a_block_into_several_orders_costs_the_same_to_the_cent(
 @given(curves, amounts, st.integers(1, 2_000))
 def test_the_cumulative_price_is_the_sum_of_unit_prices(of: scarcity.Curve, x: int, quantity: int) -> None:
     steps = np.arange(quantity * 16) / 16 + x + 1 / 32
-    wide = scarcity.Curve(
-        *(np.full(len(steps), values[0]) for values in (of.limit, of.use, of.dual)),
-        of.base, of.adder, of.cap, of.lot, of.fill_steepness, of.dual_steepness,
-        np.full(len(steps), of.capped_from[0]),
-    )  # fmt: skip
+    columns = ("limit", "use", "dual", "capped_from")
+    wide = replace(of, **{name: np.full(len(steps), getattr(of, name)[0]) for name in columns})
     by_hand = scarcity.unit_price(wide, steps).sum() / 16 * 24 * 100
     # The midpoint rule is off by up to half a step of the jump to the cap, wherever that lies.
     assert cents(of, x + quantity) - cents(of, x) == pytest.approx(by_hand, rel=2e-3, abs=24 * 100 * 8.0 / 16 + 2)

@@ -25,9 +25,7 @@ def market() -> Market:
 
 def accept(party: Party, quote: Quote) -> Reservation:
     by = party.buyer.as_actor(party.organisation.pk)
-    return change.run(
-        lambda: accept_quote(public_id=quote.public_id, by=by, organisation_id=party.organisation.pk)
-    )
+    return change.run(lambda: accept_quote(public_id=quote.public_id, by=by, organisation_id=party.organisation.pk))
 
 
 def test_an_accepted_quote_is_a_reservation_at_its_price(market: Market) -> None:
