@@ -77,8 +77,8 @@ def test_cutting_a_block_into_several_orders_costs_the_same_to_the_cent(
 @given(curves, amounts, st.integers(1, 2_000))
 def test_the_cumulative_price_is_the_sum_of_unit_prices(of: scarcity.Curve, x: int, quantity: int) -> None:
     steps = np.arange(quantity * 16) / 16 + x + 1 / 32
-    columns = ("limit", "use", "dual", "capped_from")
-    wide = replace(of, **{name: np.full(len(steps), getattr(of, name)[0]) for name in columns})
+    limit, use, dual, capped = (np.full(len(steps), v[0]) for v in (of.limit, of.use, of.dual, of.capped_from))
+    wide = replace(of, limit=limit, use=use, dual=dual, capped_from=capped)
     by_hand = scarcity.unit_price(wide, steps).sum() / 16 * 24 * 100
     # The midpoint rule is off by up to half a step of the jump to the cap, wherever that lies.
     assert cents(of, x + quantity) - cents(of, x) == pytest.approx(by_hand, rel=2e-3, abs=24 * 100 * 8.0 / 16 + 2)
