@@ -232,7 +232,7 @@ def test_changes_by_start_date_leave_out_what_does_not_fit() -> None:
         days, [0.08 - index * 0.004 if index != 7 else None for index in range(57)], days[20], days[40], "saves $1k"
     )
     chart = start_date_changes(flex, title="Change")
-    assert [overlaps(picture) for picture in pictures(chart)] == [[], []]
+    assert [overlaps(picture) for picture in pictures(chart)] == [[], [], []]
     assert "your date, 13 Dec" in words(chart)
     assert flex_table(flex, caption="x").rows[7][1] == "–"
     assert flex_table(flex, caption="x").rows[0][1] == "+8.0\u202f%"
