@@ -4,7 +4,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 from django.db import IntegrityError
+from numpy.typing import NDArray
 
 from marketplace.capacity import ledger
 from marketplace.capacity.queries import inventory
@@ -66,15 +68,32 @@ class ClientReferenceTaken(Exception):
 
 
 @dataclass(frozen=True)
+class Taking:
+    """A quote in the making: everything that is known before anything is locked."""
+
+    public_id: str
+    terms: OfferTerms
+    pool: Pool
+    policy: PricePolicy
+    by: Actor
+    now: datetime
+    client_reference: str | None
+    metadata: dict[str, str]
+
+    @property
+    def expires_at(self) -> datetime:
+        return self.now + self.policy.hold
+
+
+@dataclass(frozen=True)
 class Priced:
     """What the lock showed: the use per day, its price there, and the versions behind it."""
 
     prices: PoolPrices
-    policy: PricePolicy
     projection: Projection
     use: list[int]
     total: Money
-    required: Any
+    required: NDArray[np.int64]
 
 
 def take_quote(
@@ -96,69 +115,34 @@ def take_quote(
         raise OfferExpired
     if client_reference and Quote.objects.of(organisation.pk).filter(client_reference=client_reference).exists():
         raise ClientReferenceTaken
-    pool = Pool.objects.select_related("site", "accelerator", "seller").get(public_id=terms.pool)
+    pool = Pool.objects.select_related("seller").get(public_id=terms.pool)
     policy = PricePolicy.objects.in_force(pool.seller, now)
-    public_id = new_id("qte")
-    line = ledger.Line(pool.pk, terms.period, terms.quantity)
-    claimed = ledger.hold(
-        holder=public_id,
-        firmness=terms.firmness,
-        lines=[line],
-        expires_at=now + policy.hold,
-        now=now,
-    )
-    priced = _price_under_lock(pool, terms, claimed, policy, now)
+    taking = Taking(new_id("qte"), terms, pool, policy, by, now, client_reference, dict(metadata or {}))
+    claimed = _hold(taking)
+    priced = _price_under_lock(taking, claimed)
     if priced.total.amount > terms.total.amount:
-        raise PriceChanged(_offer_again(pool, terms, priced, now))
-    try:
-        quote = _write(
-            public_id,
-            pool,
-            terms,
-            claimed,
-            priced,
-            policy,
-            by,
-            now,
-            client_reference,
-            metadata,
-        )
-    except IntegrityError as failure:
-        # Two quotes at once with one reference: both passed the check above, the constraint stops the second.
-        if REFERENCE_CONSTRAINT in str(failure):
-            raise ClientReferenceTaken from failure
-        raise
-    record(
-        by=by,
-        verb="quote.created",
-        subject=public_id,
-        now=now,
-        after={"total": priced.total.as_json()},
-    )
-    emit(
-        name="quote.created",
-        subject=public_id,
-        organisation_id=organisation.pk,
-        data={
-            "quote": public_id,
-            "total": priced.total.as_json(),
-            "expires_at": rfc3339(quote.expires_at),
-        },
-        now=now,
-    )
+        raise PriceChanged(_offer_again(taking, priced))
+    quote = _write(taking, claimed, priced)
+    _tell_of(quote, by)
     return quote
 
 
-def _price_under_lock(
-    pool: Pool,
-    terms: OfferTerms,
-    claimed: ledger.Claimed,
-    policy: PricePolicy,
-    now: datetime,
-) -> Priced:
+def _hold(taking: Taking) -> ledger.Claimed:
+    terms = taking.terms
+    return ledger.hold(
+        holder=taking.public_id,
+        firmness=terms.firmness,
+        lines=[ledger.Line(taking.pool.pk, terms.period, terms.quantity)],
+        expires_at=taking.expires_at,
+        now=taking.now,
+    )
+
+
+def _price_under_lock(taking: Taking, claimed: ledger.Claimed) -> Priced:
+    terms, pool, now = taking.terms, taking.pool, taking.now
     version_id = current_versions()[pool.seller_id]
     version = PriceVersion.objects.select_related("projection").get(pk=version_id)
-    if now - version.projection.created_at > timedelta(hours=policy.projection_max_age_hours):
+    if now - version.projection.created_at > timedelta(hours=taking.policy.projection_max_age_hours):
         raise MarketStale
     prices = pool_prices([version_id])[pool.pk]
     (room,) = claimed.rooms
@@ -166,16 +150,16 @@ def _price_under_lock(
     use = prices.curve(terms.firmness, terms.period).limit - room
     # The rows are locked, so this read is of what was just written: the nested use with this block in it.
     found = inventory(pool_ids=[pool.pk], period=terms.period, now=now)
-    return Priced(
-        prices, policy, version.projection, use.astype(int).tolist(), total, found.nested[0, rank(terms.firmness)]
-    )
+    required = found.nested[0, rank(terms.firmness)]
+    return Priced(prices, version.projection, use.astype(int).tolist(), total, required)
 
 
-def _offer_again(pool: Pool, terms: OfferTerms, priced: Priced, now: datetime) -> Offer:
+def _offer_again(taking: Taking, priced: Priced) -> Offer:
+    terms = taking.terms
     return make_offer(
-        pool=pool,
+        pool=taking.pool,
         prices=priced.prices,
-        policy=priced.policy,
+        policy=taking.policy,
         projection=priced.projection,
         quantity=terms.quantity,
         asked_quantity=terms.asked_quantity,
@@ -184,54 +168,72 @@ def _offer_again(pool: Pool, terms: OfferTerms, priced: Priced, now: datetime) -
         total=priced.total,
         required=priced.required,
         organisation_id=terms.organisation_id,
-        now=now,
+        now=taking.now,
     )
 
 
-def _write(
-    public_id: str,
-    pool: Pool,
-    terms: OfferTerms,
-    claimed: ledger.Claimed,
-    priced: Priced,
-    policy: PricePolicy,
-    by: Actor,
-    now: datetime,
-    client_reference: str | None,
-    metadata: Mapping[str, str] | None,
-) -> Quote:
-    document = TermsDocument.objects.filter(in_force_from__lte=now).first()
+def _write(taking: Taking, claimed: ledger.Claimed, priced: Priced) -> Quote:
+    document = TermsDocument.objects.filter(in_force_from__lte=taking.now).first()
     if document is None:
         raise MarketStale
-    breakdown = priced.prices.breakdown(terms.firmness, terms.period, terms.quantity, priced.total)
-    confidence = delivery_confidence(
-        pool_id=pool.pk, period=terms.period, required=priced.required, projection=priced.projection
-    )
-    return Quote.objects.create(
-        public_id=public_id,
+    terms = taking.terms
+    quote = Quote(
+        public_id=taking.public_id,
         organisation_id=terms.organisation_id,
-        pool=pool,
+        pool=taking.pool,
         firmness=terms.firmness,
         quantity=terms.quantity,
         asked_quantity=terms.asked_quantity,
         start=terms.period.start,
         end=terms.period.end,
-        total=priced.total.amount,
-        currency=priced.total.currency,
-        breakdown=[{"code": code, "amount": amount.as_json()} for code, amount in breakdown],
-        use=priced.use,
-        price_version_id=priced.prices.version_id,
-        delivery_confidence=Decimal(confidence).quantize(CONFIDENCE_STEP),
-        spec=pool.specs.latest("version"),
+        spec=taking.pool.specs.latest("version"),
         terms=document,
         terms_digest=document.digest,
         claim_id=claimed.claim_id,
         status=OPEN,
-        created_at=now,
-        created_by=by.label,
-        expires_at=now + policy.hold,
-        client_reference=client_reference,
-        metadata=dict(metadata or {}),
+        created_at=taking.now,
+        created_by=taking.by.label,
+        expires_at=taking.expires_at,
+        client_reference=taking.client_reference,
+        metadata=taking.metadata,
+        **_price_fields(taking, priced),
+    )
+    try:
+        quote.save(force_insert=True)
+    except IntegrityError as failure:
+        # Two quotes at once with one reference: both passed the check above, the constraint stops the second.
+        if REFERENCE_CONSTRAINT in str(failure):
+            raise ClientReferenceTaken from failure
+        raise
+    return quote
+
+
+def _price_fields(taking: Taking, priced: Priced) -> dict[str, Any]:
+    """What the quote keeps of its price: enough to compute it again."""
+    terms = taking.terms
+    breakdown = priced.prices.breakdown(terms.firmness, terms.period, terms.quantity, priced.total)
+    confidence = delivery_confidence(
+        pool_id=taking.pool.pk, period=terms.period, required=priced.required, projection=priced.projection
+    )
+    return {
+        "total": priced.total.amount,
+        "currency": priced.total.currency,
+        "breakdown": [{"code": code, "amount": amount.as_json()} for code, amount in breakdown],
+        "use": priced.use,
+        "price_version_id": priced.prices.version_id,
+        "delivery_confidence": Decimal(confidence).quantize(CONFIDENCE_STEP),
+    }
+
+
+def _tell_of(quote: Quote, by: Actor) -> None:
+    total = quote.money.as_json()
+    record(by=by, verb="quote.created", subject=quote.public_id, now=quote.created_at, after={"total": total})
+    emit(
+        name="quote.created",
+        subject=quote.public_id,
+        organisation_id=quote.organisation_id,
+        data={"quote": quote.public_id, "total": total, "expires_at": rfc3339(quote.expires_at)},
+        now=quote.created_at,
     )
 
 

@@ -1,6 +1,6 @@
 """What a buyer asks for, checked once: every door (page, REST, admin) builds its need here."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, TypeGuard
@@ -161,53 +161,28 @@ def _range(body: Mapping[str, Any], name: str, most: int, faults: list[Fault]) -
 
 def _window(value: Any, today: date, faults: list[Fault]) -> tuple[date | None, date | None]:
     if not isinstance(value, Mapping):
-        faults.append(
-            Fault(
-                "/start",
-                _missing(value),
-                'Send {"from": "2027-02-01", "to": "2027-03-01"}.',
-            )
-        )
+        right = 'Send {"from": "2027-02-01", "to": "2027-03-01"}.'
+        faults.append(Fault("/start", _missing(value), right))
         return None, None
     for extra in sorted(set(value) - {"from", "to"}):
-        faults.append(
-            Fault(
-                f"/start/{extra}",
-                "unknown_field",
-                "A start window has from and to, both included.",
-            )
-        )
+        faults.append(Fault(f"/start/{extra}", "unknown_field", "A start window has from and to, both included."))
     first, last = _date(value, "from", faults), _date(value, "to", faults)
     if first is None or last is None:
         return None, None
+    faults.extend(_window_faults(first, last, today))
+    return first, last
+
+
+def _window_faults(first: date, last: date, today: date) -> Iterator[Fault]:
     tomorrow = today + timedelta(days=1)
     if first < tomorrow:
-        faults.append(
-            Fault(
-                "/start/from",
-                "in_the_past",
-                f"The first start that can be sold is {tomorrow}.",
-            )
-        )
+        yield Fault("/start/from", "in_the_past", f"The first start that can be sold is {tomorrow}.")
     if last < first:
-        faults.append(
-            Fault(
-                "/start/to",
-                "before_from",
-                f"The last start must not be before the first, {first}.",
-            )
-        )
+        yield Fault("/start/to", "before_from", f"The last start must not be before the first, {first}.")
     elif (last - today).days > LATEST_START_DAYS:
-        faults.append(Fault("/start/to", "too_far", f"The last start is at most {LATEST_START_DAYS} days from today."))
+        yield Fault("/start/to", "too_far", f"The last start is at most {LATEST_START_DAYS} days from today.")
     elif (last - first).days > WIDEST_WINDOW_DAYS:
-        faults.append(
-            Fault(
-                "/start/to",
-                "too_wide",
-                f"A window has at most {WIDEST_WINDOW_DAYS} days.",
-            )
-        )
-    return first, last
+        yield Fault("/start/to", "too_wide", f"A window has at most {WIDEST_WINDOW_DAYS} days.")
 
 
 def _date(value: Mapping[str, Any], name: str, faults: list[Fault]) -> date | None:
