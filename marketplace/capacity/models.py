@@ -82,9 +82,10 @@ class Claim(models.Model):
 class ClaimLine(models.Model):
     """A quantity in one pool over [start, end); `occupied_end` adds the turnaround, which is claimed, not priced."""
 
-    claim = models.ForeignKey(Claim, on_delete=models.CASCADE, related_name="lines")
-    # No constraint of its own: a line stands on days of its pool, whose constraint holds the pool. With one, all claims
-    # on a pool would lock the pool's one row together.
+    # No constraints of their own. A line is written in one statement with its claim, on days of its pool, whose own
+    # constraint holds the pool: checking again would lock the pool's one row for all claims on it together, and take a
+    # sixth of a claim's time (docs/benchmarks.md).
+    claim = models.ForeignKey(Claim, on_delete=models.CASCADE, related_name="lines", db_constraint=False)
     pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     start = models.DateField()
     end = models.DateField()

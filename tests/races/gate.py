@@ -8,6 +8,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -77,13 +78,17 @@ def at_the_gate(first: Callable[[], Any], second: Callable[[], Any]) -> list[Any
     try:
         for number, thread in enumerate(threads, start=1):
             thread.start()
-            wait_until(lambda number=number: waiting() >= number, timeout=10)
+            wait_until(partial(are_waiting, number), timeout=10)
     finally:
         _execute(f"SELECT pg_advisory_unlock({GATE})")
         for thread in threads:
             if thread.ident is not None:
                 thread.join(30)
     return outcomes
+
+
+def are_waiting(number: int) -> bool:
+    return waiting() >= number
 
 
 def waiting() -> int:

@@ -4,6 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -133,7 +134,7 @@ def test_of_two_changes_in_a_deadlock_one_is_busy_and_the_other_goes_through() -
 
     with ThreadPoolExecutor(2) as threads:
         works = [against(*pools), against(*reversed(pools))]
-        outcomes = [threads.submit(own_connection(lambda work=work: change.run(work))) for work in works]
+        outcomes = [threads.submit(own_connection(partial(change.run, work))) for work in works]
         found = {str(each.result()) for each in outcomes}
     assert found == {"done", str(change.Busy)}
     assert [sold(pool.pk) for pool in pools] == [8, 8]

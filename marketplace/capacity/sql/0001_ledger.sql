@@ -114,16 +114,15 @@ BEGIN
 END $$;
 
 CREATE TRIGGER nothing_is_sold_twice AFTER UPDATE ON marketplace_capacityday FOR EACH ROW WHEN (
-    (NEW.firm_held + NEW.firm_committed > NEW.limit_firm
-     AND NEW.firm_held + NEW.firm_committed > OLD.firm_held + OLD.firm_committed)
-    OR (NEW.firm_held + NEW.firm_committed + NEW.standard_held + NEW.standard_committed > NEW.limit_standard
-        AND NEW.firm_held + NEW.firm_committed + NEW.standard_held + NEW.standard_committed
-            > OLD.firm_held + OLD.firm_committed + OLD.standard_held + OLD.standard_committed)
-    OR (NEW.firm_held + NEW.firm_committed + NEW.standard_held + NEW.standard_committed
-            + NEW.standby_held + NEW.standby_committed > NEW.limit_standby
-        AND NEW.firm_held + NEW.firm_committed + NEW.standard_held + NEW.standard_committed
+    NEW.firm_held + NEW.firm_committed
+        > GREATEST(NEW.limit_firm, OLD.firm_held + OLD.firm_committed)
+    OR NEW.firm_held + NEW.firm_committed + NEW.standard_held + NEW.standard_committed
+        > GREATEST(NEW.limit_standard,
+            OLD.firm_held + OLD.firm_committed + OLD.standard_held + OLD.standard_committed)
+    OR NEW.firm_held + NEW.firm_committed + NEW.standard_held + NEW.standard_committed
             + NEW.standby_held + NEW.standby_committed
-            > OLD.firm_held + OLD.firm_committed + OLD.standard_held + OLD.standard_committed
+        > GREATEST(NEW.limit_standby,
+            OLD.firm_held + OLD.firm_committed + OLD.standard_held + OLD.standard_committed
             + OLD.standby_held + OLD.standby_committed)
 ) EXECUTE FUNCTION capacity_refuse();
 
