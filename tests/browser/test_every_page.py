@@ -1,0 +1,107 @@
+"""Every page in both themes, on a desk and on a phone: axe finds nothing, nothing scrolls sideways, and a picture.
+
+The `page` fixture refuses requests to other hosts and errors in scripts, so these pages have neither.
+"""
+
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.browser.conftest import Desk
+from tests.market import Market
+
+WIDTHS = (1440, 390)
+THEMES = ("light", "dark")
+PUBLIC = {
+    "market": "/",
+    "market-standby": "/?firmness=standby&range=60",
+    "sign-in": "/sign-in/",
+    "problem": "/errors/price_changed/",
+    "not-found": "/nothing/here/",
+    "api": "/api/docs/",
+}
+MEMBERS = {
+    "ask": "/capacity/",
+    "quotes": "/quotes/",
+    "portfolio": "/reservations/",
+    "organisation": "/organisation/",
+}
+
+
+def faults(desk: Desk) -> list[str]:
+    """What axe finds, and whether the page is wider than its window."""
+    found = Axe().run(desk.page)
+    wide = desk.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    said = [found.generate_report()] if found.violations_count else []
+    return said + ([f"{wide} pixels too wide"] if wide > 0 else [])
+
+
+def look(desk: Desk, name: str, folder: Path) -> dict[str, list[str]]:
+    size = desk.page.viewport_size
+    theme = "dark" if desk.page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") else "light"
+    desk.page.screenshot(path=folder / f"{name}-{size['width'] if size else 0}-{theme}.png", full_page=True)
+    found = faults(desk)
+    return {name: found} if found else {}
+
+
+def set_up(desk: Desk, width: int, theme: str) -> None:
+    desk.page.set_viewport_size({"width": width, "height": 900})
+    desk.page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("theme", THEMES)
+def test_public_pages(market: Market, desk: Desk, screenshots: Path, width: int, theme: str) -> None:
+    set_up(desk, width, theme)
+    found: dict[str, list[str]] = {}
+    for name, path in PUBLIC.items():
+        desk.go(path)
+        found |= look(desk, name, screenshots)
+    assert found == {}
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("theme", THEMES)
+def test_the_way_from_a_question_to_a_reservation(
+    market: Market, desk: Desk, screenshots: Path, width: int, theme: str
+) -> None:
+    set_up(desk, width, theme)
+    desk.sit_down(market.bank.buyer)
+    found: dict[str, list[str]] = {}
+    for name, changed in (
+        ("empty", {"quantity": "0"}),
+        ("refusal", {"quantity": 3000}),
+        ("offers", {"flexibility": 21}),
+    ):
+        desk.ask(market, **changed)
+        found |= look(desk, name, screenshots)
+    desk.take_quote()
+    found |= look(desk, "quote", screenshots)
+    desk.accept()
+    found |= look(desk, "reservation", screenshots)
+    for name, path in MEMBERS.items():
+        desk.go(path)
+        found |= look(desk, name, screenshots)
+    assert found == {}
+
+
+@pytest.mark.parametrize("width", [320, 600, 820, 1024, 1280, 1920])
+def test_nothing_scrolls_sideways_at_any_width(market: Market, desk: Desk, width: int) -> None:
+    set_up(desk, width, "light")
+    desk.sit_down(market.bank.buyer)
+    wider = []
+    for path in ("/", "/capacity/", "/organisation/", "/api/docs/", "/quotes/"):
+        desk.go(path)
+        wider.append(desk.page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
+    desk.ask(market)
+    wider.append(desk.page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
+    assert max(wider) <= 0
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_a_market_that_has_not_opened(transactional_db: None, desk: Desk, screenshots: Path, theme: str) -> None:
+    set_up(desk, 1440, theme)
+    desk.go("/")
+    assert desk.page.get_by_text("The market opens when the first projection is priced").is_visible()
+    assert look(desk, "unopened", screenshots) == {}
