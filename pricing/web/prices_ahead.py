@@ -80,15 +80,15 @@ def regions(found: Board, firmness: str, weeks: int) -> dict[str, Any]:
     by_region = _by_region(found, firmness)
     curves = {region: per_h100(rows, firmness)[: weeks * WEEK] for region, rows in by_region.items()}
     means = {region: float(np.nanmean(curve)) for region, curve in curves.items() if not np.isnan(curve).all()}
-    if not means:
-        return {}
+    if len(means) < 2:
+        return {}  # nothing to compare with
     least = min(means, key=lambda region: means[region])
     shown = [least, *(region for region in means if region != least)][:REGIONS_SHOWN]
     panels = [_panel(region, by_region[region], weekly(curves[region], weeks)) for region in shown]
     return {
         "regions": small_multiples(panels, dates=dates, title="Price per H100-equivalent hour by region"),
         "regions_table": multiples_table(panels, dates=dates, caption="price per H100-equivalent hour by region"),
-        "regions_title": f"{least} costs least per unit of compute" if len(means) > 1 else f"Compute in {least}",
+        "regions_title": f"{least} costs least per unit of compute",
         "regions_shown": len(shown),
         "regions_in_all": len(means),
     }

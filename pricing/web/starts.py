@@ -58,7 +58,8 @@ class Calendar:
 
     def _cell(self, day: date, found: dict[date, CalendarDay], form: AskForm) -> Cell:
         total = found[day].total.amount if day in found else None
-        marks = ("low" if total is not None and total <= self.cheap else "", "min" if day == self.best.start else "")
+        low = total is not None and total <= self.cheap and total < self.dearest
+        marks = ("low" if low else "", "min" if day == self.best.start else "")
         chosen = day == self.chosen
         classes = " ".join(filter(None, ("day", *marks, "sel" if chosen else "")))
         href = form.href(on=day.isoformat()) + "#offers" if total is not None else ""
@@ -74,10 +75,14 @@ class Calendar:
         """A third of the starts cost no more than this."""
         return sorted(day.total.amount for day in self.days)[(len(self.days) - 1) // 3]
 
+    @property
+    def dearest(self) -> Decimal:
+        return max(day.total.amount for day in self.days)
+
     def flex(self) -> dict[str, Any]:
         """The chart of changes against the chosen date, where there is something to compare."""
         totals = {day.start: day.total.amount for day in self.days}
-        if self.chosen not in totals or len(self.days) < 2:
+        if self.chosen not in totals or self.best.total.amount == self.dearest:
             return {}
         base, best = totals[self.chosen], self.best
         saving = base - best.total.amount

@@ -54,9 +54,10 @@ def _draw(flex: Flex, title: str, width: int) -> Svg:
         return draw_nothing(width, title, EMPTY)
     pen = canvas(width, TOP + PLOT + 42, title)
     right, bottom = width - 4, TOP + PLOT
-    ticks = nice_ticks(min(*known, 0), max(*known, 0.01), wanted=5)
+    ticks = nice_ticks(min(*known, 0), max(*known, 0.002), wanted=5)
     y = linear(ticks[0], ticks[-1], bottom, TOP)
-    draw_value_axis(pen, ticks, y, left=LEFT, right=right, label=lambda tick: formats.change(tick, digits=0))
+    digits = 0 if ticks[1] - ticks[0] >= 0.01 else 1
+    draw_value_axis(pen, ticks, y, left=LEFT, right=right, label=lambda tick: formats.change(tick, digits=digits))
     first, last = flex.dates[0], flex.dates[-1]
     slot = (right - LEFT) / max((last - first).days + 1, 1)
     x = linear(first.toordinal(), last.toordinal(), LEFT + slot / 2, right - slot / 2)
