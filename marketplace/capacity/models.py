@@ -84,7 +84,7 @@ class ClaimLine(models.Model):
 
     # No constraints of their own. A line is written in one statement with its claim, on days of its pool, whose own
     # constraint holds the pool: checking again would lock the pool's one row for all claims on it together, and take a
-    # sixth of a claim's time (docs/benchmarks.md).
+    # seventh of a claim's time (docs/decisions/0001).
     claim = models.ForeignKey(Claim, on_delete=models.CASCADE, related_name="lines", db_constraint=False)
     pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     start = models.DateField()
