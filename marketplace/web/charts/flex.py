@@ -56,7 +56,8 @@ def _draw(flex: Flex, title: str, width: int) -> Svg:
     right, bottom = width - 4, TOP + PLOT
     ticks = nice_ticks(min(*known, 0), max(*known, 0.002), wanted=5)
     y = linear(ticks[0], ticks[-1], bottom, TOP)
-    digits = 0 if ticks[1] - ticks[0] >= 0.01 else 1
+    step = ticks[1] - ticks[0]
+    digits = 0 if step >= 0.01 else 1 if step >= 0.001 else 2
     draw_value_axis(pen, ticks, y, left=LEFT, right=right, label=lambda tick: formats.change(tick, digits=digits))
     first, last = flex.dates[0], flex.dates[-1]
     slot = (right - LEFT) / max((last - first).days + 1, 1)
