@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Actor:
-    """The author of a change. `organisation_id` is the tenant on whose behalf it happens, None for the market itself."""
+    """The author of a change. `organisation_id` is the tenant for which it happens, None for the market itself."""
 
     label: str
     user_id: int | None = None
