@@ -15,6 +15,9 @@ app.autodiscover_tasks()
 
 log = logging.getLogger(__name__)
 
+# Sweeps that are woken when something changes; beat finds the same rows a few seconds later.
+PROJECT_SUPPLY, SOLVE_PRICES = "marketplace.project_supply", "pricing.solve_prices"
+
 
 def wake(task: str) -> None:
     """Asks a worker to run a sweep once this transaction has committed.

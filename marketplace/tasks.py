@@ -3,13 +3,14 @@
 from celery import shared_task
 
 from marketplace.capacity.actions import publish_limits, publish_projection, release_expired_holds
+from marketplace.celery import PROJECT_SUPPLY, SOLVE_PRICES, wake
 from marketplace.change import change
 from marketplace.supply.actions import project_due, request_daily_projection
 from marketplace.supply.queries import unpublished_projection
 from marketplace.units import clock
 
 
-@shared_task(name="marketplace.project_supply")
+@shared_task(name=PROJECT_SUPPLY)
 def project_due_supply() -> bool:
     """Projects supply if anything asks for it, and brings the newest projection's limits into force.
 
@@ -22,6 +23,7 @@ def project_due_supply() -> bool:
     for outlook in projection.pools.select_related("pool").order_by("pool_id"):
         change.run(lambda outlook=outlook: publish_limits(projection=projection, pool=outlook.pool))  # type: ignore[misc]
     change.run(lambda: publish_projection(projection=projection, now=clock.now()))
+    wake(SOLVE_PRICES)
     return True
 
 

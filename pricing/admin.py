@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from unfold.admin import TabularInline
 
 from marketplace.admin.base import FrozenAdmin, LongAdmin, StaffAdmin, author
+from marketplace.celery import SOLVE_PRICES, wake
 from marketplace.change import change as changes
 from marketplace.units import clock
 from marketplace.web import formats
@@ -71,6 +72,7 @@ class PricePolicyAdmin(StaffAdmin):
     def save_model(self, request: HttpRequest, obj: PricePolicy, form: Any, change: bool) -> None:
         by = author(request)
         changes.run(lambda: publish_policy(policy=obj, by=by, now=clock.now()))
+        wake(SOLVE_PRICES)
 
 
 class CurveInline(TabularInline):

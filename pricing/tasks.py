@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from marketplace.celery import SOLVE_PRICES
 from marketplace.change import change
 from marketplace.units import clock
 from pricing.curve.actions import publish_tape, sellers_due, solve_if_due
@@ -14,7 +15,7 @@ from pricing.quotes.models import Quote
 MOST_AT_ONCE = 1000
 
 
-@shared_task(name="pricing.solve_prices")
+@shared_task(name=SOLVE_PRICES)
 def solve_due_prices() -> int:
     """Solves the prices of every seller whose inputs changed; one seller a transaction."""
     if not PricePolicy.objects.exists():

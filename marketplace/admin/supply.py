@@ -10,6 +10,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from marketplace.admin.base import FrozenAdmin, JournalledAdmin, StaffAdmin, author
+from marketplace.celery import PROJECT_SUPPLY, wake
 from marketplace.change import change as changes
 from marketplace.models import Milestone, PoolOutlook, Project, Projection, ProjectionDue, ProjectOutlook
 from marketplace.supply.reporting import add_milestone, report_milestone, request_projection
@@ -111,6 +112,7 @@ class ProjectAdmin(JournalledAdmin):
         super().save_model(request, obj, form, change)
         if set(form.changed_data) - {"reason"}:
             request_projection(reason=f"{obj.name}: {form.cleaned_data['reason'] or 'changed'}", now=clock.now())
+        wake(PROJECT_SUPPLY)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         formset.save(commit=False)
@@ -192,3 +194,4 @@ class ProjectionDueAdmin(StaffAdmin):
     def save_model(self, request: HttpRequest, obj: ProjectionDue, form: Any, change: bool) -> None:
         due = changes.run(lambda: request_projection(reason=obj.reason, now=clock.now()))
         obj.__dict__.update(due.__dict__)
+        wake(PROJECT_SUPPLY)

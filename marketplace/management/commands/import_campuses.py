@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from marketplace.celery import PROJECT_SUPPLY, wake
 from marketplace.change import change
 from marketplace.journal.actor import Actor
 from marketplace.supply.assumptions import PACKAGED, BadAssumptions, read_assumptions
@@ -30,6 +31,7 @@ class Command(BaseCommand):
             raise SystemExit(1) from None
         actor = Actor("manage.py import_campuses")
         self.tell(change.run(lambda: import_campuses(plan, by=actor, now=clock.now())))
+        wake(PROJECT_SUPPLY)
 
     def tell(self, imported: Imported) -> None:
         for verb in ("created", "updated", "withdrawn", "unchanged"):
