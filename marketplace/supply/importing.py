@@ -46,8 +46,9 @@ def import_campuses(plan: CampusPlan, *, by: Actor, now: datetime) -> Imported:
     sellers = {key: _seller(plan.assumptions, key, done) for key in sorted({s.terms.seller for s in plan.sites})}
     sites = {site.handle: _site(site, plan.assumptions, done) for site in plan.sites}
     terms = {site.handle: site.terms for site in plan.sites}
+    accelerators = {key: _accelerator(plan.assumptions, key, done) for key in dict.fromkeys(k for _, k in plan.pools)}
     pools = {
-        (handle, key): _pool(sites[handle], key, sellers[terms[handle].seller], terms[handle].role, plan, now, done)
+        (handle, key): _pool(sites[handle], accelerators[key], sellers[terms[handle].seller], plan, now, done)
         for handle, key in plan.pools
     }
     for project in plan.projects:
@@ -140,12 +141,11 @@ def _accelerator(assumptions: Assumptions, key: str, done: Imported) -> Accelera
 
 
 def _pool(
-    site: Site, key: str, seller: Organisation, role: str, plan: CampusPlan, now: datetime, done: Imported
+    site: Site, accelerator: Accelerator, seller: Organisation, plan: CampusPlan, now: datetime, done: Imported
 ) -> Pool:
-    figures = plan.assumptions.accelerators[key]
-    keys = {"site": site, "accelerator": _accelerator(plan.assumptions, key, done), "fabric": figures.fabric}
-    pool: Pool = _put(Pool, keys, {"seller": seller, "lot": figures.lot, "role": role}, done)[0]
-    terms = plan.assumptions.terms(site.key)
+    figures, terms = plan.assumptions.accelerators[accelerator.key], plan.assumptions.terms(site.key)
+    keys = {"site": site, "accelerator": accelerator, "fabric": figures.fabric}
+    pool: Pool = _put(Pool, keys, {"seller": seller, "lot": figures.lot, "role": terms.role}, done)[0]
     set_service_spec(pool=pool, document=_plain({**figures.service, **terms.service}), now=now)
     return pool
 

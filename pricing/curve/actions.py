@@ -5,14 +5,13 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
-from marketplace.capacity.queries import Inventory, inventory
+from marketplace.capacity.queries import Grid, inventory
 from marketplace.catalogue.models import Pool
 from marketplace.journal.actions import record
 from marketplace.journal.actor import SYSTEM, Actor
 from marketplace.parties.models import Organisation
 from marketplace.supply.models import PoolOutlook, Projection
 from marketplace.supply.queries import latest_projection
-from marketplace.units.firmness import FIRMNESS
 from marketplace.units.period import Period
 from pricing.curve.models import PoolCurve, PricePolicy, PriceVersion, Tape, TapePool
 from pricing.curve.queries import current_versions, pool_prices
@@ -75,25 +74,28 @@ def solve_prices(
         reason=reason,
         created_at=now,
     )
-    pools = list(Pool.objects.filter(seller=seller).select_related("site", "accelerator"))
+    pools = list(Pool.objects.filter(seller=seller))
     period = Period.of(projection.first_day, projection.days)
     found = inventory(pool_ids=[pool.pk for pool in pools], period=period, now=now)
-    PoolCurve.objects.bulk_create(_curve(version, policy, pool, found, index) for index, pool in enumerate(pools))
+    rooms = found.room()
+    PoolCurve.objects.bulk_create(
+        _curve(version, policy, pool, limits, room)
+        for pool, limits, room in zip(pools, found.limits, rooms, strict=True)
+    )
     record(by=by, verb="prices.solved", subject=version.public_id, now=now, reason=reason)
     return version
 
 
-def _curve(version: PriceVersion, policy: PricePolicy, pool: Pool, found: Inventory, index: int) -> PoolCurve:
-    limits = found.limits[index]
+def _curve(version: PriceVersion, policy: PricePolicy, pool: Pool, limits: Grid, room: Grid) -> PoolCurve:
     energy, capital = floor_of(pool)
     floor = energy + capital
     return PoolCurve(
         version=version,
         pool=pool,
-        first_day=found.period.start,
+        first_day=version.projection.first_day,
         limits=limits.tolist(),
-        use=(limits - found.room()[index]).tolist(),
-        dual=np.zeros((len(FIRMNESS), found.period.days)).tolist(),
+        use=(limits - room).tolist(),
+        dual=[[0.0] * limits.shape[1]] * limits.shape[0],
         energy=energy,
         capital=capital,
         adder=(floor * policy.adder_over_floor).quantize(STEP),

@@ -80,7 +80,7 @@ def pool_row(pool: Pool) -> Row | None:
 def _rows(tape_id: int) -> tuple[Row, ...]:
     """A tape never changes, and everybody asks for the same two."""
     found = TapePool.objects.filter(tape_id=tape_id).select_related(
-        "pool__site", "pool__accelerator", "pool__seller", "version__projection"
+        "tape", "pool__site", "pool__accelerator", "pool__seller", "version__projection"
     )
     return tuple(_row(row) for row in found.order_by("pool__accelerator__key", "pool__site__name"))
 

@@ -11,7 +11,7 @@ from pricing.quotes.search import Refusal, refusal
 def instead_of(*, offer: str, organisation_id: int, now: datetime) -> Refusal:
     """The refusal of just that block, with the nearest needs that do fit. Nothing is held or changed."""
     terms = read_token(offer, organisation_id=organisation_id)
-    pool = Pool.objects.select_related("accelerator", "site").get(public_id=terms.pool)
+    pool = Pool.objects.get(public_id=terms.pool)
     need = Need(
         quantity=Range(terms.quantity, terms.quantity),
         duration=Range(terms.period.days, terms.period.days),

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
+from django.db.models import QuerySet
 from numpy.typing import NDArray
 
 from marketplace.capacity.queries import inventory
@@ -124,15 +125,15 @@ def stock(need: Need, first: date, last: date, now: datetime) -> Shelf:
     )
 
 
-def _accepted(need: Need) -> Iterator[Pool]:
-    pools = Pool.objects.select_related("site", "accelerator", "seller")
+def _accepted(need: Need) -> QuerySet[Pool]:
+    pools = Pool.objects.select_related("seller")
     if need.accelerators:
         pools = pools.filter(accelerator__key__in=need.accelerators)
     if need.sites:
         pools = pools.filter(site__public_id__in=need.sites)
     if need.jurisdictions:
         pools = pools.filter(site__jurisdiction__in=need.jurisdictions)
-    return iter(pools)
+    return pools
 
 
 def _candidates(shelf: Shelf, place: int, need: Need) -> Iterator[Candidate]:
@@ -377,11 +378,16 @@ def _from(need: Need, start: date) -> Need:
 
 
 def _less_sure(shelf: Shelf, need: Need) -> list[Need]:
-    for firmness in FIRMNESS[rank(need.firmness) + 1 :]:
-        for lot, fits in _fits(shelf, firmness, need.duration.least):
-            if int(fits.max(initial=0)) >= round_up(need.quantity.least, lot):
-                return [replace(need, firmness=firmness)]
-    return []
+    wishes = (replace(need, firmness=firmness) for firmness in FIRMNESS[rank(need.firmness) + 1 :])
+    return [wish for wish in wishes if _fits_somewhere(shelf, wish)][:1]
+
+
+def _fits_somewhere(shelf: Shelf, need: Need) -> bool:
+    """Whether the least that is wanted fits in some pool from some start of the shelf."""
+    return any(
+        int(fits.max(initial=0)) >= round_up(need.quantity.least, lot)
+        for lot, fits in _fits(shelf, need.firmness, need.duration.least)
+    )
 
 
 def _elsewhere(need: Need, now: datetime) -> list[Need]:
@@ -389,12 +395,7 @@ def _elsewhere(need: Need, now: datetime) -> list[Need]:
     wider = replace(need, accelerators=(), sites=(), jurisdictions=())
     if wider == need:
         return []
-    shelf = stock(wider, need.start_from, need.start_to, now)
-    fit = any(
-        int(fits.max(initial=0)) >= round_up(need.quantity.least, lot)
-        for lot, fits in _fits(shelf, need.firmness, need.duration.least)
-    )
-    return [wider] if fit else []
+    return [wider] if _fits_somewhere(stock(wider, need.start_from, need.start_to, now), wider) else []
 
 
 def _detail(shelf: Shelf, need: Need, fewer: list[Need]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from marketplace.web import formats
@@ -65,17 +66,17 @@ class Calendar:
         href = form.href(on=day.isoformat()) + "#offers" if total is not None else ""
         return Cell(day, total, href, classes, self.first <= day <= self.last, chosen)
 
-    @property
+    @cached_property
     def best(self) -> CalendarDay:
         """The cheapest start, the nearest to the chosen one of equals."""
         return min(self.days, key=lambda day: (day.total.amount, abs((day.start - self.chosen).days)))
 
-    @property
+    @cached_property
     def cheap(self) -> Decimal:
         """A third of the starts cost no more than this."""
         return sorted(day.total.amount for day in self.days)[(len(self.days) - 1) // 3]
 
-    @property
+    @cached_property
     def dearest(self) -> Decimal:
         return max(day.total.amount for day in self.days)
 

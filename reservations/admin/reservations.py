@@ -5,7 +5,7 @@ from django.urls import URLPattern, path
 
 from marketplace.admin.base import LongAdmin
 from marketplace.web import formats
-from reservations.admin import selling
+from reservations.admin.selling import accept, hold, offers_page, quote_page, release
 from reservations.booking.models import Reservation
 
 
@@ -38,10 +38,10 @@ class ReservationAdmin(LongAdmin):
             return path(route, self.admin_site.admin_view(view), {"site": self.admin_site}, name=name)
 
         return [
-            page("sell/", "sell-capacity", selling.offers_page),
-            page("sell/hold/", "sell-hold", selling.hold),
-            page("sell/<slug:public_id>/", "sell-quote", selling.quote_page),
-            page("sell/<slug:public_id>/accept/", "sell-accept", selling.accept),
-            page("sell/<slug:public_id>/release/", "sell-release", selling.release),
+            page("sell/", "sell-capacity", offers_page),
+            page("sell/hold/", "sell-hold", hold),
+            page("sell/<slug:public_id>/", "sell-quote", quote_page),
+            page("sell/<slug:public_id>/accept/", "sell-accept", accept),
+            page("sell/<slug:public_id>/release/", "sell-release", release),
             *super().get_urls(),
         ]
