@@ -8,7 +8,7 @@ from pricing.quotes import actions
 from pricing.quotes.models import ACCEPTED
 from pricing.quotes.need import BadNeed
 from pricing.quotes.offers import OfferInvalid
-from pricing.quotes.search import Refusal
+from pricing.quotes.refusals import Refusal
 
 STALE_RETRY_SECONDS = 60
 

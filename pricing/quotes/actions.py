@@ -25,8 +25,7 @@ from marketplace.units.money import Money
 from pricing.curve.models import PricePolicy, PriceVersion
 from pricing.curve.queries import PoolPrices, current_versions, pool_prices, total_of
 from pricing.quotes.models import EXPIRED, OPEN, RELEASED, Quote, TermsDocument
-from pricing.quotes.offers import Offer, OfferTerms, read_token
-from pricing.quotes.search import CONFIDENCE_STEP, make_offer
+from pricing.quotes.offers import CONFIDENCE_STEP, Offer, OfferTerms, make_offer, read_token
 
 REFERENCE_CONSTRAINT = "one_quote_per_client_reference"
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from marketplace.catalogue.models import Pool
 from pricing.quotes.need import Need, Range
 from pricing.quotes.offers import read_token
-from pricing.quotes.search import Refusal, refusal
+from pricing.quotes.refusals import Refusal, refusal
 
 
 def instead_of(*, offer: str, organisation_id: int, now: datetime) -> Refusal:

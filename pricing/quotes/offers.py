@@ -1,18 +1,25 @@
 """An offer: a priced answer to a need. A signed token, no row, and no claim on capacity."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+import numpy as np
 from django.core import signing
+from numpy.typing import NDArray
 
 from marketplace.catalogue.models import Pool
+from marketplace.supply.models import Projection
+from marketplace.supply.queries import delivery_confidence
 from marketplace.units.compute import carbon_kg, facility_kwh, gpu_hours
 from marketplace.units.money import Money, unit_price, usd_from_cents
 from marketplace.units.period import Period
+from pricing.curve.models import PricePolicy
+from pricing.curve.queries import PoolPrices
 
 SALT = "headroom.offer"
 PREFIX = "off_"
+CONFIDENCE_STEP = Decimal("0.0001")
 
 
 class OfferInvalid(Exception):
@@ -107,4 +114,43 @@ def read_token(token: str, *, organisation_id: int) -> OfferTerms:
         price_version=version,
         organisation_id=owner,
         valid_until=datetime.fromtimestamp(until, tz=UTC),
+    )
+
+
+def make_offer(
+    *,
+    pool: Pool,
+    prices: PoolPrices,
+    policy: PricePolicy,
+    projection: Projection | None,
+    quantity: int,
+    asked_quantity: int,
+    period: Period,
+    firmness: str,
+    total: Money,
+    required: NDArray[np.int64],
+    organisation_id: int,
+    now: datetime,
+    ranks: tuple[str, ...] = (),
+) -> Offer:
+    """Signs an offer. `required` is the nested use per day with this block in it: what the site must deliver."""
+    terms = OfferTerms(
+        pool=pool.public_id,
+        quantity=quantity,
+        asked_quantity=asked_quantity,
+        period=period,
+        firmness=firmness,
+        total=total,
+        price_version=prices.version,
+        organisation_id=organisation_id,
+        valid_until=(now + timedelta(minutes=policy.offer_minutes)).replace(microsecond=0),
+    )
+    confidence = delivery_confidence(pool_id=pool.pk, period=period, required=required, projection=projection)
+    return Offer(
+        id=write_token(terms),
+        terms=terms,
+        pool=pool,
+        breakdown=tuple(prices.breakdown(firmness, period, quantity, total)),
+        delivery_confidence=Decimal(confidence).quantize(CONFIDENCE_STEP),
+        ranks=ranks,
     )

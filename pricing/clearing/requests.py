@@ -1,0 +1,29 @@
+"""What is asked for, as arrays: the one shape in which demand reaches the kernel, forecast or real."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Requests:
+    """n requests; request i takes one option k with first[i] <= k < first[i + 1], all its GPUs for all its days, or none.
+
+    gpus, days (n,): quantity and length. worth (n,): USD per GPU-hour, the floor included. weight (n,): how many such
+    requests are expected (1 for a real one). first (n + 1,). pool, start (options,): row and first day of the option.
+    """
+
+    gpus: Ints
+    days: Ints
+    worth: Floats
+    weight: Floats
+    first: Ints
+    pool: Ints
+    start: Ints
+
+    def __len__(self) -> int:
+        return len(self.gpus)
