@@ -11,7 +11,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Requests:
-    """n requests; request i takes one option k with first[i] <= k < first[i + 1], all its GPUs for all its days, or none.
+    """n requests; request i takes one option first[i] <= k < first[i + 1], all its GPUs for all its days, or none.
 
     gpus, days (n,): quantity and length. worth (n,): USD per GPU-hour, the floor included. weight (n,): how many such
     requests are expected (1 for a real one). first (n + 1,). pool, start (options,): row and first day of the option.
