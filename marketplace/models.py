@@ -7,6 +7,8 @@ from marketplace.journal.models import Entry
 from marketplace.outbox.models import Event
 from marketplace.parties.models import ApiKey, Membership, Organisation, User
 from marketplace.supply.models import (
+    Disruption,
+    MaintenanceWindow,
     Milestone,
     MilestoneNote,
     PoolOutlook,
@@ -23,9 +25,11 @@ __all__ = [
     "Change",
     "Claim",
     "ClaimLine",
+    "Disruption",
     "Entry",
     "Event",
     "LedgerEntry",
+    "MaintenanceWindow",
     "Membership",
     "Milestone",
     "MilestoneNote",

@@ -226,6 +226,8 @@ UNFOLD = {
                 "separator": True,
                 "items": [
                     staff_table("Projects", "construction", "marketplace.project"),
+                    staff_table("Disruptions", "storm", "marketplace.disruption"),
+                    staff_table("Maintenance", "engineering", "marketplace.maintenancewindow"),
                     staff_table("Projections", "query_stats", "marketplace.projection"),
                     staff_table("Project outlooks", "event", "marketplace.projectoutlook"),
                     staff_table("Projections due", "pending_actions", "marketplace.projectiondue"),

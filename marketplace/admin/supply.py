@@ -30,8 +30,22 @@ class ProjectForm(forms.ModelForm):
 
     class Meta:
         model = Project
-        fields = ("pool", "campus", "ordinal", "name", "gpus", "mw", "h100_equivalents", "is_withdrawn", "source")
-        labels = {"gpus": "GPUs", "mw": "MW", "h100_equivalents": "H100 equivalents"}
+        fields = ("pool", "campus", "ordinal", "name", "gpus", "mw", "h100_equivalents") + (
+            "retires_on",
+            "is_withdrawn",
+            "source",
+        )
+        labels = {"gpus": "GPUs", "mw": "MW", "h100_equivalents": "H100 equivalents", "retires_on": "Retires on"}
+
+    def clean_retires_on(self) -> date | None:
+        retires_on: date | None = self.cleaned_data["retires_on"]
+        ready = max((expected(each) for each in self._milestones()), default=None)
+        if retires_on and ready and retires_on <= ready:
+            raise forms.ValidationError(f"Its GPUs are expected on {ready}: they retire after that day.")
+        return retires_on
+
+    def _milestones(self) -> Any:
+        return self.instance.milestones.all() if self.instance.pk else ()
 
 
 class MilestoneForm(forms.ModelForm):
@@ -83,7 +97,7 @@ class ProjectAdmin(JournalledAdmin):
     inlines = (MilestoneInline,)
     fieldsets = (
         (None, {"fields": ("reason",)}),
-        ("Project", {"fields": (("name", "public_id"), ("pool", "is_withdrawn"), ("gpus", "mw"))}),
+        ("Project", {"fields": (("name", "public_id"), ("pool", "is_withdrawn"), ("gpus", "mw"), "retires_on")}),
         (ORIGIN, {"fields": (("campus", "ordinal"), ("h100_equivalents", "source"))}),
     )
 

@@ -8,8 +8,17 @@ from functools import lru_cache
 import numpy as np
 
 from marketplace.catalogue.models import Pool, Site
-from marketplace.supply.models import Milestone, Project, Projection, ProjectOutlook
+from marketplace.supply.models import (
+    Disruption,
+    MaintenanceWindow,
+    Milestone,
+    Project,
+    Projection,
+    ProjectOutlook,
+    Stated,
+)
 from marketplace.supply.projection import ReadyDays, block_confidence
+from marketplace.supply.reach import Reach
 from marketplace.supply.slips import ProjectionPolicy
 from marketplace.supply.world import Ints, World
 from marketplace.units.period import Period
@@ -24,6 +33,7 @@ class BuildOut:
     world: World
     pools: tuple[Pool, ...]
     projects: tuple[Project, ...]
+    stated: tuple[Stated, ...]
 
 
 @dataclass(frozen=True)
@@ -40,7 +50,7 @@ class Scenarios:
 
 def latest_projection() -> Projection | None:
     """The newest projection whose limits are in force."""
-    return Projection.objects.exclude(published_at=None).first()
+    return Projection.objects.exclude(published_at=None).defer("inputs").first()
 
 
 def unpublished_projection() -> Projection | None:
@@ -50,11 +60,18 @@ def unpublished_projection() -> Projection | None:
 
 
 def build_out(first_day: date) -> BuildOut:
-    """Everything that a projection looks at, in four queries. Dates become offsets from `first_day`."""
+    """Everything that a projection looks at, in six queries. Dates become offsets from `first_day`."""
     sites = list(Site.objects.filter(pools__isnull=False).distinct().order_by("key"))
     pools = list(Pool.objects.select_related("site", "accelerator").order_by("pk"))
     projects = list(Project.objects.filter(is_withdrawn=False).order_by("campus", "ordinal"))
-    milestones = Milestone.objects.filter(project__is_withdrawn=False).order_by("project_id", "kind")
+    milestones = list(Milestone.objects.filter(project__is_withdrawn=False).order_by("project_id", "kind"))
+    named = ("site", "pool__site", "pool__accelerator", "project")
+    disruptions = list(Disruption.objects.filter(withdrawn_at=None).select_related(*named).order_by("pk"))
+    maintenance = list(
+        MaintenanceWindow.objects.filter(withdrawn_at=None, ends__gt=first_day)
+        .select_related("pool__site", "pool__accelerator")
+        .order_by("pk")
+    )
     site_at = {site.pk: index for index, site in enumerate(sites)}
     pool_at = {pool.pk: index for index, pool in enumerate(pools)}
     project_at = {project.pk: index for index, project in enumerate(projects)}
@@ -62,16 +79,23 @@ def build_out(first_day: date) -> BuildOut:
     def offset(day: date | None) -> int | None:
         return None if day is None else (day - first_day).days
 
+    reach = Reach(pools, projects, milestones)
     world = World.of(
         sites=[(s.key, float(s.pue), float(s.facility_mw) or np.inf, float(s.share_on_sale)) for s in sites],
         pools=[(_pool_key(p), site_at[p.site_id], float(p.accelerator.all_in_kw), p.lot) for p in pools],
-        projects=[(f"{p.campus}#{p.ordinal}", pool_at[p.pool_id], p.gpus, float(p.mw)) for p in projects],
+        projects=[
+            (f"{p.campus}#{p.ordinal}", pool_at[p.pool_id], p.gpus, float(p.mw), offset(p.retires_on)) for p in projects
+        ],
         milestones=[
             (project_at[m.project_id], m.kind, offset(m.planned), offset(m.forecast), offset(m.actual))
             for m in milestones
         ],
+        delays=list(reach.delays(disruptions, first_day)),
+        windows=list(reach.windows(disruptions, maintenance, first_day)),
     )
-    return BuildOut(world, tuple(pools), tuple(projects))
+    told = {*world.delays.keys, *world.windows.keys}
+    stated = tuple(each for each in (*disruptions, *maintenance) if each.public_id in told)
+    return BuildOut(world, tuple(pools), tuple(projects), stated)
 
 
 def _pool_key(pool: Pool) -> str:
