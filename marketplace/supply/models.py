@@ -149,6 +149,10 @@ class ProjectOutlook(models.Model):
     def __str__(self) -> str:
         return f"{self.project} in {self.projection}"
 
+    def ranked_bottlenecks(self) -> list[tuple[str, float]]:
+        """(kind, share of the scenarios in which it was the last), the most frequent first."""
+        return sorted(self.bottlenecks.items(), key=lambda found: (-found[1], found[0]))
+
 
 class ProjectionDue(models.Model):
     """Something changed that a projection must take in: the row that a sweep drains."""

@@ -58,6 +58,24 @@ def day(value: date) -> SafeString:
 
 
 @register.filter
+def day_or_never(value: date) -> SafeString | str:
+    """A date, or a word for one that no scenario knows."""
+    return "no date known" if value == date.max else day(value)
+
+
+@register.filter
+def moved(days: int | None) -> str:
+    """`+12 d`, `0`; a dash where there is nothing to compare."""
+    return "–" if days is None else formats.signed(f"{days:+,d} d") if days else "0"
+
+
+@register.filter
+def more_or_less(gpus: int) -> str:
+    """`+1,024`, `−512`."""
+    return formats.signed(f"{gpus:+,d}")
+
+
+@register.filter
 def moment(value: datetime) -> SafeString:
     """A time in `<time>`: `23 Nov 2026, 14:35 UTC`."""
     utc = value.astimezone(UTC)
