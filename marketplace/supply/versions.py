@@ -29,7 +29,7 @@ from marketplace.supply.models import (
 from marketplace.supply.projection import NEVER
 from marketplace.supply.world import KINDS
 
-COMPARISONS_KEPT = 8  # projections never change, so neither does what lies between two of them
+COMPARISONS_KEPT = 64  # projections never change, so neither does what lies between two of them
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,10 @@ class Comparison:
     policy: tuple[str, ...]
 
 
-def before(projection: Projection) -> Projection | None:
-    """The version that a projection took the place of."""
-    return Projection.objects.filter(pk__lt=projection.pk).defer("inputs").first()
+def before(projection: Projection, *, published: bool = False) -> Projection | None:
+    """The version that a projection took the place of; of those that were in force, if only these are asked for."""
+    earlier = Projection.objects.filter(pk__lt=projection.pk).defer("inputs")
+    return (earlier.exclude(published_at=None) if published else earlier).first()
 
 
 def compare(after: Projection, before: Projection) -> Comparison:
@@ -62,9 +63,10 @@ def _compared(after_id: int, before_id: int) -> Comparison:
     projects = _projects((then, now))
     moves = list(project_moves(was, will, _outlooks(then), _outlooks(now)))
     names = {move.key: projects[move.key].name for move in moves}
+    kept = Projection.objects.defer("inputs").in_bulk([before_id, after_id])
     return Comparison(
-        before=then,
-        after=now,
+        before=kept[before_id],
+        after=kept[after_id],
         projects=tuple((projects[move.key], move) for move in sorted(moves, key=lambda move: -move.size)),
         pools=_pools(then, now, was, will, names),
         policy=tuple(policy_changes(was.policy, will.policy, KINDS)),
