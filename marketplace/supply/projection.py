@@ -324,6 +324,28 @@ def block_confidence(
     return float(kept.mean())
 
 
+def block_confidences(
+    world: World,
+    ready_days: ReadyDays,
+    policy: ProjectionPolicy,
+    *,
+    seed: int,
+    pool: int,
+    blocks: Sequence[tuple[int, Ints]],
+) -> list[float]:
+    """`block_confidence` of many blocks (first day, GPUs required by day) of one pool, its scenarios made once."""
+    if not blocks:
+        return []
+    kept = np.ones((len(blocks), ready_days.shape[1]), dtype=bool)
+    begin, end = min(first for first, _ in blocks), max(first + len(required) for first, required in blocks)
+    for since, until, gpus in _spans(world, ready_days, policy, seed, pool, begin, end):
+        for row, (first, required) in enumerate(blocks):
+            met = required[max(since - first, 0) : max(until - first, 0)]
+            if len(met):
+                kept[row] &= gpus >= met.max()
+    return [float(share) for share in kept.mean(axis=1)]
+
+
 def _only_rises(world: World, pool: int) -> bool:
     group = next(group for group in groups(world) if pool in group)
     chosen = np.isin(world.projects.pool, group)

@@ -17,7 +17,7 @@ from marketplace.supply.models import (
     ProjectOutlook,
     Stated,
 )
-from marketplace.supply.projection import ReadyDays, block_confidence
+from marketplace.supply.projection import ReadyDays, block_confidence, block_confidences
 from marketplace.supply.reach import Reach
 from marketplace.supply.slips import ProjectionPolicy
 from marketplace.supply.world import Ints, World
@@ -123,6 +123,29 @@ def delivery_confidence(
         first=(period.start - found.first_day).days,
         required=np.asarray(required, dtype=np.int64),
     )
+
+
+def delivery_confidences(
+    *, pool_id: int, blocks: Sequence[tuple[Period, Ints]], projection: Projection
+) -> list[float | None]:
+    """`delivery_confidence` of many blocks of one pool; None for one that reaches beyond what the projection covers."""
+    found = _scenarios(projection.pk)
+    known = Period.of(projection.first_day, projection.days)
+    covered = [known.start <= period.start and period.end <= known.end for period, _ in blocks]
+    answers = block_confidences(
+        found.world,
+        found.ready_days,
+        found.policy,
+        seed=found.seed,
+        pool=found.places[pool_id],
+        blocks=[
+            ((period.start - found.first_day).days, np.asarray(required, dtype=np.int64))
+            for (period, required), inside in zip(blocks, covered, strict=True)
+            if inside
+        ],
+    )
+    given = iter(answers)
+    return [next(given) if inside else None for inside in covered]
 
 
 @lru_cache(maxsize=PROJECTIONS_KEPT)
