@@ -56,10 +56,16 @@ class NeedShape(serializers.Serializer[Any]):
         child=serializers.CharField(), required=False, help_text="Countries, ISO 3166-1 alpha-2; any if left out"
     )
     divisible = serializers.BooleanField(required=False, help_text="The block may be split over pools")
+    prepayment_percent = serializers.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=100,
+        help_text="Share paid up front; none if left out",
+    )
 
 
 class AmountShape(serializers.Serializer[Any]):
-    code = serializers.CharField(help_text="energy, capital, <class>_premium, scarcity")
+    code = serializers.CharField(help_text="energy, capital (or reserve), <class>_premium, scarcity, term_<kind>")
     amount = MoneyShape()
 
 
@@ -80,6 +86,7 @@ class OfferShape(serializers.Serializer[Any]):
     unit_price = UnitPriceField(help_text="USD per GPU-hour")
     total = MoneyField(source="terms.total")
     breakdown = serializers.SerializerMethodField(help_text="Adds up to the total")
+    prepayment_percent = serializers.IntegerField(source="terms.prepayment")
     price_version = serializers.CharField(source="terms.price_version")
     delivery_confidence = serializers.CharField(help_text="Probability of the whole block in full and on time, 0 to 1")
     energy_kwh = serializers.IntegerField(source="kwh", help_text="Drawn by the facility over the block")
@@ -172,7 +179,9 @@ class QuoteShape(BlockShape):
     expires_at = serializers.DateTimeField()
     allowed_actions = serializers.SerializerMethodField()
     rounded_up = serializers.SerializerMethodField()
+    list_total = MoneyField(source="list_money", help_text="Before terms")
     breakdown = AmountShape(many=True)
+    prepayment_percent = serializers.IntegerField()
     price_version = public_id("price_version.public_id")
     delivery_confidence = serializers.CharField()
     service_spec = SpecShape(source="spec")

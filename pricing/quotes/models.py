@@ -94,6 +94,10 @@ class Quote(models.Model):
     start = models.DateField()
     end = models.DateField(help_text="Not included: the block ends as this day begins")
     total = models.DecimalField(max_digits=18, decimal_places=2)
+    list_total = models.DecimalField(max_digits=18, decimal_places=2, help_text="Before terms")
+    prepayment_percent = models.PositiveSmallIntegerField(
+        default=0, help_text="Share paid up front, the buyer's choice"
+    )
     currency = models.CharField(max_length=3, default="USD")
     breakdown = models.JSONField(help_text="[{code, amount}], adds up to the total")
     use = ArrayField(
@@ -124,6 +128,7 @@ class Quote(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(start__lt=F("end")), name="quote_ends_after_start"),
             models.CheckConstraint(condition=Q(quantity__gt=0, total__gte=0), name="quote_is_positive"),
+            models.CheckConstraint(condition=Q(prepayment_percent__lte=100), name="quote_prepays_a_share"),
             models.UniqueConstraint(
                 fields=["organisation", "client_reference"],
                 name="one_quote_per_client_reference",
@@ -136,6 +141,10 @@ class Quote(models.Model):
     @property
     def money(self) -> Money:
         return Money(self.total, self.currency)
+
+    @property
+    def list_money(self) -> Money:
+        return Money(self.list_total, self.currency)
 
     @property
     def period(self) -> Period:

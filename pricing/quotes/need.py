@@ -20,6 +20,7 @@ FIELDS = (
     "sites",
     "jurisdictions",
     "divisible",
+    "prepayment_percent",
 )
 
 
@@ -64,6 +65,7 @@ class Need:
     sites: tuple[str, ...] = ()
     jurisdictions: tuple[str, ...] = ()
     divisible: bool = False
+    prepayment: int = 0  # percent of the total paid up front
 
     @property
     def is_range(self) -> bool:
@@ -86,6 +88,8 @@ class Need:
                 body[name] = list(getattr(self, name))
         if self.divisible:
             body["divisible"] = True
+        if self.prepayment:
+            body["prepayment_percent"] = self.prepayment
         return body
 
 
@@ -115,6 +119,9 @@ def parse_need(body: Any, *, today: date, known: Mapping[str, frozenset[str]]) -
     divisible = body.get("divisible", False)
     if not isinstance(divisible, bool):
         faults.append(Fault("/divisible", "invalid", "Send true or false."))
+    prepayment = body.get("prepayment_percent", 0)
+    if not _whole(prepayment) or not 0 <= prepayment <= 100:
+        faults.append(Fault("/prepayment_percent", "invalid", "Send a whole number from 0 to 100, or leave it out."))
     if faults or quantity is None or duration is None or start_from is None or start_to is None:
         raise BadNeed(faults)
     return Need(
@@ -124,6 +131,7 @@ def parse_need(body: Any, *, today: date, known: Mapping[str, frozenset[str]]) -
         start_to,
         str(firmness),
         divisible=bool(divisible),
+        prepayment=int(prepayment),
         **chosen,
     )
 

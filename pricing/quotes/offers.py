@@ -15,10 +15,11 @@ from marketplace.units.compute import carbon_kg, facility_kwh, gpu_hours
 from marketplace.units.money import Money, unit_price, usd_from_cents
 from marketplace.units.period import Period
 from pricing.curve.models import PricePolicy
-from pricing.curve.queries import PoolPrices
+from pricing.curve.queries import PoolPrices, Price
 
 SALT = "headroom.offer"
 PREFIX = "off_"
+TOKEN_FIELDS = 11
 CONFIDENCE_STEP = Decimal("0.0001")
 
 
@@ -39,6 +40,7 @@ class OfferTerms:
     price_version: str
     organisation_id: int
     valid_until: datetime
+    prepayment: int = 0
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ def write_token(terms: OfferTerms) -> str:
             terms.price_version,
             terms.organisation_id,
             int(terms.valid_until.timestamp()),
+            terms.prepayment,
         ],
         salt=SALT,
         compress=True,
@@ -101,7 +104,9 @@ def read_token(token: str, *, organisation_id: int) -> OfferTerms:
         fields = signing.loads(token.removeprefix(PREFIX), salt=SALT)
     except signing.BadSignature as error:
         raise OfferInvalid from error
-    pool, quantity, asked, start, end, firmness, cents, version, owner, until = fields
+    if len(fields) != TOKEN_FIELDS:  # signed by a release before this one, minutes ago
+        raise OfferInvalid
+    pool, quantity, asked, start, end, firmness, cents, version, owner, until, prepayment = fields
     if owner != organisation_id:
         raise OfferInvalid
     return OfferTerms(
@@ -114,6 +119,7 @@ def read_token(token: str, *, organisation_id: int) -> OfferTerms:
         price_version=version,
         organisation_id=owner,
         valid_until=datetime.fromtimestamp(until, tz=UTC),
+        prepayment=prepayment,
     )
 
 
@@ -127,7 +133,8 @@ def make_offer(
     asked_quantity: int,
     period: Period,
     firmness: str,
-    total: Money,
+    price: Price,
+    prepayment: int,
     required: NDArray[np.int64],
     organisation_id: int,
     now: datetime,
@@ -140,17 +147,18 @@ def make_offer(
         asked_quantity=asked_quantity,
         period=period,
         firmness=firmness,
-        total=total,
+        total=price.total,
         price_version=prices.version,
         organisation_id=organisation_id,
         valid_until=(now + timedelta(minutes=policy.offer_minutes)).replace(microsecond=0),
+        prepayment=prepayment,
     )
     confidence = delivery_confidence(pool_id=pool.pk, period=period, required=required, projection=projection)
     return Offer(
         id=write_token(terms),
         terms=terms,
         pool=pool,
-        breakdown=tuple(prices.breakdown(firmness, period, quantity, total)),
+        breakdown=price.lines,
         delivery_confidence=Decimal(confidence).quantize(CONFIDENCE_STEP),
         ranks=ranks,
     )

@@ -1,7 +1,7 @@
 """From a need to ranked offers, a calendar of starts, or a refusal that ends in something that does fit."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -13,6 +13,7 @@ from marketplace.units.firmness import rank
 from marketplace.units.money import Money, unit_price, usd_from_cents
 from marketplace.units.period import Period
 from pricing.curve.queries import NoPrice
+from pricing.curve.terms import totals_at
 from pricing.quotes.blocks import Starts, largest, price_starts, round_up
 from pricing.quotes.need import Need, Range
 from pricing.quotes.offers import Offer, make_offer
@@ -89,7 +90,7 @@ def _candidates(shelf: Shelf, place: int, need: Need) -> Iterator[Candidate]:
         quantity = min(round_up(need.quantity.most, lot), most)
         if quantity < round_up(need.quantity.least, lot):
             continue
-        found = _priced(shelf, place, need.firmness, room, quantity, days, starts)
+        found = _priced(shelf, place, need, room, quantity, days, starts)
         if found is not None and len(found.offsets):
             worth = found.cents / (gpu_hours(quantity, days) if need.is_range else 1)
             yield Candidate(place, min(need.quantity.most, quantity), found, worth)
@@ -98,7 +99,7 @@ def _candidates(shelf: Shelf, place: int, need: Need) -> Iterator[Candidate]:
 def _priced(
     shelf: Shelf,
     place: int,
-    firmness: str,
+    need: Need,
     room: NDArray[np.int64],
     quantity: int,
     days: int,
@@ -109,10 +110,26 @@ def _priced(
         return None
     period = Period(shelf.period.start, end)
     try:
-        cents = shelf.prices[place].day_cents(firmness, period, room[: period.days], quantity)
+        cents = shelf.prices[place].day_cents(need.firmness, period, room[: period.days], quantity)
     except NoPrice:
         return None
-    return price_starts(room[: period.days], cents, quantity, days, starts)
+    found = price_starts(room[: period.days], cents, quantity, days, starts)
+    return replace(found, cents=_after_terms(shelf, place, cents, found, need.prepayment))
+
+
+def _after_terms(shelf: Shelf, place: int, cents: NDArray[np.int64], found: Starts, prepaid: int) -> NDArray[np.int64]:
+    """What each start costs after the terms of the pool's policy: what is ranked, shown and quoted."""
+    prices = shelf.prices[place]
+    return totals_at(
+        prices.terms,
+        day_cents=cents,
+        offsets=found.offsets,
+        days=found.days,
+        gpus=found.quantity,
+        first_lead=(shelf.period.start - shelf.today).days,
+        prepaid=prepaid,
+        floor_parts=prices.constants.floor_parts,
+    )
 
 
 def _lengths(duration: Range) -> list[int]:
@@ -173,18 +190,21 @@ def _offer(
     ranks: tuple[str, ...],
 ) -> Offer:
     first, quantity = int(found.starts.offsets[index]), found.starts.quantity
-    nested = shelf.nested[found.place, rank(need.firmness), first : first + found.starts.days]
-    pool = shelf.pools[found.place]
+    window, row = slice(first, first + found.starts.days), rank(need.firmness)
+    nested, room = shelf.nested[found.place, row, window], shelf.rooms[found.place, row, window]
+    pool, prices = shelf.pools[found.place], shelf.prices[found.place]
+    period = Period.of(shelf.period.start + timedelta(days=first), found.starts.days)
     return make_offer(
         pool=pool,
-        prices=shelf.prices[found.place],
+        prices=prices,
         policy=shelf.policies[pool.seller_id],
         projection=shelf.projection,
         quantity=quantity,
         asked_quantity=found.asked,
-        period=Period.of(shelf.period.start + timedelta(days=first), found.starts.days),
+        period=period,
         firmness=need.firmness,
-        total=usd_from_cents(int(found.starts.cents[index])),
+        price=prices.price(need.firmness, period, room, quantity, quoted_on=shelf.today, prepaid=need.prepayment),
+        prepayment=need.prepayment,
         required=nested + quantity,
         organisation_id=organisation_id,
         now=now,

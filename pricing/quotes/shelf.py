@@ -29,6 +29,7 @@ class Shelf:
     nested: NDArray[np.int64]
     policies: dict[int, PricePolicy]  # by seller
     projection: Projection | None
+    today: date
 
 
 def stock(need: Need, first: date, last: date, now: datetime) -> Shelf:
@@ -45,6 +46,7 @@ def stock(need: Need, first: date, last: date, now: datetime) -> Shelf:
         found.nested,
         PricePolicy.objects.by_seller({pool.seller_id for pool in pools}, now),
         latest_projection(),
+        now.date(),
     )
 
 

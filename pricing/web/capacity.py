@@ -78,6 +78,7 @@ def _offered(answer: Search, form: AskForm, asker: Asker, request: HttpRequest) 
         "offer": offer,
         "on": on,
         "any_day": form.href(),
+        "nothing_up_front": form.href(prepay=0),
         "starts": len(answer.calendar),
         "breakdown": price_parts([(code, str(part.amount)) for code, part in offer.breakdown], offer.gpu_hours),
         "months": list(days.months(form)),

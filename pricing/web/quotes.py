@@ -21,10 +21,16 @@ ROWS_A_PAGE = 25
 PART_NAMES = {
     "energy": ("Energy", "floor"),
     "capital": ("Capital cost", "floor"),
+    "reserve": ("Reserve price", "floor"),
     "firm_premium": ("Firm delivery", "firm"),
     "standard_premium": ("Standard delivery", "firm"),
     "standby_premium": ("Standby delivery", "firm"),
     "scarcity": ("Scarcity", "scarcity"),
+    "term_tenor": ("Length of the block", "terms"),
+    "term_lead_time": ("Bought ahead", "terms"),
+    "term_prepayment": ("Paid up front", "terms"),
+    "term_volume": ("Volume", "terms"),
+    "term_floor": ("Kept at the floor", "floor"),
 }
 
 
