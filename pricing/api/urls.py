@@ -1,12 +1,14 @@
 from django.urls import path
 
 from pricing.api.market import Headroom, Prices, Supply
+from pricing.api.signals import BuildSignals
 from pricing.api.views import Offers, OneQuote, Quotes, ReleaseQuote
 
 urlpatterns = [
     path("supply", Supply.as_view()),
     path("headroom", Headroom.as_view()),
     path("prices", Prices.as_view()),
+    path("build-signals", BuildSignals.as_view()),
     path("offers", Offers.as_view()),
     path("quotes", Quotes.as_view()),
     path("quotes/<slug:public_id>", OneQuote.as_view()),
