@@ -245,6 +245,7 @@ UNFOLD = {
                     staff_table("Policies", "gavel", "pricing.pricepolicy"),
                     staff_table("Price versions", "price_change", "pricing.priceversion"),
                     staff_table("Public tape", "campaign", "pricing.tape"),
+                    staff_table("Build signals", "construction", "pricing.buildsignal"),
                     staff_table("Terms", "contract", "pricing.termsdocument"),
                 ],
             },
