@@ -1,6 +1,6 @@
 """Every model of the package in one place, for Django; the rooms define them."""
 
-from marketplace.capacity.models import CapacityDay, Claim, ClaimLine, LedgerEntry
+from marketplace.capacity.models import CapacityDay, Claim, ClaimLine, LedgerEntry, LimitsWritten
 from marketplace.catalogue.models import Accelerator, Pool, ServiceSpec, Site
 from marketplace.change.models import Change
 from marketplace.journal.models import Entry
@@ -29,6 +29,7 @@ __all__ = [
     "Entry",
     "Event",
     "LedgerEntry",
+    "LimitsWritten",
     "MaintenanceWindow",
     "Membership",
     "Milestone",

@@ -144,6 +144,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10.0,
     },
     "solve-prices": {"task": "pricing.solve_prices", "schedule": 10.0},
+    "build-signals": {"task": "pricing.build_signals", "schedule": 60.0},
     "publish-tape": {"task": "pricing.publish_tape", "schedule": 10.0},
     "expire-quotes": {"task": "pricing.expire_quotes", "schedule": 10.0},
 }
@@ -244,6 +245,7 @@ UNFOLD = {
                     staff_table("Policies", "gavel", "pricing.pricepolicy"),
                     staff_table("Price versions", "price_change", "pricing.priceversion"),
                     staff_table("Public tape", "campaign", "pricing.tape"),
+                    staff_table("Build signals", "construction", "pricing.buildsignal"),
                     staff_table("Terms", "contract", "pricing.termsdocument"),
                 ],
             },

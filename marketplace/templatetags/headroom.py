@@ -41,6 +41,15 @@ def four_decimals(value: Decimal | float) -> str:
     return formats.signed(f"{value:,.4f}")
 
 
+@register.filter
+def four_places(value: Decimal) -> str:
+    """`2.4131`, as over REST: for a value attribute."""
+    return f"{value:.4f}"
+
+
+register.filter("energy", formats.energy)
+register.filter("carbon", formats.carbon)
+register.filter("efficiency", formats.efficiency)
 register.filter("count", formats.count)
 register.filter("compact_count", formats.compact_count)
 register.filter("percent", formats.percent)

@@ -2,6 +2,7 @@ from django.urls import path
 
 from pricing.api.market import Headroom, Prices, Supply
 from pricing.api.projects import OneProject, OneProjection, Projections, Projects
+from pricing.api.signals import BuildSignals
 from pricing.api.views import Offers, OneQuote, Quotes, ReleaseQuote
 
 urlpatterns = [
@@ -12,6 +13,7 @@ urlpatterns = [
     path("projects/<slug:public_id>", OneProject.as_view()),
     path("projections", Projections.as_view()),
     path("projections/<slug:public_id>", OneProjection.as_view()),
+    path("build-signals", BuildSignals.as_view()),
     path("offers", Offers.as_view()),
     path("quotes", Quotes.as_view()),
     path("quotes/<slug:public_id>", OneQuote.as_view()),

@@ -1,6 +1,5 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +12,12 @@ from marketplace.parties.models import Organisation
 from marketplace.supply.models import PoolOutlook, Projection
 from marketplace.supply.queries import latest_projection
 from marketplace.units.period import Period
+from pricing.curve.constants import constants_of, cost_of
 from pricing.curve.models import PoolCurve, PricePolicy, PriceVersion, Tape, TapePool
 from pricing.curve.queries import current_versions, pool_prices
 from pricing.curve.tape import republish, stepped_down, tick_of
 
 RESOLVE_AFTER = timedelta(days=7)  # a solve every one to two weeks gains all that there is to gain
-STEP = Decimal("0.000001")
 LONGEST_REASON = 200
 
 
@@ -87,8 +86,7 @@ def solve_prices(
 
 
 def _curve(version: PriceVersion, policy: PricePolicy, pool: Pool, limits: Grid, room: Grid) -> PoolCurve:
-    energy, capital = floor_of(pool)
-    floor = energy + capital
+    constants = constants_of(policy, pool, cost_of(pool))
     return PoolCurve(
         version=version,
         pool=pool,
@@ -96,20 +94,8 @@ def _curve(version: PriceVersion, policy: PricePolicy, pool: Pool, limits: Grid,
         limits=limits.tolist(),
         use=(limits - room).tolist(),
         dual=[[0.0] * limits.shape[1] for _ in limits],
-        energy=energy,
-        capital=capital,
-        adder=(floor * policy.adder_over_floor).quantize(STEP),
-        cap=(floor * policy.cap_over_floor).quantize(STEP),
-        premiums=[(floor * premium).quantize(STEP) for premium in policy.premiums()],
-        fill_steepness=float(policy.fill_steepness),
-        dual_steepness=float(policy.dual_steepness),
+        **(vars(constants) | {"premiums": list(constants.premiums)}),
     )
-
-
-def floor_of(pool: Pool) -> tuple[Decimal, Decimal]:
-    """Energy and capital cost, USD per GPU-hour: all-in kW x PUE x energy price, and the accelerator's capital."""
-    energy = pool.accelerator.all_in_kw * pool.site.pue * pool.site.energy_usd_per_kwh
-    return energy.quantize(STEP), pool.accelerator.capital_usd_per_gpu_hour.quantize(STEP)
 
 
 def publish_tape(*, now: datetime) -> Tape | None:
