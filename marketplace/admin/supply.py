@@ -3,7 +3,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
 from unfold.admin import TabularInline
@@ -83,6 +83,17 @@ def expected(milestone: Milestone) -> date:
     return milestone.actual or milestone.forecast or milestone.planned
 
 
+def _newest(project: Project, name: str) -> date | None:
+    """A date as the newest projection has it; None where no scenario is known."""
+    outlook: ProjectOutlook | None = next(iter(project.newest), None)  # type: ignore[attr-defined]
+    return getattr(outlook, name) if outlook and outlook.bottlenecks else None
+
+
+def bottlenecks(outlook: ProjectOutlook) -> str:
+    """`power 61 %, chips 39 %`: how often each milestone is the last."""
+    return ", ".join(f"{kind} {formats.percent(share)}" for kind, share in outlook.ranked_bottlenecks())
+
+
 def slip_text(planned: date, now_expected: date) -> str:
     days = (now_expected - planned).days
     return "on plan" if days == 0 else f"{abs(days)} days {'late' if days > 0 else 'early'}"
@@ -91,7 +102,7 @@ def slip_text(planned: date, now_expected: date) -> str:
 @admin.register(Project)
 class ProjectAdmin(JournalledAdmin):
     form = ProjectForm
-    list_display = ("name", "pool", "gpus", "mw", "ready", "slip")
+    list_display = ("name", "pool", "gpus", "ready", "slip", "expected", "p50", "p90", "waits_for")
     list_filter = ("is_withdrawn", "pool__accelerator", "pool__site")
     list_select_related = ("pool__site", "pool__accelerator")
     search_fields = ("name", "campus", "public_id")
@@ -112,7 +123,26 @@ class ProjectAdmin(JournalledAdmin):
         return [(name, {**options, **fold} if name == ORIGIN else options) for name, options in found]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Project]:
-        return super().get_queryset(request).prefetch_related("milestones")
+        newest = Projection.objects.order_by("-pk").values("pk")[:1]
+        outlooks = ProjectOutlook.objects.filter(projection__in=newest).defer("ready_days")
+        told = Prefetch("outlooks", outlooks, to_attr="newest")
+        return super().get_queryset(request).prefetch_related("milestones", told)
+
+    @admin.display(description="Expected")
+    def expected(self, project: Project) -> date | None:
+        return _newest(project, "expected")
+
+    @admin.display(description="P50")
+    def p50(self, project: Project) -> date | None:
+        return _newest(project, "p50")
+
+    @admin.display(description="P90")
+    def p90(self, project: Project) -> date | None:
+        return _newest(project, "p90")
+
+    @admin.display(description="Waits for")
+    def waits_for(self, project: Project) -> str:
+        return "; ".join(bottlenecks(each) for each in project.newest) or "-"  # type: ignore[attr-defined]
 
     @admin.display(description="Ready")
     def ready(self, project: Project) -> date | None:
@@ -232,7 +262,7 @@ class ProjectOutlookAdmin(FrozenAdmin):
 
     @admin.display(description="Waits for (share of scenarios in which it is last)")
     def waits_for(self, outlook: ProjectOutlook) -> str:
-        return ", ".join(f"{kind} {formats.percent(share)}" for kind, share in outlook.ranked_bottlenecks()) or "-"
+        return bottlenecks(outlook) or "-"
 
 
 @admin.register(ProjectionDue)

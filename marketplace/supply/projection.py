@@ -314,7 +314,7 @@ def block_confidence(
 ) -> float:
     """`delivery_confidence` of a block that starts on day `first`, without writing its scenarios out."""
     kept = np.ones(ready_days.shape[1], dtype=bool)
-    only_rises = _only_rises(world, pool)
+    only_rises = _only_rises(world, pool, first, first + len(required))
     records = _records(required) if only_rises else [0]
     for record, after in pairwise([*records, len(required)]):
         # Where supply only rises, a day fails only if it needs more than every day before it.
@@ -346,11 +346,13 @@ def block_confidences(
     return [float(share) for share in kept.mean(axis=1)]
 
 
-def _only_rises(world: World, pool: int) -> bool:
+def _only_rises(world: World, pool: int, first: int, end: int) -> bool:
+    """Whether no day of [first, end) can have less than one before it: nothing retires or closes, no power is short."""
     group = next(group for group in groups(world) if pool in group)
-    chosen = np.isin(world.projects.pool, group)
+    chosen, windows = np.isin(world.projects.pool, group), windows_of(world, group)
     retires = (world.projects.gpus[chosen] < 0) | np.isfinite(world.projects.retires[chosen])
-    return not retires.any() and not len(windows_of(world, group)) and not _could_bind(world, group)
+    met = (world.windows.starts[windows] < end) & (world.windows.ends[windows] > first)
+    return not retires.any() and not met.any() and not _could_bind(world, group)
 
 
 def _records(required: Ints) -> list[int]:
