@@ -104,7 +104,8 @@ def project_moves(
         causes = tuple(_causes(before, after, key, steps.get(key, {})))
         if key in moved and not causes:
             causes = (Cause(TIME, tuple(_passed(before, after))),)
-        if causes:
+        # A disruption that could hit and moved nothing is no news.
+        if key in moved or any(cause.kind != DISRUPTIONS for cause in causes):
             yield ProjectMove(key, was.get(key), now.get(key), causes)
 
 
