@@ -14,6 +14,9 @@ from marketplace.supply.models import (
     Projection,
     ProjectionDue,
     ProjectOutlook,
+    SellingStop,
+    SiteExposure,
+    SupplyPolicy,
 )
 
 __all__ = [
@@ -36,7 +39,10 @@ __all__ = [
     "ProjectOutlook",
     "Projection",
     "ProjectionDue",
+    "SellingStop",
     "ServiceSpec",
     "Site",
+    "SiteExposure",
+    "SupplyPolicy",
     "User",
 ]
