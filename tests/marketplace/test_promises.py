@@ -90,7 +90,30 @@ class TestEveryBlockWithinTheLimits:
         assert (limits_of(TWO_HALLS)[1] == limits_of(TWO_HALLS)[1]).all()
 
 
+def renewed() -> World:
+    """Two halls are retired, each some days after the hall in its place is there in nine scenarios of ten."""
+    return campus(
+        ("old", 0, 1600, done(-100)),
+        ("first retired", 0, -800, due(100, "commissioning")),
+        ("first new", 0, 800, due(66, "chips")),
+        ("second retired", 0, -800, due(200, "commissioning")),
+        ("second new", 0, 800, due(170, "crew")),
+        ("far", 0, 8, due(400, "shell")),
+    )
+
+
 class TestQuantilesOfSingleDays:
+    def test_sell_a_block_as_firm_that_is_not(self) -> None:
+        """1,400 GPUs from day 50 to day 280: within P90 on every day, and there as a whole far less often."""
+        supply, limits = limits_of(renewed(), scenarios=4000)
+        block = np.full(230, 1400, dtype=np.int64)
+        assert (supply.p90[0, 50:280] >= block).all()
+        found = confidence(renewed(), supply.ready.days, 0, 50, block)
+        assert 0.75 <= found < 0.9
+        assert (limits[0, 0, 50:280] >= block).any()
+        assert not (limits[0, 0, 50:280] >= block).all()  # not firm
+        assert (limits[0, 1, 50:280] >= block).all()  # but standard
+
     def test_promise_too_much_and_the_limits_do_not(self) -> None:
         """Nine in ten on every single day, but well under 0.95 over the block as a whole."""
         supply, limits = limits_of(TWO_HALLS, scenarios=4000)
