@@ -9,7 +9,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from marketplace.capacity import ledger
-from marketplace.capacity.actions import publish_limits
+from marketplace.capacity.actions import publish_limits, release_expired_holds
 from marketplace.capacity.queries import differences, inventory
 from marketplace.capacity.stops import judge_exposure, measure_exposures, pools_to_write
 from marketplace.change import change
@@ -212,7 +212,7 @@ class TestStop:
         stop_at(gpu_days=1000)
         watch_exposure()
         with clock.frozen(clock.now() + timedelta(minutes=21)):
-            change.release_expired_holds(now=clock.now())
+            release_expired_holds(now=clock.now())
             watch_exposure()
             assert room(market.h100) == [0, 0, 0]
 
