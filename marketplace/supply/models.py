@@ -259,6 +259,8 @@ class SiteExposure(models.Model):
     worst_gpu_days = models.BigIntegerField(help_text="Late GPU-days that 19 scenarios in 20 do not exceed")
     pools = models.JSONField(help_text="The same figures of each pool, by its public id")
 
+    stop: "SellingStop | None"  # the one in force, on rows from queries.exposures_of
+
     class Meta:
         ordering = ["site__name", "pk"]
         constraints = [

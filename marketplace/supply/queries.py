@@ -153,7 +153,7 @@ def exposures_of(seller: Organisation) -> list[SiteExposure]:
     rows = list(SiteExposure.objects.filter(seller=seller).select_related("site", "projection"))
     stops = {stop.site_id: stop for stop in open_stops().filter(seller=seller)}
     for row in rows:
-        row.stop = stops.get(row.site_id)  # type: ignore[attr-defined]
+        row.stop = stops.get(row.site_id)
     return rows
 
 

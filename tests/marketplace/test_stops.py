@@ -165,7 +165,7 @@ class TestStop:
         assert (event.organisation_id, event.subject) == (market.seller.organisation.pk, market.h100.site.public_id)
         assert "selling stops at 1,000" in Entry.objects.get(verb="selling.stopped").reason
         (mine,) = exposures_of(market.seller.organisation)
-        assert mine.stop is not None  # type: ignore[attr-defined]
+        assert mine.stop == SellingStop.objects.get()
 
     def test_below_the_limit_nothing_stops(self, market: Market) -> None:
         oversell(market)
