@@ -11,6 +11,7 @@ from django.db import migrations, models
 RULES = Path(__file__).resolve().parent.parent / "curve" / "sql" / "0002_terms.sql"
 # What was published or quoted before there were terms had none.
 WITHOUT_TERMS = """
+    SET CONSTRAINTS ALL IMMEDIATE;
     UPDATE pricing_pricepolicy SET tenor = '{}', lead_time = '{}', prepayment = '{}', volume = '{}', keeps_floor = false;
     ALTER TABLE pricing_quote DISABLE TRIGGER a_quote_is_kept;
     UPDATE pricing_quote SET list_total = total;
