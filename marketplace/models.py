@@ -1,12 +1,14 @@
 """Every model of the package in one place, for Django; the rooms define them."""
 
-from marketplace.capacity.models import CapacityDay, Claim, ClaimLine, LedgerEntry
+from marketplace.capacity.models import CapacityDay, Claim, ClaimLine, LedgerEntry, LimitsWritten
 from marketplace.catalogue.models import Accelerator, Pool, ServiceSpec, Site
 from marketplace.change.models import Change
 from marketplace.journal.models import Entry
 from marketplace.outbox.models import Event
 from marketplace.parties.models import ApiKey, Membership, Organisation, User
 from marketplace.supply.models import (
+    Disruption,
+    MaintenanceWindow,
     Milestone,
     MilestoneNote,
     PoolOutlook,
@@ -26,9 +28,12 @@ __all__ = [
     "Change",
     "Claim",
     "ClaimLine",
+    "Disruption",
     "Entry",
     "Event",
     "LedgerEntry",
+    "LimitsWritten",
+    "MaintenanceWindow",
     "Membership",
     "Milestone",
     "MilestoneNote",

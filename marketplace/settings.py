@@ -145,6 +145,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "watch-exposure": {"task": "marketplace.watch_exposure", "schedule": 60.0},
     "solve-prices": {"task": "pricing.solve_prices", "schedule": 10.0},
+    "build-signals": {"task": "pricing.build_signals", "schedule": 60.0},
     "publish-tape": {"task": "pricing.publish_tape", "schedule": 10.0},
     "expire-quotes": {"task": "pricing.expire_quotes", "schedule": 10.0},
 }
@@ -227,6 +228,8 @@ UNFOLD = {
                 "separator": True,
                 "items": [
                     staff_table("Projects", "construction", "marketplace.project"),
+                    staff_table("Disruptions", "storm", "marketplace.disruption"),
+                    staff_table("Maintenance", "engineering", "marketplace.maintenancewindow"),
                     staff_table("Projections", "query_stats", "marketplace.projection"),
                     staff_table("Project outlooks", "event", "marketplace.projectoutlook"),
                     staff_table("Projections due", "pending_actions", "marketplace.projectiondue"),
@@ -246,6 +249,7 @@ UNFOLD = {
                     staff_table("Policies", "gavel", "pricing.pricepolicy"),
                     staff_table("Price versions", "price_change", "pricing.priceversion"),
                     staff_table("Public tape", "campaign", "pricing.tape"),
+                    staff_table("Build signals", "construction", "pricing.buildsignal"),
                     staff_table("Terms", "contract", "pricing.termsdocument"),
                 ],
             },

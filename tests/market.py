@@ -17,7 +17,7 @@ from marketplace.catalogue.models import Accelerator, Pool, Site
 from marketplace.journal.actor import SYSTEM
 from marketplace.parties.actions import create_api_key
 from marketplace.parties.models import APPROVER, BUYER, Membership, Organisation, User
-from marketplace.supply.models import PoolOutlook, Project, Projection, ProjectOutlook, SupplyPolicy
+from marketplace.supply.models import POWER, Milestone, PoolOutlook, Project, Projection, ProjectOutlook, SupplyPolicy
 from marketplace.supply.policies import promises_of
 from marketplace.supply.queries import build_out
 from marketplace.supply.slips import DEFAULT_POLICY
@@ -210,3 +210,13 @@ def terms(now: datetime) -> TermsDocument:
     return TermsDocument.objects.create(
         version="2027-01", title="Capacity terms", text="Be fair.", digest="0" * 64, in_force_from=now
     )
+
+
+def phase(pool: Pool, ordinal: int = 7, gpus: int = 4000) -> Project:
+    """A phase of the pool that waits for power, 120 days away."""
+    name, campus = f"phase {ordinal}", pool.site.key
+    project = Project.objects.create(
+        pool=pool, campus=campus, ordinal=ordinal, name=name, gpus=gpus, mw=5, h100_equivalents=gpus
+    )
+    Milestone.objects.create(project=project, kind=POWER, planned=clock.now().date() + timedelta(days=120))
+    return project

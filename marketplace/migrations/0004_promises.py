@@ -14,7 +14,7 @@ RULES = Path(__file__).resolve().parent.parent / "supply" / "sql" / "0004_promis
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('marketplace', '0002_ledger'),
+        ('marketplace', '0003_disruptions'),
     ]
 
     operations = [

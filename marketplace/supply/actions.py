@@ -7,7 +7,7 @@ import numpy as np
 
 from marketplace.journal.actions import record
 from marketplace.journal.actor import SYSTEM
-from marketplace.supply.models import PoolOutlook, Projection, ProjectionDue, ProjectOutlook, SupplyPolicy
+from marketplace.supply.models import PoolOutlook, Projection, ProjectionDue, ProjectOutlook, Stated, SupplyPolicy
 from marketplace.supply.policies import POLICY, PROMISES, ensure_default_policy, promises_of
 from marketplace.supply.projection import ProjectedSupply, project
 from marketplace.supply.promises import promised_limits
@@ -78,7 +78,7 @@ def project_supply(
 
 
 def _inputs(found: BuildOut, promised: SupplyPolicy) -> dict[str, Any]:
-    """What stored ready days need to become usable GPUs again, and what the limits need."""
+    """Everything that the run depends on, so that it can be made again and compared, and what the limits need."""
     return {
         "policy": DEFAULT_POLICY.as_json(),
         POLICY: promised.version,
@@ -86,7 +86,12 @@ def _inputs(found: BuildOut, promised: SupplyPolicy) -> dict[str, Any]:
         "world": found.world.as_json(),
         "pools": [pool.pk for pool in found.pools],
         "last_known_day": found.world.last_known_day(),
+        "stated": {each.public_id: _in_words(each) for each in found.stated},
     }
+
+
+def _in_words(stated: Stated) -> dict[str, str]:
+    return {"what": str(stated), "reason": stated.reason}
 
 
 def _pool_outlook(

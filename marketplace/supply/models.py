@@ -1,6 +1,7 @@
 from datetime import datetime
 from decimal import Decimal
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
@@ -42,10 +43,18 @@ class Project(models.Model):
     h100_equivalents = models.FloatField(help_text="As the source counts the whole phase, before the share on sale")
     is_withdrawn = models.BooleanField(default=False, help_text="No longer in the source: it adds nothing.")
     source = models.TextField(blank=True)
+    retires_on = models.DateField(null=True, blank=True, help_text="The first day on which its GPUs are gone again")
 
     class Meta:
         ordering = ["campus", "ordinal"]
-        constraints = [models.UniqueConstraint(fields=["campus", "ordinal"], name="one_project_per_ordinal")]
+        constraints = [
+            models.UniqueConstraint(fields=["campus", "ordinal"], name="one_project_per_ordinal"),
+            models.CheckConstraint(
+                condition=Q(retires_on=None) | Q(gpus__gt=0),
+                name="only_gpus_that_came_retire",
+                violation_error_message="A project that retires GPUs has none of its own to retire.",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -149,6 +158,10 @@ class ProjectOutlook(models.Model):
     def __str__(self) -> str:
         return f"{self.project} in {self.projection}"
 
+    def ranked_bottlenecks(self) -> list[tuple[str, float]]:
+        """(kind, share of the scenarios in which it was the last), the most frequent first."""
+        return sorted(self.bottlenecks.items(), key=lambda found: (-found[1], found[0]))
+
 
 class ProjectionDue(models.Model):
     """Something changed that a projection must take in: the row that a sweep drains."""
@@ -170,6 +183,140 @@ class ProjectionDue(models.Model):
 
     def __str__(self) -> str:
         return self.reason
+
+
+WEATHER, OUTAGE, SUPPLY_CHAIN, LABOUR, PERMIT = "weather", "outage", "supply_chain", "labour", "permit"
+DISRUPTION_KINDS = [
+    (kind, kind.replace("_", " ").capitalize()) for kind in (WEATHER, OUTAGE, SUPPLY_CHAIN, LABOUR, PERMIT)
+]
+WORK_DAYS = 90  # an assumption: for how long the work on a milestone can be held up before its date
+LONGEST_DAYS = 3650
+
+
+def new_disruption_id() -> str:
+    return new_id("dis")
+
+
+def new_maintenance_id() -> str:
+    return new_id("mnt")
+
+
+class Stated(models.Model):
+    """Something that will happen over [starts, ends), as somebody stated it. Withdrawn with a reason, never deleted."""
+
+    public_id: "models.CharField[str, str]"
+    starts = models.DateField(help_text="The first day")
+    ends = models.DateField(help_text="The day after the last one")
+    reason = models.TextField(help_text="What happens, in words that a buyer would understand")
+    source = models.TextField(blank=True, help_text="Where it is known from")
+    entered_by = models.CharField(max_length=254, editable=False)
+    entered_at = models.DateTimeField(editable=False)
+    withdrawn_by = models.CharField(max_length=254, blank=True, editable=False)
+    withdrawn_at = models.DateTimeField(null=True, blank=True, editable=False)
+    withdrawn_reason = models.TextField(blank=True, editable=False)
+
+    class Meta:
+        abstract = True
+        constraints = [
+            models.CheckConstraint(condition=Q(starts__lt=F("ends")), name="%(class)s_ends_after_it_starts"),
+            models.CheckConstraint(
+                condition=Q(withdrawn_at=None, withdrawn_by="", withdrawn_reason="")
+                | (Q(withdrawn_at__isnull=False) & ~Q(withdrawn_by="") & ~Q(withdrawn_reason="")),
+                name="%(class)s_withdrawn_by_somebody_for_a_reason",
+            ),
+        ]
+
+
+class Disruption(Stated):
+    """A dated event that moves milestones, or derates a pool or a site for the time that it lasts.
+
+    It is about a site, a pool or a project, or about a kind of milestone wherever it stands.
+    """
+
+    public_id = models.CharField(max_length=40, unique=True, default=new_disruption_id, editable=False)
+    kind = models.CharField(max_length=15, choices=DISRUPTION_KINDS)
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    pool = models.ForeignKey(Pool, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    milestone_kinds = ArrayField(
+        models.CharField(max_length=15, choices=MILESTONE_KINDS), default=list, blank=True, help_text="What it holds up"
+    )
+    delay_days = models.PositiveIntegerField(
+        default=0, help_text="Days by which open milestones of those kinds come later"
+    )
+    work_days = models.PositiveIntegerField(
+        default=WORK_DAYS,
+        help_text="A milestone is hit if it would come on the first day or later, and at most this many days after the "
+        "end: its work is under way. The 90 days are an assumption.",
+    )
+    usable_share = models.DecimalField(
+        max_digits=5,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        help_text="Share of the GPUs of the pool or site that can be used meanwhile, 0 to below 1; empty: all of them",
+    )
+
+    class Meta(Stated.Meta):
+        ordering = ["-id"]
+        constraints = [
+            *Stated.Meta.constraints,
+            models.CheckConstraint(
+                condition=Q(site=None, pool=None) | Q(site=None, project=None) | Q(pool=None, project=None),
+                name="disruption_has_one_scope",
+            ),
+            models.CheckConstraint(
+                condition=Q(delay_days=0, milestone_kinds=[])
+                | (Q(delay_days__range=(1, LONGEST_DAYS)) & ~Q(milestone_kinds=[])),
+                name="disruption_delays_named_milestones",
+            ),
+            models.CheckConstraint(condition=Q(work_days__lte=LONGEST_DAYS), name="disruption_work_in_bounds"),
+            models.CheckConstraint(
+                condition=Q(usable_share=None)
+                | (Q(usable_share__gte=0, usable_share__lt=1) & (Q(site__isnull=False) | Q(pool__isnull=False))),
+                name="disruption_derates_a_pool_or_site",
+            ),
+            models.CheckConstraint(
+                condition=Q(delay_days__gt=0) | Q(usable_share__isnull=False), name="disruption_has_an_effect"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}, {self.scope}, {self.starts} to {self.ends}"
+
+    @property
+    def scope(self) -> str:
+        named = self.site or self.pool or self.project
+        return str(named) if named else "everywhere"
+
+    @property
+    def effect(self) -> str:
+        """What it does, in words: power, chips 30 days later; 75 % usable."""
+        said = [f"{', '.join(self.milestone_kinds)} {self.delay_days} days later"] if self.delay_days else []
+        said += [f"{self.usable_share * 100:.0f} % usable"] if self.usable_share is not None else []
+        return "; ".join(said)
+
+
+class MaintenanceWindow(Stated):
+    """Work on a pool that is planned: for its time, only a share of the pool's GPUs can be used."""
+
+    public_id = models.CharField(max_length=40, unique=True, default=new_maintenance_id, editable=False)
+    pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="+")
+    usable_share = models.DecimalField(
+        max_digits=5, decimal_places=4, help_text="Share of the pool's GPUs that can be used meanwhile, 0 to below 1"
+    )
+
+    class Meta(Stated.Meta):
+        ordering = ["-id"]
+        constraints = [
+            *Stated.Meta.constraints,
+            models.CheckConstraint(
+                condition=Q(usable_share__gte=0, usable_share__lt=1), name="maintenance_leaves_a_share"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Maintenance of {self.pool}, {self.starts} to {self.ends}"
 
 
 class SupplyPolicyQuerySet(models.QuerySet["SupplyPolicy"]):

@@ -12,15 +12,19 @@ from marketplace.catalogue.models import Pool, Site
 from marketplace.parties.models import Organisation
 from marketplace.supply.exposure import late_gpu_days
 from marketplace.supply.models import (
+    Disruption,
+    MaintenanceWindow,
     Milestone,
     Project,
     Projection,
     ProjectOutlook,
     SellingStop,
     SiteExposure,
+    Stated,
     SupplyPolicy,
 )
-from marketplace.supply.projection import ReadyDays, block_confidence
+from marketplace.supply.projection import ReadyDays, block_confidence, block_confidences
+from marketplace.supply.reach import Reach
 from marketplace.supply.slips import ProjectionPolicy
 from marketplace.supply.world import Floats, Ints, World
 from marketplace.units.period import Period
@@ -35,6 +39,7 @@ class BuildOut:
     world: World
     pools: tuple[Pool, ...]
     projects: tuple[Project, ...]
+    stated: tuple[Stated, ...]
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class Scenarios:
 
 def latest_projection() -> Projection | None:
     """The newest projection whose limits are in force."""
-    return Projection.objects.exclude(published_at=None).first()
+    return Projection.objects.exclude(published_at=None).defer("inputs").first()
 
 
 def unpublished_projection() -> Projection | None:
@@ -61,11 +66,18 @@ def unpublished_projection() -> Projection | None:
 
 
 def build_out(first_day: date) -> BuildOut:
-    """Everything that a projection looks at, in four queries. Dates become offsets from `first_day`."""
+    """Everything that a projection looks at, in six queries. Dates become offsets from `first_day`."""
     sites = list(Site.objects.filter(pools__isnull=False).distinct().order_by("key"))
     pools = list(Pool.objects.select_related("site", "accelerator").order_by("pk"))
     projects = list(Project.objects.filter(is_withdrawn=False).order_by("campus", "ordinal"))
-    milestones = Milestone.objects.filter(project__is_withdrawn=False).order_by("project_id", "kind")
+    milestones = list(Milestone.objects.filter(project__is_withdrawn=False).order_by("project_id", "kind"))
+    named = ("site", "pool__site", "pool__accelerator", "project")
+    disruptions = list(Disruption.objects.filter(withdrawn_at=None).select_related(*named).order_by("pk"))
+    maintenance = list(
+        MaintenanceWindow.objects.filter(withdrawn_at=None, ends__gt=first_day)
+        .select_related("pool__site", "pool__accelerator")
+        .order_by("pk")
+    )
     site_at = {site.pk: index for index, site in enumerate(sites)}
     pool_at = {pool.pk: index for index, pool in enumerate(pools)}
     project_at = {project.pk: index for index, project in enumerate(projects)}
@@ -73,16 +85,23 @@ def build_out(first_day: date) -> BuildOut:
     def offset(day: date | None) -> int | None:
         return None if day is None else (day - first_day).days
 
+    reach = Reach(pools, projects, milestones)
     world = World.of(
         sites=[(s.key, float(s.pue), float(s.facility_mw) or np.inf, float(s.share_on_sale)) for s in sites],
         pools=[(_pool_key(p), site_at[p.site_id], float(p.accelerator.all_in_kw), p.lot) for p in pools],
-        projects=[(f"{p.campus}#{p.ordinal}", pool_at[p.pool_id], p.gpus, float(p.mw)) for p in projects],
+        projects=[
+            (f"{p.campus}#{p.ordinal}", pool_at[p.pool_id], p.gpus, float(p.mw), offset(p.retires_on)) for p in projects
+        ],
         milestones=[
             (project_at[m.project_id], m.kind, offset(m.planned), offset(m.forecast), offset(m.actual))
             for m in milestones
         ],
+        delays=list(reach.delays(disruptions, first_day)),
+        windows=list(reach.windows(disruptions, maintenance, first_day)),
     )
-    return BuildOut(world, tuple(pools), tuple(projects))
+    told = {*world.delays.keys, *world.windows.keys}
+    stated = tuple(each for each in (*disruptions, *maintenance) if each.public_id in told)
+    return BuildOut(world, tuple(pools), tuple(projects), stated)
 
 
 def _pool_key(pool: Pool) -> str:
@@ -110,6 +129,29 @@ def delivery_confidence(
         first=(period.start - found.first_day).days,
         required=np.asarray(required, dtype=np.int64),
     )
+
+
+def delivery_confidences(
+    *, pool_id: int, blocks: Sequence[tuple[Period, Ints]], projection: Projection
+) -> list[float | None]:
+    """`delivery_confidence` of many blocks of one pool; None for one that reaches beyond what the projection covers."""
+    found = _scenarios(projection.pk)
+    known = Period.of(projection.first_day, projection.days)
+    covered = [known.start <= period.start and period.end <= known.end for period, _ in blocks]
+    answers = block_confidences(
+        found.world,
+        found.ready_days,
+        found.policy,
+        seed=found.seed,
+        pool=found.places[pool_id],
+        blocks=[
+            ((period.start - found.first_day).days, np.asarray(required, dtype=np.int64))
+            for (period, required), inside in zip(blocks, covered, strict=True)
+            if inside
+        ],
+    )
+    given = iter(answers)
+    return [next(given) if inside else None for inside in covered]
 
 
 @lru_cache(maxsize=PROJECTIONS_KEPT)

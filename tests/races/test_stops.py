@@ -64,12 +64,12 @@ def test_of_sweeps_at_once_one_stops_and_one_resumes() -> None:
     market = open_market()
     oversell(market)
     stop_at(gpu_days=1000)
-    outcomes = race(buyers.work, [("watch",)] * 4)
+    outcomes = race(buyers.work, [("watch_sites",)] * 4)
     assert sorted((each.value, each.error) for each in outcomes) == [(0, None)] * 3 + [(1, None)]
     assert SellingStop.objects.count() == Event.objects.filter(name="selling.stopped").count() == 1
     assert room(market.h100, 0) == [0, 0, 0]
     stop_at()
-    outcomes = race(buyers.work, [("watch",)] * 4)
+    outcomes = race(buyers.work, [("watch_sites",)] * 4)
     assert sorted((each.value, each.error) for each in outcomes) == [(0, None)] * 3 + [(1, None)]
     assert SellingStop.objects.get().settled_at is not None
     assert room(market.h100, 0) == [2048, 3072, 4096]
@@ -84,6 +84,8 @@ def test_limits_that_are_published_while_a_stop_ends_are_not_cut_for_good() -> N
             watch_exposure()
         assert room(market.h100, 0) == [0, 0, 0]
         stop_at()
-        outcomes = race(buyers.work, [("watch",), ("publish", market.h100.pk, 10), ("publish", market.h100.pk, 10)])
+        outcomes = race(
+            buyers.work, [("watch_sites",), ("publish", market.h100.pk, 10), ("publish", market.h100.pk, 10)]
+        )
         assert [each.error for each in outcomes] == [None] * 3
         assert room(market.h100, 0) == [2048, 3072, 4096]
