@@ -76,7 +76,7 @@ class Hazard:
 def fit(reports: Reports, day: float) -> Hazard:
     """Learns from what was known on the day. Raises TooLittleKnown."""
     known = reports.known_at(day)
-    standing = _landmarks(known, day)
+    standing = landmarks(known, day)
     after = outcome(known, standing, day)
     kept = ~(after.cancelled | after.gone | after.undated)
     standing, waited, came = standing.only(kept), after.waited[kept], after.synchronised[kept]
@@ -94,8 +94,9 @@ def _open(standing: Standing, came: NDArray[np.bool_]) -> int:
     return len(np.setdiff1d(standing.project[~came], standing.project[came]))
 
 
-def _landmarks(known: Reports, day: float) -> Standing:
-    days = np.arange(day - LANDMARK_STEP, np.nanmin(known.first_report) - 1, -LANDMARK_STEP)
+def landmarks(known: Reports, day: float, *, step: int = LANDMARK_STEP) -> Standing:
+    """Who was standing on days so far apart before the day, newest first."""
+    days = np.arange(day - step, np.nanmin(known.first_report) - 1, -step)
     return joined([standing_at(known, landmark)[0] for landmark in days] or [standing_at(known, day)[0]])
 
 
