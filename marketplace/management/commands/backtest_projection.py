@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from marketplace.supply.learning.backtest import Backtest, Scored, backtest, by_lead, rolling, together
 from marketplace.supply.learning.hazard import COVARIATES, HORIZON, PHASES, Hazard, TooLittleKnown
 from marketplace.supply.learning.reports import BadReports, Reports, read
+from marketplace.supply.learning.shipped import backtests_as_toml
 
 HELP = """How well the dates of power projects are forecast, on public interconnection reports.
 
@@ -43,6 +44,7 @@ class Command(BaseCommand):
         parser.add_argument("--as-of", type=_day, required=True, help="The day of the forecast, like 2020-12-31")
         parser.add_argument("--until", type=_day, help="The day of the score; default: the last report in the files")
         parser.add_argument("--rolling", action="store_true", help="Also from every later quarter's end")
+        parser.add_argument("--toml", action="store_true", help="Print what is shipped as supply/public_backtest.toml")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -54,7 +56,10 @@ class Command(BaseCommand):
             runs = (rolling if options["rolling"] else _once)(reports, as_of=as_of, until=until)
         except TooLittleKnown as refused:
             raise CommandError(f"--as-of {options['as_of']}: {refused}. Choose a later day.") from None
-        self.tell(runs)
+        if options["toml"]:
+            self.stdout.write(backtests_as_toml(runs), ending="")
+        else:
+            self.tell(runs)
 
     def tell(self, runs: list[Backtest]) -> None:
         for run in runs:
