@@ -1,12 +1,14 @@
 """Every model of the package in one place, for Django; the rooms define them."""
 
 from pricing.curve.models import PoolCurve, PricePolicy, PriceVersion, Tape, TapePool
-from pricing.demand.models import Enquiry
+from pricing.demand.models import DemandForecast, Enquiry, PoolDemand
 from pricing.quotes.models import Quote, TermsDocument
 
 __all__ = [
+    "DemandForecast",
     "Enquiry",
     "PoolCurve",
+    "PoolDemand",
     "PricePolicy",
     "PriceVersion",
     "Quote",
