@@ -143,6 +143,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "marketplace.release_expired_holds",
         "schedule": 10.0,
     },
+    "forecast-demand": {"task": "pricing.forecast_demand", "schedule": 600.0},
     "solve-prices": {"task": "pricing.solve_prices", "schedule": 10.0},
     "publish-tape": {"task": "pricing.publish_tape", "schedule": 10.0},
     "expire-quotes": {"task": "pricing.expire_quotes", "schedule": 10.0},
@@ -243,6 +244,7 @@ UNFOLD = {
                     staff_table("Price versions", "price_change", "pricing.priceversion"),
                     staff_table("Public tape", "campaign", "pricing.tape"),
                     staff_table("Terms", "contract", "pricing.termsdocument"),
+                    staff_table("Demand forecasts", "trending_up", "pricing.demandforecast"),
                 ],
             },
             {

@@ -1,5 +1,6 @@
 from django.urls import path
 
+from pricing.api.demand import Demand
 from pricing.api.market import Headroom, Prices, Supply
 from pricing.api.views import Offers, OneQuote, Quotes, ReleaseQuote
 
@@ -7,6 +8,7 @@ urlpatterns = [
     path("supply", Supply.as_view()),
     path("headroom", Headroom.as_view()),
     path("prices", Prices.as_view()),
+    path("demand", Demand.as_view()),
     path("offers", Offers.as_view()),
     path("quotes", Quotes.as_view()),
     path("quotes/<slug:public_id>", OneQuote.as_view()),

@@ -20,7 +20,7 @@ from pricing.demand.sampling import Places, assumed_arrivals, draw, requests, we
 from pricing.demand.wishes import Wishes, wishes
 
 REQUESTS_WANTED = 4000
-STORED_DRAWS = 20_000
+STORED_DRAWS = 8_000
 MOST_WEEKS = 156
 WEEK = 7
 SEED = 20_260_101
@@ -82,8 +82,8 @@ def forecast_requests(
     fresh = None if stored else read(seller_id=seller_id, now=now)
     written = stored.learnt if stored else as_json(fresh) if fresh else {}
     assumed = Assumptions(**stored.assumptions) if stored else DEFAULTS
-    places = _places(pools, first_day, days, now)
-    drawn = draw(places, _learnt(written, pools), assumed, wanted=REQUESTS_WANTED, seed=seed)
+    places = places_of(pools, first_day, days, now)
+    drawn = draw(places, learnt_of(written, pools), assumed, wanted=REQUESTS_WANTED, seed=seed)
     return requests(drawn, places, assumed, seed=seed)
 
 
@@ -94,7 +94,7 @@ def read(*, seller_id: int, now: datetime, assumed: Assumptions = DEFAULTS) -> R
     projection = _projection(now)
     last_day = projection.first_day + timedelta(days=projection.days) if projection else first_day
     weeks = min(MOST_WEEKS, max(0, (last_day - first_day).days // WEEK))
-    places = _places(pools, first_day, weeks * WEEK, now)
+    places = places_of(pools, first_day, weeks * WEEK, now)
     found = wishes(pools, places.floor, assumed, now)
     arrivals = assumed_arrivals(places, assumed, SEED) * days_of_evidence(_days_open(now), assumed)
     return Reading(pools, first_day, places, assumed, found, learn(found.evidence, arrivals, assumed))
@@ -134,7 +134,7 @@ def as_json(reading: Reading) -> dict[str, Any]:
     }
 
 
-def _learnt(written: dict[str, Any], pools: Sequence[Pool]) -> Learnt:
+def learnt_of(written: dict[str, Any], pools: Sequence[Pool]) -> Learnt:
     """As it was written, for these pools; one that is newer has the seller's volume."""
     volume = [written["volume"].get(pool.public_id, written["seller_volume"]) for pool in pools]
     sure = [written["sure"].get(pool.public_id, DEFAULTS.prior_requests) for pool in pools]
@@ -150,7 +150,7 @@ def _learnt(written: dict[str, Any], pools: Sequence[Pool]) -> Learnt:
     )
 
 
-def _places(pools: Sequence[Pool], first_day: date, days: int, now: datetime) -> Places:
+def places_of(pools: Sequence[Pool], first_day: date, days: int, now: datetime) -> Places:
     accelerators = [pool.accelerator_id for pool in pools]
     return Places(
         supply=_supply(pools, first_day, days, now),

@@ -147,10 +147,33 @@ def weekly(drawn: Drawn, pools: int, first: int, weeks: int) -> tuple[Floats, Fl
     begin = first + 7 * np.arange(weeks)
     end = drawn.start + drawn.days
     inside = np.minimum(end[:, None], begin + 7) - np.maximum(drawn.start[:, None], begin)
-    gpu_days = drawn.gpus[:, None] * np.clip(inside, 0, None)
-    of_pool = np.zeros((pools, len(drawn)))
-    of_pool[drawn.home, np.arange(len(drawn))] = drawn.weight
-    return of_pool @ gpu_days, of_pool @ np.square(gpu_days, dtype=np.float64)
+    gpu_days = drawn.gpus[:, None] * np.clip(inside, 0, None).astype(np.float64)
+    mean, variance = np.zeros((pools, weeks)), np.zeros((pools, weeks))
+    # Drawn pool by pool, so a pool's requests stand together: one sum over each stretch.
+    present, at = np.unique(drawn.home, return_index=True)
+    if len(present):
+        weighted = drawn.weight[:, None] * gpu_days
+        mean[present] = np.add.reduceat(weighted, at, axis=0)
+        variance[present] = np.add.reduceat(weighted * gpu_days, at, axis=0)
+    return mean, variance
+
+
+def booking_curve(leads: Ints, places: Places, learnt: Learnt, assumed: Assumptions) -> tuple[Floats, Floats]:
+    """(leads,) each: part of the GPU-days of a delivery day that is asked for at least so many days before it.
+
+    First as assumed, then with the wishes seen mixed in. Over all pools, by their size.
+    """
+    never = Places(places.supply, places.floor, places.lot, places.accelerator, today=-10_000)
+    unseen = replace(learnt, assumed_part=1.0, weight=np.zeros(0))
+    drawn = [draw(never, each, assumed, wanted=LEADS_TRIED, seed=0) for each in (unseen, learnt)]
+    early, now = (_part_asked(each, leads) for each in drawn)
+    return early, now
+
+
+def _part_asked(drawn: Drawn, leads: Ints) -> Floats:
+    volume = drawn.weight * drawn.gpus * drawn.days
+    asked = (drawn.lead[:, None] >= leads[None]) * volume[:, None]
+    return np.asarray(asked.sum(axis=0) / max(volume.sum(), 1e-12))
 
 
 def _mean_gpu_days(places: Places, assumed: Assumptions) -> Floats:
