@@ -154,14 +154,14 @@ def places_of(pools: Sequence[Pool], first_day: date, days: int, now: datetime) 
     accelerators = [pool.accelerator_id for pool in pools]
     return Places(
         supply=_supply(pools, first_day, days, now),
-        floor=np.array([floor_of(pool) for pool in pools], dtype=np.float64),
+        floor=np.array([cost_of(pool) for pool in pools], dtype=np.float64),
         lot=np.array([pool.lot for pool in pools], dtype=np.int64),
         accelerator=np.array(accelerators, dtype=np.int64),
         today=(now.date() - first_day).days,
     )
 
 
-def floor_of(pool: Pool) -> float:
+def cost_of(pool: Pool) -> float:
     """Energy and capital, USD per GPU-hour: what worth is measured in. The curve's floor; that room lies above."""
     energy = pool.accelerator.all_in_kw * pool.site.pue * pool.site.energy_usd_per_kwh
     return float(energy + pool.accelerator.capital_usd_per_gpu_hour)

@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('marketplace', '0002_ledger'),
-        ('pricing', '0002_frozen'),
+        ('pricing', '0006_signals'),
     ]
 
     operations = [

@@ -17,10 +17,10 @@ from marketplace.catalogue.models import Pool
 from marketplace.change import change
 from marketplace.units import clock
 from pricing.clearing.requests import Requests
-from pricing.curve.actions import floor_of as curve_floor
+from pricing.curve.constants import cost_of as curve_cost
 from pricing.demand.actions import record_enquiry, record_standing_wish
 from pricing.demand.evidence import Evidence
-from pricing.demand.forecast import NotTheSellersPool, expect, floor_of, forecast_requests, read
+from pricing.demand.forecast import NotTheSellersPool, cost_of, expect, forecast_requests, read
 from pricing.demand.models import LOST, OFFERED, QUOTED, REFUSED, TAKEN, WAITLIST, DemandForecast, Enquiry, PoolDemand
 from pricing.demand.versions import forecast_if_due, sellers_due, store_forecast
 from pricing.quotes.actions import expire_quote, release_quote, take_quote
@@ -249,7 +249,7 @@ def happen(event: str, market: Market, gpus: int) -> None:
 
 def wait(need: Need, market: Market) -> None:
     """The rival's place on the waitlist, at twice the floor."""
-    whose, limit = market.rival.organisation.pk, sum(curve_floor(market.h100), start=Decimal(0)) * 2
+    whose, limit = market.rival.organisation.pk, sum(curve_cost(market.h100), start=Decimal(0)) * 2
     record_standing_wish(need=need, organisation_id=whose, source=WAITLIST, limit_price=limit, now=clock.now())
 
 
@@ -327,7 +327,7 @@ def test_refused_demand_is_told_only_where_three_organisations_are_behind_it(mar
 
 def test_worth_is_measured_in_the_curves_floor(market: Market) -> None:
     for pool in Pool.objects.all():
-        assert floor_of(pool) == pytest.approx(float(sum(curve_floor(pool))))
+        assert cost_of(pool) == pytest.approx(float(sum(curve_cost(pool))))
 
 
 def test_before_there_is_a_projection_nothing_is_forecast() -> None:
