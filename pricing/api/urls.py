@@ -1,5 +1,6 @@
 from django.urls import path
 
+from pricing.api.demand import Demand
 from pricing.api.market import Headroom, Prices, Supply
 from pricing.api.projects import OneProject, OneProjection, Projections, Projects
 from pricing.api.signals import BuildSignals
@@ -9,6 +10,7 @@ urlpatterns = [
     path("supply", Supply.as_view()),
     path("headroom", Headroom.as_view()),
     path("prices", Prices.as_view()),
+    path("demand", Demand.as_view()),
     path("projects", Projects.as_view()),
     path("projects/<slug:public_id>", OneProject.as_view()),
     path("projections", Projections.as_view()),
