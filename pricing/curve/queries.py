@@ -17,14 +17,14 @@ from pricing.curve import scarcity
 from pricing.curve.models import PoolCurve, PriceVersion
 
 Room = NDArray[np.int64]
-VERSIONS_KEPT = 8  # in this process: a version is immutable, so only memory limits how many
+VERSIONS_KEPT = 64  # in this process: a version is immutable, so only memory limits how many; one a seller is in use
 
 
 class NoPrice(Exception):
     """There is no price for that pool or period: it is beyond the horizon, or no version has been solved yet."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PoolPrices:
     """One pool's prices in one version, ready to be asked: one curve per class."""
 

@@ -25,17 +25,20 @@ BISECTIONS = 60  # halves an interval of 100,000 GPUs to below 1e-12 of one
 
 @dataclass(frozen=True)
 class Curve:
-    """Parameters of one class of one pool over days. Arrays have shape (days,); prices are USD per GPU-hour."""
+    """Parameters of one class of one pool over days. Arrays have shape (days,); prices are USD per GPU-hour.
+
+    Or of many pools (stacks.py): arrays of (pools, days), and (pools, 1) for what is one number here.
+    """
 
     limit: Floats
     use: Floats
     dual: Floats
-    base: float
-    adder: float
-    cap: float
-    lot: int
-    fill_steepness: float
-    dual_steepness: float
+    base: float | Floats
+    adder: float | Floats
+    cap: float | Floats
+    lot: int | Floats
+    fill_steepness: float | Floats
+    dual_steepness: float | Floats
     capped_from: Floats  # the use at which the formula reaches the cap, GPUs; at most the limit
 
 
@@ -116,7 +119,7 @@ def _integral(of: Curve, x: Floats) -> Floats:
 
 
 def _spread(of: Curve) -> Floats:
-    return np.maximum(of.limit - of.use, float(of.lot))
+    return np.maximum(of.limit - of.use, of.lot)
 
 
 def _past_solve(of: Curve, x: Floats) -> Floats:

@@ -2,22 +2,21 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from decimal import Decimal
+from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
 from marketplace.units.compute import gpu_hours
 from marketplace.units.firmness import rank
-from marketplace.units.money import Money, unit_price, usd_from_cents
+from marketplace.units.money import usd_from_cents
 from marketplace.units.period import Period
-from pricing.curve.queries import NoPrice
-from pricing.quotes.blocks import Starts, largest, price_starts, round_up
+from pricing.quotes.blocks import Grid, Ints, Starts, largest, price_grid, round_up
+from pricing.quotes.calendar import Calendar, cheapest_by_start, no_days
 from pricing.quotes.need import Need, Range
 from pricing.quotes.offers import Offer, make_offer
 from pricing.quotes.refusals import Refusal, refusal
-from pricing.quotes.shelf import Shelf, sellable, stock
+from pricing.quotes.shelf import Shelf, sellable_rooms, stock
 
 MOST_OFFERS = 10
 LENGTHS_TRIED = 12  # of a range of durations
@@ -39,28 +38,19 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class CalendarDay:
-    """The cheapest total for a start, over every pool that fits."""
-
-    start: date
-    total: Money
-    unit_price: Decimal
-
-
-@dataclass(frozen=True)
 class Search:
     need: Need
     offers: tuple[Offer, ...]
-    calendar: tuple[CalendarDay, ...]
+    calendar: Calendar
     refusal: Refusal | None
 
 
 def search(*, need: Need, organisation_id: int, now: datetime) -> Search:
     """Answers a need for an organisation as of `now`. Prices are blind to who asks; the token is not."""
     shelf = stock(need, need.start_from, need.start_to, now)
-    candidates = [found for place in range(len(shelf.pools)) for found in _candidates(shelf, place, need)]
+    candidates = list(_candidates(shelf, need)) if shelf.pools else []
     if not candidates:
-        return Search(need, (), (), refusal(need, now))
+        return Search(need, (), no_days(need.start_from), refusal(need, now))
     cheapest = _cheapest_of_each_pool(candidates)[:MOST_OFFERS]
     soonest = _soonest(candidates)
     chosen = dict.fromkeys([*cheapest, soonest])
@@ -76,43 +66,30 @@ def search(*, need: Need, organisation_id: int, now: datetime) -> Search:
         )
         for which, index in chosen
     )
-    return Search(need, offers, tuple(_calendar(shelf, candidates)), None)
+    priced = ((candidate.starts, candidate.worth) for candidate in candidates)
+    calendar = cheapest_by_start(need.start_from, (need.start_to - need.start_from).days + 1, priced)
+    return Search(need, offers, calendar, None)
 
 
-def _candidates(shelf: Shelf, place: int, need: Need) -> Iterator[Candidate]:
-    """Every length of the need in one pool, at the largest quantity that fits, with its price at every start."""
-    lot = shelf.pools[place].lot
-    room = sellable(shelf, place, need.firmness)
-    starts = len(room) - need.duration.most + 1
+def _candidates(shelf: Shelf, need: Need) -> Iterator[Candidate]:
+    """Every length of the need in every pool, at the largest quantity that fits, with its price at every start."""
+    room = sellable_rooms(shelf, need.firmness)
     for days in _lengths(need.duration):
-        most = int(largest(room, days, starts, lot).max(initial=0))
-        quantity = min(round_up(need.quantity.most, lot), most)
-        if quantity < round_up(need.quantity.least, lot):
-            continue
-        found = _priced(shelf, place, need.firmness, room, quantity, days, starts)
-        if found is not None and len(found.offsets):
-            worth = found.cents / (gpu_hours(quantity, days) if need.is_range else 1)
-            yield Candidate(place, min(need.quantity.most, quantity), found, worth)
+        grid, enough = _priced(shelf, need, room, days)
+        for place in np.flatnonzero(enough).tolist():
+            found = grid.starts(place)
+            worth = found.cents / (gpu_hours(found.quantity, days) if need.is_range else 1)
+            yield Candidate(place, min(need.quantity.most, found.quantity), found, worth)
 
 
-def _priced(
-    shelf: Shelf,
-    place: int,
-    firmness: str,
-    room: NDArray[np.int64],
-    quantity: int,
-    days: int,
-    starts: int,
-) -> Starts | None:
-    end = min(shelf.period.end, shelf.prices[place].last_day)
-    if (end - shelf.period.start).days < days:
-        return None
-    period = Period(shelf.period.start, end)
-    try:
-        cents = shelf.prices[place].day_cents(firmness, period, room[: period.days], quantity)
-    except NoPrice:
-        return None
-    return price_starts(room[: period.days], cents, quantity, days, starts)
+def _priced(shelf: Shelf, need: Need, room: Ints, days: int) -> tuple[Grid, NDArray[np.bool_]]:
+    """Blocks of one length in all pools at once, and in which pools the least that is wanted fits from some start."""
+    starts = room.shape[1] - need.duration.most + 1
+    most = largest(room, days, starts, shelf.lots[:, None]).max(axis=1, initial=0)
+    quantity = np.minimum(round_up(need.quantity.most, shelf.lots), most)
+    cents = shelf.stack(need.firmness).day_cents(shelf.period, shelf.rooms[:, rank(need.firmness)], quantity)
+    enough = quantity >= round_up(need.quantity.least, shelf.lots)
+    return price_grid(room, cents, quantity, days, starts), enough
 
 
 def _lengths(duration: Range) -> list[int]:
@@ -140,23 +117,6 @@ def _soonest(candidates: Sequence[Candidate]) -> tuple[int, int]:
         ),
     )
     return first, 0
-
-
-def _calendar(shelf: Shelf, candidates: Sequence[Candidate]) -> Iterator[CalendarDay]:
-    """For each start the cheapest candidate, found by one pass over arrays of (start, worth)."""
-    offsets = np.concatenate([c.starts.offsets for c in candidates])
-    worth = np.concatenate([c.worth for c in candidates])
-    cents = np.concatenate([c.starts.cents for c in candidates])
-    hours = np.concatenate([np.full(len(c.worth), gpu_hours(c.starts.quantity, c.starts.days)) for c in candidates])
-    order = np.lexsort((worth, offsets))
-    days, first = np.unique(offsets[order], return_index=True)
-    for day, at in zip(days.tolist(), order[first].tolist(), strict=True):
-        total = usd_from_cents(int(cents[at]))
-        yield CalendarDay(
-            shelf.period.start + timedelta(days=day),
-            total,
-            unit_price(total, int(hours[at])),
-        )
 
 
 def _ranks(chosen: tuple[int, int], cheapest: tuple[int, int], soonest: tuple[int, int]) -> tuple[str, ...]:
