@@ -91,9 +91,10 @@ def cumulative_cents(of: Curve, x: Floats) -> Cents:
     """F(x), shape (days,): what the first x GPUs of a day cost, in whole cents. The one place that rounds a price."""
     inside = np.clip(x, 0.0, of.capped_from)
     beyond = np.maximum(x - of.capped_from, 0.0)
-    # Below zero (limits rose after the solve) the price stays what it is at zero.
-    before = np.minimum(x, 0.0) * unit_price(of, np.zeros_like(x))
-    dollars_per_hour = before + _integral(of, inside) + of.cap * beyond
+    dollars_per_hour = _integral(of, inside) + of.cap * beyond
+    if (x < 0.0).any():
+        # Below zero (limits rose after the solve) the price stays what it is at zero.
+        dollars_per_hour = np.minimum(x, 0.0) * unit_price(of, np.zeros_like(x)) + dollars_per_hour
     return np.rint(dollars_per_hour * (HOURS_PER_DAY * CENTS)).astype(np.int64)
 
 

@@ -6,10 +6,9 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from django.db import connection
-
 from marketplace.catalogue.models import Pool
 from marketplace.supply.models import Projection
+from marketplace.units.prepared import fetch_one
 from pricing.curve.models import PricePolicy
 from pricing.curve.queries import PoolPrices, pool_prices
 
@@ -56,10 +55,7 @@ class Market:
 
 def fingerprint() -> Fingerprint:
     """One cheap query: equal as long as nothing in the catalogue, no policy, projection or price version changed."""
-    with connection.cursor() as cursor:
-        cursor.execute(_FINGERPRINT)
-        found: Fingerprint = cursor.fetchone()
-    return found
+    return fetch_one(_FINGERPRINT, {})
 
 
 def current_market() -> Market:
