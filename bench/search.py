@@ -32,7 +32,7 @@ from marketplace.units import clock
 from marketplace.units.firmness import FIRMNESS, rank
 from marketplace.units.money import Money
 from marketplace.units.period import Period
-from pricing.curve.queries import current_versions, pool_prices, total_of
+from pricing.curve.queries import current_versions, pool_prices
 from pricing.quotes.models import Quote
 from pricing.quotes.need import Need, Range
 from pricing.quotes.offers import Offer
@@ -128,7 +128,8 @@ def _compare_and_buy(blocks: Sequence[Block], now: datetime) -> None:
     prices = pool_prices(current_versions().values())
     for block in blocks:
         left = inventory(pool_ids=[block.pool_id], period=block.period, now=now).room()[0, rank(block.firmness)]
-        total = total_of(prices[block.pool_id].day_cents(block.firmness, block.period, left, block.quantity))
+        of = prices[block.pool_id]
+        total = of.price(block.firmness, block.period, left, block.quantity, quoted_on=now.date()).total
         if left.min() < block.quantity or total != block.total:
             raise PurchaseMissed(f"pool {block.pool_id} from {block.period.start}: {block.total}, by the rows {total}.")
     line = ledger.Line(blocks[0].pool_id, blocks[0].period, blocks[0].quantity)

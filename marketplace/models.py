@@ -7,6 +7,8 @@ from marketplace.journal.models import Entry
 from marketplace.outbox.models import Event
 from marketplace.parties.models import ApiKey, Membership, Organisation, User
 from marketplace.supply.models import (
+    Disruption,
+    MaintenanceWindow,
     Milestone,
     MilestoneNote,
     PoolOutlook,
@@ -14,6 +16,9 @@ from marketplace.supply.models import (
     Projection,
     ProjectionDue,
     ProjectOutlook,
+    SellingStop,
+    SiteExposure,
+    SupplyPolicy,
 )
 
 __all__ = [
@@ -23,10 +28,12 @@ __all__ = [
     "Change",
     "Claim",
     "ClaimLine",
+    "Disruption",
     "Entry",
     "Event",
     "LedgerEntry",
     "LimitsWritten",
+    "MaintenanceWindow",
     "Membership",
     "Milestone",
     "MilestoneNote",
@@ -37,7 +44,10 @@ __all__ = [
     "ProjectOutlook",
     "Projection",
     "ProjectionDue",
+    "SellingStop",
     "ServiceSpec",
     "Site",
+    "SiteExposure",
+    "SupplyPolicy",
     "User",
 ]

@@ -1,4 +1,4 @@
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -8,13 +8,40 @@ from django.db.models import Q
 
 from marketplace.catalogue.models import Pool
 from marketplace.parties.models import Organisation
-from marketplace.supply.models import Projection
+from marketplace.supply.models import Project, Projection
 from marketplace.units.arrays import NumberArray
 from marketplace.units.ids import new_id
+from pricing.curve.terms import KINDS, WHOLE, Schedule, Terms
+
+FLOOR, RESERVE = "floor", "reserve"
+PUBLISHED = [(FLOOR, "The floor: energy and capital cost"), (RESERVE, "A reserve price in its place")]
 
 
 def new_price_version_id() -> str:
     return new_id("prv")
+
+
+# Terms in force until a policy says otherwise: [from, hundredths of a percent]. Assumptions, kept small on purpose: no
+# public schedule of a seller of this kind of capacity is known to us.
+def usual_tenor() -> list[list[int]]:
+    return [[30, 100], [90, 300], [180, 500], [365, 800]]
+
+
+def usual_lead_time() -> list[list[int]]:
+    return [[180, 100], [365, 200]]
+
+
+def usual_prepayment() -> list[list[int]]:
+    return [[50, 200], [100, 400]]
+
+
+def usual_volume() -> list[list[int]]:
+    return [[100_000, 100], [1_000_000, 300]]
+
+
+def schedule_field(usual: Callable[[], list[list[int]]], what: str) -> NumberArray:
+    help_text = f"{what}: [from, rate in hundredths of a percent], both rising"
+    return NumberArray(NumberArray(models.BigIntegerField()), default=usual, blank=True, help_text=help_text)
 
 
 class PricePolicyQuerySet(models.QuerySet["PricePolicy"]):
@@ -72,6 +99,42 @@ class PricePolicy(models.Model):
         default=72, help_text="Past this age of the projection no new quote is made"
     )
 
+    floor_markup = models.DecimalField(
+        max_digits=5,
+        decimal_places=4,
+        default=Decimal("0"),
+        help_text="Part of energy and capital cost, added to make a reserve price; 0 leaves the floor at cost",
+    )
+    reserve_prices = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="Lowest list price in USD per GPU-hour by accelerator or pool, in place of the floor",
+    )
+    publishes = models.CharField(
+        max_length=10,
+        choices=PUBLISHED,
+        default=FLOOR,
+        help_text="A pool with a reserve price shows that in any case",
+    )
+    tenor = schedule_field(usual_tenor, "Discount by days of the block")
+    lead_time = schedule_field(usual_lead_time, "Discount by days from the quote to each day of delivery")
+    prepayment = schedule_field(usual_prepayment, "Discount by percent paid up front")
+    volume = schedule_field(usual_volume, "Discount by GPU-hours of the block")
+    most_discount = models.PositiveIntegerField(
+        default=2500, help_text="All terms together give no more, in hundredths of a percent"
+    )
+    keeps_floor = models.BooleanField(default=True, help_text="No total after terms is below the block's floor")
+    move_tolerance = models.DecimalField(
+        max_digits=5,
+        decimal_places=4,
+        default=Decimal("0.02"),
+        help_text="What a new solve may move a price by without one of its inputs having changed, per solve",
+    )
+    notice_days = models.PositiveIntegerField(
+        default=14, help_text="A later policy that raises prices starts this long after it is published, or later"
+    )
+    reason = models.CharField(max_length=200, blank=True, help_text="Why; shown with the policy")
+
     objects = PricePolicyQuerySet.as_manager()
 
     class Meta:
@@ -88,6 +151,10 @@ class PricePolicy(models.Model):
                 condition=Q(tape_step_gpus__gt=0) & Q(tape_tick_minutes__gt=0),
                 name="tape_has_step_and_tick",
             ),
+            models.CheckConstraint(
+                condition=Q(floor_markup__gte=0, move_tolerance__gte=0, most_discount__lt=WHOLE),
+                name="policy_rates_in_range",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -95,6 +162,14 @@ class PricePolicy(models.Model):
 
     def premiums(self) -> tuple[Decimal, Decimal, Decimal]:
         return self.premium_firm, self.premium_standard, self.premium_standby
+
+    def schedules(self) -> dict[str, list[list[int]]]:
+        return {kind: getattr(self, kind) for kind in KINDS}
+
+    def terms(self) -> Terms:
+        """The schedules ready to be applied."""
+        steps = {kind: Schedule.of(found) for kind, found in self.schedules().items()}
+        return Terms(**steps, keeps_floor=self.keeps_floor)
 
     @property
     def hold(self) -> timedelta:
@@ -109,6 +184,7 @@ class PriceVersion(models.Model):
     policy = models.ForeignKey(PricePolicy, on_delete=models.PROTECT, related_name="+")
     projection = models.ForeignKey(Projection, on_delete=models.PROTECT, related_name="+")
     reason = models.CharField(max_length=200)
+    forecast = models.CharField(max_length=80, blank=True, help_text="The demand forecast that the duals came from")
     created_at = models.DateTimeField(db_index=True)
 
     class Meta:
@@ -136,6 +212,9 @@ class PoolCurve(models.Model):
     )
     energy = models.DecimalField(max_digits=12, decimal_places=6, help_text="USD per GPU-hour")
     capital = models.DecimalField(max_digits=12, decimal_places=6, help_text="USD per GPU-hour")
+    reserve = models.DecimalField(
+        max_digits=12, decimal_places=6, null=True, help_text="Lowest list price in place of energy and capital"
+    )
     adder = models.DecimalField(max_digits=12, decimal_places=6, help_text="USD per GPU-hour at a full pool")
     cap = models.DecimalField(max_digits=12, decimal_places=6, help_text="USD per GPU-hour")
     premiums = ArrayField(
@@ -144,6 +223,7 @@ class PoolCurve(models.Model):
     )
     fill_steepness = models.FloatField()
     dual_steepness = models.FloatField()
+    movements = models.JSONField(default=list, help_text="What moved against the version before, and why")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["version", "pool"], name="one_curve_per_pool")]
@@ -187,3 +267,41 @@ class TapePool(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pool} on {self.tape}"
+
+
+class BuildSignalQuerySet(models.QuerySet["BuildSignal"]):
+    def of_seller(self, organisation_id: int) -> "BuildSignalQuerySet":
+        """The tenant's wall: what building is worth to a seller follows from its own bid prices, and is its own."""
+        return self.filter(version__seller_id=organisation_id)
+
+    def newest(self) -> "BuildSignalQuerySet":
+        """Those of each seller's newest version that has any, the most valuable first."""
+        latest = BuildSignal.objects.order_by("version__seller_id", "-version_id").distinct("version__seller_id")
+        return self.filter(version_id__in=list(latest.values_list("version_id", flat=True))).order_by("-best", "pk")
+
+    def with_projects(self) -> "BuildSignalQuerySet":
+        return self.select_related("version", "project__pool__site", "project__pool__accelerator")
+
+
+class BuildSignal(models.Model):
+    """What building more or sooner at one project would be worth, at the bid prices of one version. Never edited."""
+
+    version = models.ForeignKey(PriceVersion, on_delete=models.CASCADE, related_name="signals")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="signals")
+    sooner = models.JSONField(help_text="Milestone kind -> USD if it came 30 days sooner, over the version's horizon")
+    mw = models.DecimalField(max_digits=18, decimal_places=2, help_text="USD of one more MW with the GPUs it feeds")
+    mw_alone = models.DecimalField(max_digits=18, decimal_places=2, help_text="USD of one more MW for what is there")
+    best = models.DecimalField(max_digits=18, decimal_places=2, help_text="The largest of them, USD")
+
+    objects = BuildSignalQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["version", "project"], name="one_signal_per_project")]
+
+    def __str__(self) -> str:
+        return f"{self.project} in {self.version}"
+
+    def soonest_first(self) -> list[tuple[str, Decimal]]:
+        """Milestones by what 30 days are worth, the most first; those that are never the last are left out."""
+        worth = ((kind, Decimal(str(usd))) for kind, usd in self.sooner.items())
+        return sorted(((kind, usd) for kind, usd in worth if usd), key=lambda each: -each[1])

@@ -21,9 +21,8 @@ from marketplace.units import clock
 from marketplace.units.firmness import rank
 from marketplace.units.ids import new_id
 from marketplace.units.instants import rfc3339
-from marketplace.units.money import Money
 from pricing.curve.models import PricePolicy, PriceVersion
-from pricing.curve.queries import PoolPrices, current_versions, pool_prices, total_of
+from pricing.curve.queries import PoolPrices, Price, current_versions, pool_prices
 from pricing.quotes.models import EXPIRED, OPEN, RELEASED, Quote, TermsDocument
 from pricing.quotes.offers import CONFIDENCE_STEP, Offer, OfferTerms, make_offer, read_token
 
@@ -91,7 +90,7 @@ class Priced:
     prices: PoolPrices
     projection: Projection
     use: list[int]
-    total: Money
+    price: Price
     required: NDArray[np.int64]
 
 
@@ -119,7 +118,7 @@ def take_quote(
     taking = Taking(new_id("qte"), terms, pool, policy, by, now, client_reference, dict(metadata or {}))
     claimed = _hold(taking)
     priced = _price_under_lock(taking, claimed)
-    if priced.total.amount > terms.total.amount:
+    if priced.price.total.amount > terms.total.amount:
         raise PriceChanged(_offer_again(taking, priced))
     quote = _write(taking, claimed, priced)
     _tell_of(quote, by)
@@ -145,12 +144,14 @@ def _price_under_lock(taking: Taking, claimed: ledger.Claimed) -> Priced:
         raise MarketStale
     prices = pool_prices([version_id])[pool.pk]
     (room,) = claimed.rooms
-    total = total_of(prices.day_cents(terms.firmness, terms.period, room, terms.quantity))
+    price = prices.price(
+        terms.firmness, terms.period, room, terms.quantity, quoted_on=now.date(), prepaid=terms.prepayment
+    )
     use = prices.curve(terms.firmness, terms.period).limit - room
     # The rows are locked, so this read is of what was just written: the nested use with this block in it.
     found = inventory(pool_ids=[pool.pk], period=terms.period, now=now)
     required = found.nested[0, rank(terms.firmness)]
-    return Priced(prices, version.projection, use.astype(int).tolist(), total, required)
+    return Priced(prices, version.projection, use.astype(int).tolist(), price, required)
 
 
 def _offer_again(taking: Taking, priced: Priced) -> Offer:
@@ -164,7 +165,8 @@ def _offer_again(taking: Taking, priced: Priced) -> Offer:
         asked_quantity=terms.asked_quantity,
         period=terms.period,
         firmness=terms.firmness,
-        total=priced.total,
+        price=priced.price,
+        prepayment=terms.prepayment,
         required=priced.required,
         organisation_id=terms.organisation_id,
         now=taking.now,
@@ -210,14 +212,15 @@ def _write(taking: Taking, claimed: ledger.Claimed, priced: Priced) -> Quote:
 def _price_fields(taking: Taking, priced: Priced) -> dict[str, Any]:
     """What the quote keeps of its price: enough to compute it again."""
     terms = taking.terms
-    breakdown = priced.prices.breakdown(terms.firmness, terms.period, terms.quantity, priced.total)
     confidence = delivery_confidence(
         pool_id=taking.pool.pk, period=terms.period, required=priced.required, projection=priced.projection
     )
     return {
-        "total": priced.total.amount,
-        "currency": priced.total.currency,
-        "breakdown": [{"code": code, "amount": amount.as_json()} for code, amount in breakdown],
+        "total": priced.price.total.amount,
+        "list_total": priced.price.listed.amount,
+        "currency": priced.price.total.currency,
+        "prepayment_percent": terms.prepayment,
+        "breakdown": [{"code": code, "amount": amount.as_json()} for code, amount in priced.price.lines],
         "use": priced.use,
         "price_version_id": priced.prices.version_id,
         "delivery_confidence": Decimal(confidence).quantize(CONFIDENCE_STEP),

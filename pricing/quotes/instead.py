@@ -20,5 +20,6 @@ def instead_of(*, offer: str, organisation_id: int, now: datetime) -> Refusal:
         firmness=terms.firmness,
         accelerators=(pool.accelerator.key,),
         sites=(pool.site.public_id,),
+        prepayment=terms.prepayment,
     )
     return refusal(need, now)

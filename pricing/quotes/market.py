@@ -1,12 +1,14 @@
 """What is in force now: pools with their prices, policies and the projection. Kept in this process, and read again as
 soon as any row behind it is another one."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from marketplace.catalogue.models import Pool
+from marketplace.catalogue.queries import service_documents
 from marketplace.supply.models import Projection
 from marketplace.units.prepared import fetch_one
 from pricing.curve.models import PricePolicy
@@ -43,6 +45,7 @@ class Market:
     prices: tuple[PoolPrices, ...]
     policies: tuple[PricePolicy, ...]
     projection: Projection | None
+    documents: Mapping[int, Mapping[str, Any]]  # service specs by pool
 
     def policy_of_each_seller(self, now: datetime) -> dict[int, PricePolicy]:
         """Seller -> its latest policy that has started, else the market's default."""
@@ -72,5 +75,6 @@ def _market(seen: Fingerprint) -> Market:
         pools,
         tuple(prices[pool.pk] for pool in pools),
         tuple(PricePolicy.objects.order_by("seller_id", "version")),
-        Projection.objects.filter(pk=projection_id).first(),
+        Projection.objects.defer("inputs").filter(pk=projection_id).first(),
+        service_documents(),
     )

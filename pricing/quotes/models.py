@@ -1,5 +1,6 @@
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -7,9 +8,10 @@ from django.db.models import F, Q
 
 from marketplace.catalogue.models import Pool, ServiceSpec
 from marketplace.parties.models import Organisation
+from marketplace.units.compute import Footprint, gpu_hours
 from marketplace.units.firmness import CHOICES
 from marketplace.units.ids import new_id
-from marketplace.units.money import Money
+from marketplace.units.money import Money, unit_price
 from marketplace.units.period import Period
 from pricing.curve.models import PriceVersion
 
@@ -94,6 +96,10 @@ class Quote(models.Model):
     start = models.DateField()
     end = models.DateField(help_text="Not included: the block ends as this day begins")
     total = models.DecimalField(max_digits=18, decimal_places=2)
+    list_total = models.DecimalField(max_digits=18, decimal_places=2, help_text="Before terms")
+    prepayment_percent = models.PositiveSmallIntegerField(
+        default=0, help_text="Share paid up front, the buyer's choice"
+    )
     currency = models.CharField(max_length=3, default="USD")
     breakdown = models.JSONField(help_text="[{code, amount}], adds up to the total")
     use = ArrayField(
@@ -124,6 +130,7 @@ class Quote(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(start__lt=F("end")), name="quote_ends_after_start"),
             models.CheckConstraint(condition=Q(quantity__gt=0, total__gte=0), name="quote_is_positive"),
+            models.CheckConstraint(condition=Q(prepayment_percent__lte=100), name="quote_prepays_a_share"),
             models.UniqueConstraint(
                 fields=["organisation", "client_reference"],
                 name="one_quote_per_client_reference",
@@ -138,8 +145,22 @@ class Quote(models.Model):
         return Money(self.total, self.currency)
 
     @property
+    def list_money(self) -> Money:
+        return Money(self.list_total, self.currency)
+
+    @property
     def period(self) -> Period:
         return Period(self.start, self.end)
+
+    @property
+    def footprint(self) -> Footprint:
+        """Energy, carbon and compute of the block."""
+        return self.pool.footprint(gpu_hours(self.quantity, self.period.days))
+
+    @property
+    def h100_unit_price(self) -> Decimal:
+        """Per H100-equivalent hour: what compares accelerators."""
+        return unit_price(self.money, self.footprint.h100_hours)
 
     def has_expired(self, now: datetime) -> bool:
         """The one place that says when a quote is over: at its expiry, not after it."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 
 import numpy as np
 from django.core import signing
@@ -11,14 +12,15 @@ from numpy.typing import NDArray
 from marketplace.catalogue.models import Pool
 from marketplace.supply.models import Projection
 from marketplace.supply.queries import delivery_confidence
-from marketplace.units.compute import carbon_kg, facility_kwh, gpu_hours
+from marketplace.units.compute import Footprint, gpu_hours
 from marketplace.units.money import Money, unit_price, usd_from_cents
 from marketplace.units.period import Period
 from pricing.curve.models import PricePolicy
-from pricing.curve.queries import PoolPrices
+from pricing.curve.queries import PoolPrices, Price
 
 SALT = "headroom.offer"
 PREFIX = "off_"
+TOKEN_FIELDS = 11
 CONFIDENCE_STEP = Decimal("0.0001")
 
 
@@ -39,11 +41,12 @@ class OfferTerms:
     price_version: str
     organisation_id: int
     valid_until: datetime
+    prepayment: int = 0
 
 
 @dataclass(frozen=True)
 class Offer:
-    """An offer as it is shown. `ranks` says which it wins: cheapest, soonest."""
+    """An offer as it is shown. `ranks` says which it wins, `next_best_in` where it comes next (`ranking.py`)."""
 
     id: str
     terms: OfferTerms
@@ -51,6 +54,7 @@ class Offer:
     breakdown: tuple[tuple[str, Money], ...]
     delivery_confidence: Decimal
     ranks: tuple[str, ...] = ()
+    next_best_in: tuple[str, ...] = ()
 
     @property
     def unit_price(self) -> Decimal:
@@ -60,13 +64,15 @@ class Offer:
     def gpu_hours(self) -> int:
         return gpu_hours(self.terms.quantity, self.terms.period.days)
 
-    @property
-    def kwh(self) -> int:
-        return facility_kwh(self.gpu_hours, self.pool.accelerator.all_in_kw, self.pool.site.pue)
+    @cached_property
+    def footprint(self) -> Footprint:
+        """Energy, carbon and compute of the block."""
+        return self.pool.footprint(self.gpu_hours)
 
     @property
-    def carbon_kg(self) -> int:
-        return carbon_kg(self.kwh, self.pool.site.carbon_g_per_kwh)
+    def h100_unit_price(self) -> Decimal:
+        """Per H100-equivalent hour: what compares accelerators."""
+        return unit_price(self.terms.total, self.footprint.h100_hours)
 
     @property
     def rounded_up(self) -> bool:
@@ -87,6 +93,7 @@ def write_token(terms: OfferTerms) -> str:
             terms.price_version,
             terms.organisation_id,
             int(terms.valid_until.timestamp()),
+            terms.prepayment,
         ],
         salt=SALT,
         compress=True,
@@ -101,7 +108,9 @@ def read_token(token: str, *, organisation_id: int) -> OfferTerms:
         fields = signing.loads(token.removeprefix(PREFIX), salt=SALT)
     except signing.BadSignature as error:
         raise OfferInvalid from error
-    pool, quantity, asked, start, end, firmness, cents, version, owner, until = fields
+    if len(fields) != TOKEN_FIELDS:  # signed by a release before this one, minutes ago
+        raise OfferInvalid
+    pool, quantity, asked, start, end, firmness, cents, version, owner, until, prepayment = fields
     if owner != organisation_id:
         raise OfferInvalid
     return OfferTerms(
@@ -114,6 +123,7 @@ def read_token(token: str, *, organisation_id: int) -> OfferTerms:
         price_version=version,
         organisation_id=owner,
         valid_until=datetime.fromtimestamp(until, tz=UTC),
+        prepayment=prepayment,
     )
 
 
@@ -127,11 +137,13 @@ def make_offer(
     asked_quantity: int,
     period: Period,
     firmness: str,
-    total: Money,
+    price: Price,
+    prepayment: int,
     required: NDArray[np.int64],
     organisation_id: int,
     now: datetime,
     ranks: tuple[str, ...] = (),
+    next_best_in: tuple[str, ...] = (),
 ) -> Offer:
     """Signs an offer. `required` is the nested use per day with this block in it: what the site must deliver."""
     terms = OfferTerms(
@@ -140,17 +152,19 @@ def make_offer(
         asked_quantity=asked_quantity,
         period=period,
         firmness=firmness,
-        total=total,
+        total=price.total,
         price_version=prices.version,
         organisation_id=organisation_id,
         valid_until=(now + timedelta(minutes=policy.offer_minutes)).replace(microsecond=0),
+        prepayment=prepayment,
     )
     confidence = delivery_confidence(pool_id=pool.pk, period=period, required=required, projection=projection)
     return Offer(
         id=write_token(terms),
         terms=terms,
         pool=pool,
-        breakdown=tuple(prices.breakdown(firmness, period, quantity, total)),
+        breakdown=price.lines,
         delivery_confidence=Decimal(confidence).quantize(CONFIDENCE_STEP),
         ranks=ranks,
+        next_best_in=next_best_in,
     )

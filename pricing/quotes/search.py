@@ -1,20 +1,22 @@
 """From a need to ranked offers, a calendar of starts, or a refusal that ends in something that does fit."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
+from marketplace.catalogue.models import Pool
 from marketplace.units.compute import gpu_hours
 from marketplace.units.firmness import rank
-from marketplace.units.money import usd_from_cents
 from marketplace.units.period import Period
+from pricing.curve.terms import totals_at
 from pricing.quotes.blocks import Grid, Ints, Starts, largest, price_grid, round_up
 from pricing.quotes.calendar import Calendar, cheapest_by_start, no_days
 from pricing.quotes.need import Need, Range
 from pricing.quotes.offers import Offer, make_offer
+from pricing.quotes.ranking import Block, Chosen, choose
 from pricing.quotes.refusals import Refusal, refusal
 from pricing.quotes.shelf import Shelf, sellable_rooms, stock
 
@@ -24,12 +26,14 @@ LENGTHS_TRIED = 12  # of a range of durations
 
 @dataclass(frozen=True)
 class Candidate:
-    """One pool, quantity and length, at every start that fits. `worth` is what it is ranked by, shape (starts,)."""
+    """One pool, quantity and length, at every start that fits. `worth` is what it is ranked by, shape (starts,);
+    `day_cents` the list price of the quantity on each day, shape (days of the shelf,)."""
 
     place: int
     asked: int
     starts: Starts
     worth: NDArray[np.float64]
+    day_cents: Ints
 
     def best(self) -> tuple[float, int]:
         """The lowest worth, and the index of its start (the first of equals)."""
@@ -51,21 +55,8 @@ def search(*, need: Need, organisation_id: int, now: datetime) -> Search:
     candidates = list(_candidates(shelf, need)) if shelf.pools else []
     if not candidates:
         return Search(need, (), no_days(need.start_from), refusal(need, now))
-    cheapest = _cheapest_of_each_pool(candidates)[:MOST_OFFERS]
-    soonest = _soonest(candidates)
-    chosen = dict.fromkeys([*cheapest, soonest])
-    offers = tuple(
-        _offer(
-            shelf,
-            candidates[which],
-            index,
-            need,
-            organisation_id,
-            now,
-            _ranks((which, index), cheapest[0], soonest),
-        )
-        for which, index in chosen
-    )
+    chosen = choose(_blocks(shelf, candidates, need), sort=need.sort, most=MOST_OFFERS)
+    offers = tuple(_offer(shelf, candidates[each.block.which], each, need, organisation_id, now) for each in chosen)
     priced = ((candidate.starts, candidate.worth) for candidate in candidates)
     calendar = cheapest_by_start(need.start_from, (need.start_to - need.start_from).days + 1, priced)
     return Search(need, offers, calendar, None)
@@ -75,21 +66,39 @@ def _candidates(shelf: Shelf, need: Need) -> Iterator[Candidate]:
     """Every length of the need in every pool, at the largest quantity that fits, with its price at every start."""
     room = sellable_rooms(shelf, need.firmness)
     for days in _lengths(need.duration):
-        grid, enough = _priced(shelf, need, room, days)
+        cents, grid, enough = _priced(shelf, need, room, days)
         for place in np.flatnonzero(enough).tolist():
             found = grid.starts(place)
             worth = found.cents / (gpu_hours(found.quantity, days) if need.is_range else 1)
-            yield Candidate(place, min(need.quantity.most, found.quantity), found, worth)
+            yield Candidate(place, min(need.quantity.most, found.quantity), found, worth, cents[place])
 
 
-def _priced(shelf: Shelf, need: Need, room: Ints, days: int) -> tuple[Grid, NDArray[np.bool_]]:
-    """Blocks of one length in all pools at once, and in which pools the least that is wanted fits from some start."""
+def _priced(shelf: Shelf, need: Need, room: Ints, days: int) -> tuple[Ints, Grid, NDArray[np.bool_]]:
+    """Blocks of one length in all pools at once: the list price of each day, what fits and its total after terms at
+    every start, and in which pools the least that is wanted fits from some start."""
     starts = room.shape[1] - need.duration.most + 1
     most = largest(room, days, starts, shelf.lots[:, None]).max(axis=1, initial=0)
     quantity = np.minimum(round_up(need.quantity.most, shelf.lots), most)
     cents = shelf.stack(need.firmness).day_cents(shelf.period, shelf.rooms[:, rank(need.firmness)], quantity)
     enough = quantity >= round_up(need.quantity.least, shelf.lots)
-    return price_grid(room, cents, quantity, days, starts), enough
+    return cents, _after_terms(shelf, price_grid(room, cents, quantity, days, starts), cents, need.prepayment), enough
+
+
+def _after_terms(shelf: Shelf, listed: Grid, day_cents: Ints, prepaid: int) -> Grid:
+    """What each start costs after the terms of the pool's policy: what is ranked, shown and quoted."""
+    totals = listed.cents.copy()
+    for rows in shelf.rows_of_versions:
+        totals[rows] = totals_at(
+            shelf.prices[rows[0]].terms,
+            listed=listed.cents[rows],
+            day_cents=day_cents[rows],
+            days=listed.days,
+            gpus=listed.quantity[rows],
+            first_lead=(shelf.period.start - shelf.today).days,
+            prepaid=prepaid,
+            floor_parts=np.array([shelf.prices[row].constants.floor_parts for row in rows], dtype=np.int64),
+        )
+    return replace(listed, cents=totals)
 
 
 def _lengths(duration: Range) -> list[int]:
@@ -97,56 +106,59 @@ def _lengths(duration: Range) -> list[int]:
     return sorted({int(days) for days in np.linspace(duration.least, duration.most, count).round()})
 
 
-def _cheapest_of_each_pool(candidates: Sequence[Candidate]) -> list[tuple[int, int]]:
-    """(candidate, index of its start) of every pool's cheapest block, cheapest first."""
-    best: dict[int, tuple[float, int, int]] = {}
-    for which, candidate in enumerate(candidates):
-        worth, index = candidate.best()
-        if candidate.place not in best or worth < best[candidate.place][0]:
-            best[candidate.place] = (worth, which, index)
-    return [(which, index) for _, which, index in sorted(best.values())]
+def _blocks(shelf: Shelf, candidates: Sequence[Candidate], need: Need) -> list[Block]:
+    """Of every candidate its cheapest and its soonest block: one of them is best in any order of `ranking.py`."""
+    return [
+        _block(shelf.pools[candidate.place], candidate, which, index, need)
+        for which, candidate in enumerate(candidates)
+        for index in sorted({0, candidate.best()[1]})
+    ]
 
 
-def _soonest(candidates: Sequence[Candidate]) -> tuple[int, int]:
-    """(candidate, 0) of the earliest start, the cheapest of those."""
-    first = min(
-        range(len(candidates)),
-        key=lambda which: (
-            candidates[which].starts.offsets[0],
-            candidates[which].worth[0],
-        ),
+def _block(pool: Pool, candidate: Candidate, which: int, index: int, need: Need) -> Block:
+    starts = candidate.starts
+    hours = gpu_hours(starts.quantity, starts.days)
+    kg_per_hour = float(pool.accelerator.all_in_kw * pool.site.pue * pool.site.carbon_g_per_kwh) / 1000
+    return Block(
+        place=candidate.place,
+        which=which,
+        index=index,
+        offset=int(starts.offsets[index]),
+        worth=float(candidate.worth[index]),
+        per_h100=float(starts.cents[index]) / (hours * float(pool.accelerator.h100_weight)),
+        carbon=kg_per_hour * (1 if need.is_range else hours),
     )
-    return first, 0
-
-
-def _ranks(chosen: tuple[int, int], cheapest: tuple[int, int], soonest: tuple[int, int]) -> tuple[str, ...]:
-    return tuple(name for name, winner in (("cheapest", cheapest), ("soonest", soonest)) if chosen == winner)
 
 
 def _offer(
     shelf: Shelf,
     found: Candidate,
-    index: int,
+    chosen: Chosen,
     need: Need,
     organisation_id: int,
     now: datetime,
-    ranks: tuple[str, ...],
 ) -> Offer:
-    first, quantity = int(found.starts.offsets[index]), found.starts.quantity
-    nested = shelf.nested[found.place, rank(need.firmness), first : first + found.starts.days]
-    pool = shelf.pools[found.place]
+    first, quantity = chosen.block.offset, found.starts.quantity
+    window, row = slice(first, first + found.starts.days), rank(need.firmness)
+    nested, cents = shelf.nested[found.place, row, window], found.day_cents[window]
+    pool, prices = shelf.pools[found.place], shelf.prices[found.place]
+    period = Period.of(shelf.period.start + timedelta(days=first), found.starts.days)
     return make_offer(
         pool=pool,
-        prices=shelf.prices[found.place],
+        prices=prices,
         policy=shelf.policies[pool.seller_id],
         projection=shelf.projection,
         quantity=quantity,
         asked_quantity=found.asked,
-        period=Period.of(shelf.period.start + timedelta(days=first), found.starts.days),
+        period=period,
         firmness=need.firmness,
-        total=usd_from_cents(int(found.starts.cents[index])),
+        price=prices.price_of_days(
+            need.firmness, period, cents, quantity, quoted_on=shelf.today, prepaid=need.prepayment
+        ),
+        prepayment=need.prepayment,
         required=nested + quantity,
         organisation_id=organisation_id,
         now=now,
-        ranks=ranks,
+        ranks=chosen.ranks,
+        next_best_in=chosen.next_best_in,
     )

@@ -17,6 +17,7 @@ from pricing.curve.queries import PoolPrices
 from pricing.curve.stacks import Stack, rows_of, stacked
 from pricing.quotes.market import Market, current_market
 from pricing.quotes.need import Need
+from pricing.quotes.wishes import unmet
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,21 @@ class Shelf:
     nested: NDArray[np.int64]
     policies: dict[int, PricePolicy]  # by seller
     projection: Projection | None
+    today: date
     market: Market
     rows: tuple[int, ...]  # the pools' places in the market
 
     @cached_property
     def lots(self) -> NDArray[np.int64]:
         return np.array([pool.lot for pool in self.pools], dtype=np.int64)
+
+    @cached_property
+    def rows_of_versions(self) -> list[list[int]]:
+        """The places of the pools of each price version: they have their terms in common."""
+        found: dict[int, list[int]] = {}
+        for place, prices in enumerate(self.prices):
+            found.setdefault(prices.version_id, []).append(place)
+        return list(found.values())
 
     def stack(self, firmness: str) -> Stack:
         """The pools' curves as one."""
@@ -46,7 +56,7 @@ def stock(need: Need, first: date, last: date, now: datetime) -> Shelf:
     """The pools that a need accepts, over every day that a start in first..last (both included) could occupy."""
     period = Period(first, last + timedelta(days=need.duration.most))
     market = current_market()
-    rows = tuple(row for row, pool in enumerate(market.pools) if _accepts(need, pool))
+    rows = tuple(row for row, pool in enumerate(market.pools) if not unmet(need, pool, market.documents))
     pools = tuple(market.pools[row] for row in rows)
     found = kept_inventory(pool_ids=[pool.pk for pool in pools], period=period, now=now)
     return Shelf(
@@ -57,16 +67,9 @@ def stock(need: Need, first: date, last: date, now: datetime) -> Shelf:
         found.nested,
         market.policy_of_each_seller(now),
         market.projection,
+        now.date(),
         market,
         rows,
-    )
-
-
-def _accepts(need: Need, pool: Pool) -> bool:
-    return (
-        (not need.accelerators or pool.accelerator.key in need.accelerators)
-        and (not need.sites or pool.site.public_id in need.sites)
-        and (not need.jurisdictions or pool.site.jurisdiction in need.jurisdictions)
     )
 
 

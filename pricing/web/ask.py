@@ -13,6 +13,7 @@ from marketplace.web import formats
 from pricing.quotes.need import LONGEST_BLOCK_DAYS, BadNeed
 
 WINDOWS = [(0, "that day only"), (7, "± 1 week"), (21, "± 3 weeks"), (45, "± 6 weeks")]
+PREPAY = [(0, "nothing"), (50, "half"), (100, "all of it")]
 FIELD_OF = {"/quantity": "quantity", "/duration_days": "days", "/firmness": "firmness"}
 
 
@@ -55,6 +56,9 @@ class AskForm(forms.Form):
     )
     firmness = forms.ChoiceField(choices=CHOICES, initial=FIRM, label="How sure")
     where = forms.ChoiceField(required=False, widget=forms.Select(_control("where")), label="Where")
+    prepay = forms.TypedChoiceField(
+        coerce=int, choices=PREPAY, required=False, empty_value=None, initial=0, widget=forms.HiddenInput
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -89,6 +93,8 @@ class AskForm(forms.Form):
             body["accelerators"] = [asked["accelerator"]]
         if asked["where"]:
             body["jurisdictions"] = [asked["where"]]
+        if asked["prepay"]:
+            body["prepayment_percent"] = asked["prepay"]
         return body
 
     def show_faults(self, bad: BadNeed) -> None:

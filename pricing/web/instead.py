@@ -13,7 +13,7 @@ from marketplace.web.charts.refusal import Refusal, refusal_steps, refusal_table
 from pricing.quotes.need import Need
 from pricing.quotes.offers import Offer
 from pricing.quotes.search import Search, search
-from pricing.web.ask import AskForm
+from pricing.web.ask import PREPAY, AskForm
 
 NAMES = dict(CHOICES)
 AROUND = timedelta(days=45)  # drawn before and after what was asked for
@@ -136,6 +136,9 @@ def _relaxations(need: Need, form: AskForm, asker: Asker) -> Iterator[tuple[str,
     for firmness in FIRMNESS[rank(need.firmness) + 1 :]:
         title = f"Take {firmness} instead of {need.firmness}"
         yield title, replace(need, firmness=firmness), form.href(firmness=firmness)
+    if not need.prepayment:
+        for percent, name in PREPAY[1:]:
+            yield f"Pay {name} up front", replace(need, prepayment=percent), form.href(prepay=percent)
     if need.jurisdictions:
         yield "Take any country", replace(need, jurisdictions=()), form.href(where="")
     if need.start_from == need.start_to and form.cleaned_data["flexibility"] == 0:

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 from marketplace.change import change
 from marketplace.parties.models import Membership
 from marketplace.units import clock
-from marketplace.units.compute import carbon_kg, facility_kwh, gpu_hours
+from marketplace.units.compute import gpu_hours
 from marketplace.units.money import unit_price
 from marketplace.web.access import member_page, require_buyer
 from marketplace.web.charts.breakdown import Part, breakdown_rows
@@ -21,10 +21,16 @@ ROWS_A_PAGE = 25
 PART_NAMES = {
     "energy": ("Energy", "floor"),
     "capital": ("Capital cost", "floor"),
+    "reserve": ("Reserve price", "floor"),
     "firm_premium": ("Firm delivery", "firm"),
     "standard_premium": ("Standard delivery", "firm"),
     "standby_premium": ("Standby delivery", "firm"),
     "scarcity": ("Scarcity", "scarcity"),
+    "term_tenor": ("Length of the block", "terms"),
+    "term_lead_time": ("Bought ahead", "terms"),
+    "term_prepayment": ("Paid up front", "terms"),
+    "term_volume": ("Volume", "terms"),
+    "term_floor": ("Kept at the floor", "floor"),
 }
 
 
@@ -53,7 +59,6 @@ def quote_context(quote: Quote, found: Membership) -> dict[str, Any]:
     """What the quote page and the reservation page both show of a quote."""
     now = clock.now()
     hours = gpu_hours(quote.quantity, quote.period.days)
-    kwh = facility_kwh(hours, quote.pool.accelerator.all_in_kw, quote.pool.site.pue)
     return {
         "nav": "quotes",
         "quote": quote,
@@ -66,8 +71,6 @@ def quote_context(quote: Quote, found: Membership) -> dict[str, Any]:
         "unit_price": unit_price(quote.money, hours),
         "gpu_hours": hours,
         "lots": quote.quantity // quote.pool.lot,
-        "mwh": Decimal(kwh) / 1000,
-        "tonnes": Decimal(carbon_kg(kwh, quote.pool.site.carbon_g_per_kwh)) / 1000,
         "spec": sorted(quote.spec.document.items()),
     }
 

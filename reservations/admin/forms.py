@@ -40,6 +40,9 @@ class SellForm(forms.Form):
     start_from = forms.DateField(label="First start", widget=day_input())
     start_to = forms.DateField(label="Last start", widget=day_input())
     firmness = forms.ChoiceField(choices=CHOICES, widget=UnfoldAdminSelectWidget)
+    prepayment = forms.IntegerField(
+        label="Percent paid up front", min_value=0, max_value=100, required=False, widget=UnfoldAdminIntegerFieldWidget
+    )
 
     def as_body(self) -> dict[str, Any]:
         """The same body that REST would be sent."""
@@ -50,6 +53,8 @@ class SellForm(forms.Form):
             "start": {"from": asked["start_from"].isoformat(), "to": asked["start_to"].isoformat()},
             "firmness": asked["firmness"],
         }
+        if asked["prepayment"]:
+            body["prepayment_percent"] = asked["prepayment"]
         return {**body, "accelerators": [asked["accelerator"].key]} if asked["accelerator"] else body
 
     def show_faults(self, bad: BadNeed) -> None:
@@ -78,6 +83,7 @@ def query_of(need: Need, organisation: Organisation) -> dict[str, Any]:
         "start_from": need.start_from.isoformat(),
         "start_to": need.start_to.isoformat(),
         "firmness": need.firmness,
+        "prepayment": need.prepayment,
     }
 
 

@@ -10,7 +10,7 @@ def test_a_need_becomes_a_reservation_in_four_calls(market: Market, bank: Caller
     found = bank.post("/offers", market.need()).json()
     offer = found["offers"][0]
     assert (found["object"], found["refusal"], len(found["calendar"])) == ("search", None, 11)
-    assert offer["ranks"] == ["cheapest", "soonest"]
+    assert offer["ranks"] == ["cheapest", "soonest", "most_compute"]
 
     quote = bank.post("/quotes", {"offer": offer["id"]})
     assert quote.status_code == 201
@@ -29,7 +29,7 @@ def test_a_need_becomes_a_reservation_in_four_calls(market: Market, bank: Caller
 def test_an_offer_says_what_it_is_made_of(market: Market, bank: Caller) -> None:
     offer = bank.offer(market)
     parts = {part["code"]: Decimal(part["amount"]["amount"]) for part in offer["breakdown"]}
-    assert list(parts) == ["energy", "capital", "firm_premium", "scarcity"]
+    assert list(parts) == ["energy", "capital", "firm_premium", "scarcity", "term_tenor"]
     assert sum(parts.values()) == Decimal(offer["total"]["amount"])
     hours = 64 * 30 * 24
     # 1.5 kW x 1.2 PUE for every GPU-hour, at 100 g of CO2 a kWh.

@@ -16,7 +16,7 @@ from marketplace.outbox.models import Event
 from marketplace.units import clock
 from pricing.curve.actions import publish_tape, solve_prices
 from pricing.curve.models import PricePolicy, PriceVersion, Tape
-from pricing.curve.queries import pool_prices, total_of
+from pricing.curve.queries import pool_prices
 from pricing.quotes.actions import (
     ClientReferenceTaken,
     MarketStale,
@@ -30,7 +30,7 @@ from pricing.quotes.actions import (
     take_quote,
 )
 from pricing.quotes.models import Quote
-from pricing.quotes.need import parse_need
+from pricing.quotes.need import BadNeed, parse_need
 from pricing.quotes.offers import Offer, OfferInvalid
 from pricing.quotes.queries import known_names
 from pricing.quotes.search import Search, search
@@ -72,7 +72,7 @@ def test_an_offer_names_its_price_and_what_it_is_made_of(market: Market) -> None
     assert found.pool == market.h100
     assert found.terms.quantity == 64
     assert found.terms.period.start == market.day(10)
-    assert found.ranks == ("cheapest", "soonest")
+    assert found.ranks == ("cheapest", "soonest", "most_compute")
     parts = dict(found.breakdown)
     # 1.5 kW x PUE 1.2 x 0.05 USD/kWh = 0.09 USD per GPU-hour, over 64 GPUs x 30 days x 24 hours.
     assert parts["energy"].amount == Decimal("4147.20")
@@ -120,8 +120,8 @@ def test_any_past_price_can_be_computed_again_from_what_is_stored(market: Market
     prices = pool_prices([taken.price_version_id])[taken.pool_id]
     limit = prices.curve(taken.firmness, taken.period).limit
     room = (limit - taken.use).astype(int)
-    again = total_of(prices.day_cents(taken.firmness, taken.period, room, taken.quantity))
-    assert again == taken.money
+    again = prices.price(taken.firmness, taken.period, room, taken.quantity, quoted_on=taken.created_at.date())
+    assert (again.listed.amount, again.total.amount) == (taken.list_total, taken.total)
 
 
 def test_quote_and_event_and_journal_are_written_together(market: Market) -> None:
@@ -300,3 +300,44 @@ def test_another_sellers_trades_never_move_a_sellers_prices(market: Market) -> N
     policy = PricePolicy.objects.get()
     solve_prices(seller=seller, policy=policy, projection=version.projection, reason="test", now=clock.now())
     assert offer(market, market.bank).terms.total == before
+
+
+def test_terms_are_lines_of_their_own_and_prepayment_is_the_buyers_choice(market: Market) -> None:
+    without, whole = offer(market, market.bank), offer(market, market.bank, prepayment_percent=100)
+    assert "term_prepayment" not in dict(without.breakdown)
+    lines = {code: amount.amount for code, amount in whole.breakdown}
+    assert lines["term_prepayment"] < 0
+    assert sum(lines.values()) == whole.terms.total.amount < without.terms.total.amount
+    taken = quote_of(market.bank, whole)
+    assert (taken.total, taken.prepayment_percent) == (whole.terms.total.amount, 100)
+    assert sum(Decimal(line["amount"]["amount"]) for line in taken.breakdown) == taken.total
+    assert taken.list_total + sum(amount for code, amount in lines.items() if code.startswith("term")) == taken.total
+
+
+def test_the_calendar_shows_totals_after_terms(market: Market) -> None:
+    chosen = offer(market, market.bank, duration_days=90, prepayment_percent=50)
+    days = ask(market, market.bank, duration_days=90, prepayment_percent=50).calendar
+    assert min(day.total.amount for day in days) == chosen.terms.total.amount
+    assert {code for code, _ in chosen.breakdown} >= {"term_tenor", "term_prepayment"}
+
+
+def test_a_term_that_ends_between_offer_and_quote_is_a_price_that_changed(market: Market) -> None:
+    """The first day of delivery leaves the lead-time step at midnight: nothing is held at a dearer price."""
+    start = str(market.day(180))
+    now = clock.now()
+    before_midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(
+        minutes=1
+    )
+    with clock.frozen(before_midnight):
+        chosen = offer(market, market.bank, start={"from": start, "to": start}, quantity=512)
+    with clock.frozen(before_midnight + timedelta(minutes=2)), pytest.raises(PriceChanged) as changed:
+        quote_of(market.bank, chosen)
+    assert changed.value.offer.terms.total.amount > chosen.terms.total.amount
+    assert held(market) == 0
+
+
+@pytest.mark.parametrize("percent", [-1, 101, "50", True, 2.5])
+def test_a_share_paid_up_front_is_a_percentage(market: Market, percent: Any) -> None:
+    with pytest.raises(BadNeed) as bad:
+        parse_need(market.need(prepayment_percent=percent), today=clock.today(), known=known_names())
+    assert [fault.pointer for fault in bad.value.faults] == ["/prepayment_percent"]

@@ -1,0 +1,13 @@
+from django.contrib import admin
+
+from marketplace.admin.base import LongAdmin
+from pricing.demand.models import Enquiry
+
+
+@admin.register(Enquiry)
+class EnquiryAdmin(LongAdmin):
+    list_display = ("public_id", "organisation", "need", "offers", "refusal", "created_at")
+    list_select_related = ("organisation",)
+    search_fields = ("public_id__exact",)
+    search_help_text = "The enquiry's whole id"
+    fields = (("public_id", "organisation"), "need", ("offers", "refusal"), "created_at")
