@@ -1,7 +1,7 @@
 """What other start dates cost: a calendar of totals, and the change against the date asked for."""
 
 import calendar as months
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -10,7 +10,7 @@ from typing import Any
 
 from marketplace.web import formats
 from marketplace.web.charts.flex import Flex, flex_table, start_date_changes
-from pricing.quotes.search import CalendarDay
+from pricing.quotes.calendar import CalendarDay
 from pricing.web.ask import AskForm
 
 MONTHS_SHOWN = 4
@@ -40,7 +40,7 @@ class Week:
 class Calendar:
     """The starts of a window with their totals; `chosen` is the date that the offers are for."""
 
-    days: tuple[CalendarDay, ...]
+    days: Sequence[CalendarDay]
     first: date
     last: date
     chosen: date
