@@ -1,14 +1,19 @@
 from django.urls import path
 
+from pricing.api.explanations import QuotePrice
 from pricing.api.market import Headroom, Prices, Supply
+from pricing.api.policies import Policies, Versions
 from pricing.api.views import Offers, OneQuote, Quotes, ReleaseQuote
 
 urlpatterns = [
     path("supply", Supply.as_view()),
     path("headroom", Headroom.as_view()),
     path("prices", Prices.as_view()),
+    path("price-policies", Policies.as_view()),
+    path("price-versions", Versions.as_view()),
     path("offers", Offers.as_view()),
     path("quotes", Quotes.as_view()),
     path("quotes/<slug:public_id>", OneQuote.as_view()),
+    path("quotes/<slug:public_id>/price", QuotePrice.as_view()),
     path("quotes/<slug:public_id>/release", ReleaseQuote.as_view()),
 ]
