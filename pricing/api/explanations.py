@@ -21,8 +21,8 @@ from pricing.quotes.models import Quote
 
 FORMULA = (
     "p(x) = floor + premium + dual * exp(dual_steepness * max(0, x - x0) / max(limit - x0, lot)) "
-    "+ adder * exp(fill_steepness * (x / limit - 1)), at most cap, and cap from limit on; a day costs F(x + quantity) - "
-    "F(x), F(x) being 24 hours times the integral of p from 0 to x, rounded to cents"
+    "+ adder * exp(fill_steepness * (x / limit - 1)), at most cap, and cap from limit on; a day costs "
+    "F(x + quantity) - F(x), F(x) being 24 hours times the integral of p from 0 to x, rounded to cents"
 )
 
 

@@ -118,12 +118,12 @@ def _both_priced(row: Row, old: Row, firmness: str) -> bool:
 
 def _move(row: Row, old: Row, firmness: str) -> dict[str, Any]:
     was, now = (float(np.nanmean(each.price(firmness)[:YEAR])) for each in (old, row))
-    return {"pool": row.pool, "was": was, "now": now, "change": now / was - 1, "rows": (row, old)}
+    return {"pool": row.pool, "was": was, "now": now, "change": now / was - 1, "row": row, "old": old}
 
 
 def _reason(move: dict[str, Any], firmness: str) -> str:
     """The largest cause: one that a solve stored, or, for what those leave, sales and days that passed."""
-    causes = causes_between(*move["rows"], firmness)
+    causes = causes_between(move["row"], move["old"], firmness)
     stored = sum(change for change, _ in causes.values())
     causes["use"] = move["change"] - stored, "sold and held in total"
     cause, (_, reason) = max(causes.items(), key=lambda pair: abs(pair[1][0]))
