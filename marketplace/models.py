@@ -1,12 +1,14 @@
 """Every model of the package in one place, for Django; the rooms define them."""
 
-from marketplace.capacity.models import CapacityDay, Claim, ClaimLine, LedgerEntry
+from marketplace.capacity.models import CapacityDay, Claim, ClaimLine, LedgerEntry, LimitsWritten
 from marketplace.catalogue.models import Accelerator, Pool, ServiceSpec, Site
 from marketplace.change.models import Change
 from marketplace.journal.models import Entry
 from marketplace.outbox.models import Event
 from marketplace.parties.models import ApiKey, Membership, Organisation, User
 from marketplace.supply.models import (
+    Disruption,
+    MaintenanceWindow,
     Milestone,
     MilestoneNote,
     PoolOutlook,
@@ -14,6 +16,9 @@ from marketplace.supply.models import (
     Projection,
     ProjectionDue,
     ProjectOutlook,
+    SellingStop,
+    SiteExposure,
+    SupplyPolicy,
 )
 
 __all__ = [
@@ -23,9 +28,12 @@ __all__ = [
     "Change",
     "Claim",
     "ClaimLine",
+    "Disruption",
     "Entry",
     "Event",
     "LedgerEntry",
+    "LimitsWritten",
+    "MaintenanceWindow",
     "Membership",
     "Milestone",
     "MilestoneNote",
@@ -36,7 +44,10 @@ __all__ = [
     "ProjectOutlook",
     "Projection",
     "ProjectionDue",
+    "SellingStop",
     "ServiceSpec",
     "Site",
+    "SiteExposure",
+    "SupplyPolicy",
     "User",
 ]

@@ -6,6 +6,7 @@ from marketplace.celery import SOLVE_PRICES
 from marketplace.change import change
 from marketplace.units import clock
 from pricing.curve.actions import publish_tape, sellers_due, solve_if_due
+from pricing.curve.building import versions_without_signals, work_out_signals
 from pricing.curve.models import PricePolicy
 from pricing.curve.policies import ensure_default_policy
 from pricing.quotes.actions import expire_quote
@@ -46,3 +47,12 @@ def expire_lapsed_quotes() -> int:
     lapsed = Quote.objects.lapsed(clock.now()).order_by("expires_at").values_list("pk", flat=True)[:MOST_AT_ONCE]
     closed = [change.run(lambda pk=pk: expire_quote(quote_id=pk)) for pk in list(lapsed)]  # type: ignore[misc]
     return sum(quote is not None for quote in closed)
+
+
+@shared_task(name="pricing.build_signals")
+def work_out_due_signals() -> int:
+    """Works out what building would be worth for every price version that has no signals yet; one a transaction."""
+    return sum(
+        change.run(lambda pk=pk: work_out_signals(version_id=pk))  # type: ignore[misc]
+        for pk in versions_without_signals()
+    )

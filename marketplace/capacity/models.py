@@ -121,3 +121,16 @@ class LedgerEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.claim_id}: {self.held:+d} held, {self.committed:+d} committed"
+
+
+class LimitsWritten(models.Model):
+    """The one row that names the transaction which last wrote limits: a trigger in sql/ keeps it (see kept.py)."""
+
+    by_transaction = models.BigIntegerField()
+
+    class Meta:
+        verbose_name_plural = "limits written"
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="one_row_of_limits_written")]
+
+    def __str__(self) -> str:
+        return f"by transaction {self.by_transaction}"

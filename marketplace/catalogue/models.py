@@ -1,6 +1,7 @@
 from django.db import models
 
 from marketplace.parties.models import Organisation
+from marketplace.units.compute import Footprint, footprint
 from marketplace.units.ids import new_id
 
 PRINCIPAL, AGENT = "principal", "agent"
@@ -102,6 +103,17 @@ class Pool(models.Model):
 
     def __str__(self) -> str:
         return f"{self.site} {self.accelerator}"
+
+    def footprint(self, gpu_hours: int) -> Footprint:
+        """Energy, carbon and compute of that many GPU-hours here."""
+        return footprint(
+            gpu_hours,
+            all_in_kw=self.accelerator.all_in_kw,
+            pue=self.site.pue,
+            grams_per_kwh=self.site.carbon_g_per_kwh,
+            bf16_tflops=self.accelerator.bf16_tflops,
+            h100_weight=self.accelerator.h100_weight,
+        )
 
 
 class ServiceSpec(models.Model):

@@ -1,6 +1,8 @@
+from typing import Any
+
 from django.db.models import QuerySet
 
-from marketplace.catalogue.models import Pool
+from marketplace.catalogue.models import Pool, ServiceSpec
 
 
 def pools_with_specs(*, accelerator: str | None = None, site: str | None = None) -> QuerySet[Pool]:
@@ -11,3 +13,9 @@ def pools_with_specs(*, accelerator: str | None = None, site: str | None = None)
     if site is not None:
         pools = pools.filter(site__public_id=site)
     return pools
+
+
+def service_documents() -> dict[int, dict[str, Any]]:
+    """Pool -> its newest service spec, with the pool's fabric among the fields."""
+    newest = ServiceSpec.objects.select_related("pool").order_by("pool_id", "-version").distinct("pool_id")
+    return {spec.pool_id: {"fabric": spec.pool.fabric, **spec.document} for spec in newest}

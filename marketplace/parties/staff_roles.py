@@ -20,7 +20,9 @@ ACCOUNTS = (
     "change_apikey",
 )
 BUILD = tuple(
-    f"{verb}_{model}" for model in ("accelerator", "site", "pool", "project", "milestone") for verb in ("add", "change")
+    f"{verb}_{model}"
+    for model in ("accelerator", "site", "pool", "project", "milestone", "disruption", "maintenancewindow")
+    for verb in ("add", "change")
 ) + ("add_servicespec", "add_projectiondue")
 
 

@@ -1,7 +1,12 @@
+from datetime import datetime
+from decimal import Decimal
+
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
-from marketplace.catalogue.models import Pool
+from marketplace.catalogue.models import Pool, Site
+from marketplace.parties.models import Organisation
 from marketplace.units.arrays import NumberArray
 from marketplace.units.ids import new_id
 
@@ -38,10 +43,18 @@ class Project(models.Model):
     h100_equivalents = models.FloatField(help_text="As the source counts the whole phase, before the share on sale")
     is_withdrawn = models.BooleanField(default=False, help_text="No longer in the source: it adds nothing.")
     source = models.TextField(blank=True)
+    retires_on = models.DateField(null=True, blank=True, help_text="The first day on which its GPUs are gone again")
 
     class Meta:
         ordering = ["campus", "ordinal"]
-        constraints = [models.UniqueConstraint(fields=["campus", "ordinal"], name="one_project_per_ordinal")]
+        constraints = [
+            models.UniqueConstraint(fields=["campus", "ordinal"], name="one_project_per_ordinal"),
+            models.CheckConstraint(
+                condition=Q(retires_on=None) | Q(gpus__gt=0),
+                name="only_gpus_that_came_retire",
+                violation_error_message="A project that retires GPUs has none of its own to retire.",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -108,6 +121,11 @@ class PoolOutlook(models.Model):
     p50 = NumberArray(models.IntegerField())
     p10 = NumberArray(models.IntegerField())
     mean = NumberArray(models.FloatField())
+    limits = NumberArray(
+        NumberArray(models.IntegerField()),
+        null=True,
+        help_text="What may be sold: rows firm, standard, standby, under the promises in force. Null: made before any",
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["projection", "pool"], name="one_outlook_per_pool")]
@@ -140,6 +158,10 @@ class ProjectOutlook(models.Model):
     def __str__(self) -> str:
         return f"{self.project} in {self.projection}"
 
+    def ranked_bottlenecks(self) -> list[tuple[str, float]]:
+        """(kind, share of the scenarios in which it was the last), the most frequent first."""
+        return sorted(self.bottlenecks.items(), key=lambda found: (-found[1], found[0]))
+
 
 class ProjectionDue(models.Model):
     """Something changed that a projection must take in: the row that a sweep drains."""
@@ -161,3 +183,275 @@ class ProjectionDue(models.Model):
 
     def __str__(self) -> str:
         return self.reason
+
+
+WEATHER, OUTAGE, SUPPLY_CHAIN, LABOUR, PERMIT = "weather", "outage", "supply_chain", "labour", "permit"
+DISRUPTION_KINDS = [
+    (kind, kind.replace("_", " ").capitalize()) for kind in (WEATHER, OUTAGE, SUPPLY_CHAIN, LABOUR, PERMIT)
+]
+WORK_DAYS = 90  # an assumption: for how long the work on a milestone can be held up before its date
+LONGEST_DAYS = 3650
+
+
+def new_disruption_id() -> str:
+    return new_id("dis")
+
+
+def new_maintenance_id() -> str:
+    return new_id("mnt")
+
+
+class Stated(models.Model):
+    """Something that will happen over [starts, ends), as somebody stated it. Withdrawn with a reason, never deleted."""
+
+    public_id: "models.CharField[str, str]"
+    starts = models.DateField(help_text="The first day")
+    ends = models.DateField(help_text="The day after the last one")
+    reason = models.TextField(help_text="What happens, in words that a buyer would understand")
+    source = models.TextField(blank=True, help_text="Where it is known from")
+    entered_by = models.CharField(max_length=254, editable=False)
+    entered_at = models.DateTimeField(editable=False)
+    withdrawn_by = models.CharField(max_length=254, blank=True, editable=False)
+    withdrawn_at = models.DateTimeField(null=True, blank=True, editable=False)
+    withdrawn_reason = models.TextField(blank=True, editable=False)
+
+    class Meta:
+        abstract = True
+        constraints = [
+            models.CheckConstraint(condition=Q(starts__lt=F("ends")), name="%(class)s_ends_after_it_starts"),
+            models.CheckConstraint(
+                condition=Q(withdrawn_at=None, withdrawn_by="", withdrawn_reason="")
+                | (Q(withdrawn_at__isnull=False) & ~Q(withdrawn_by="") & ~Q(withdrawn_reason="")),
+                name="%(class)s_withdrawn_by_somebody_for_a_reason",
+            ),
+        ]
+
+
+class Disruption(Stated):
+    """A dated event that moves milestones, or derates a pool or a site for the time that it lasts.
+
+    It is about a site, a pool or a project, or about a kind of milestone wherever it stands.
+    """
+
+    public_id = models.CharField(max_length=40, unique=True, default=new_disruption_id, editable=False)
+    kind = models.CharField(max_length=15, choices=DISRUPTION_KINDS)
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    pool = models.ForeignKey(Pool, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    milestone_kinds = ArrayField(
+        models.CharField(max_length=15, choices=MILESTONE_KINDS), default=list, blank=True, help_text="What it holds up"
+    )
+    delay_days = models.PositiveIntegerField(
+        default=0, help_text="Days by which open milestones of those kinds come later"
+    )
+    work_days = models.PositiveIntegerField(
+        default=WORK_DAYS,
+        help_text="A milestone is hit if it would come on the first day or later, and at most this many days after the "
+        "end: its work is under way. The 90 days are an assumption.",
+    )
+    usable_share = models.DecimalField(
+        max_digits=5,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        help_text="Share of the GPUs of the pool or site that can be used meanwhile, 0 to below 1; empty: all of them",
+    )
+
+    class Meta(Stated.Meta):
+        ordering = ["-id"]
+        constraints = [
+            *Stated.Meta.constraints,
+            models.CheckConstraint(
+                condition=Q(site=None, pool=None) | Q(site=None, project=None) | Q(pool=None, project=None),
+                name="disruption_has_one_scope",
+            ),
+            models.CheckConstraint(
+                condition=Q(delay_days=0, milestone_kinds=[])
+                | (Q(delay_days__range=(1, LONGEST_DAYS)) & ~Q(milestone_kinds=[])),
+                name="disruption_delays_named_milestones",
+            ),
+            models.CheckConstraint(condition=Q(work_days__lte=LONGEST_DAYS), name="disruption_work_in_bounds"),
+            models.CheckConstraint(
+                condition=Q(usable_share=None)
+                | (Q(usable_share__gte=0, usable_share__lt=1) & (Q(site__isnull=False) | Q(pool__isnull=False))),
+                name="disruption_derates_a_pool_or_site",
+            ),
+            models.CheckConstraint(
+                condition=Q(delay_days__gt=0) | Q(usable_share__isnull=False), name="disruption_has_an_effect"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}, {self.scope}, {self.starts} to {self.ends}"
+
+    @property
+    def scope(self) -> str:
+        named = self.site or self.pool or self.project
+        return str(named) if named else "everywhere"
+
+    @property
+    def effect(self) -> str:
+        """What it does, in words: power, chips 30 days later; 75 % usable."""
+        said = [f"{', '.join(self.milestone_kinds)} {self.delay_days} days later"] if self.delay_days else []
+        said += [f"{self.usable_share * 100:.0f} % usable"] if self.usable_share is not None else []
+        return "; ".join(said)
+
+
+class MaintenanceWindow(Stated):
+    """Work on a pool that is planned: for its time, only a share of the pool's GPUs can be used."""
+
+    public_id = models.CharField(max_length=40, unique=True, default=new_maintenance_id, editable=False)
+    pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="+")
+    usable_share = models.DecimalField(
+        max_digits=5, decimal_places=4, help_text="Share of the pool's GPUs that can be used meanwhile, 0 to below 1"
+    )
+
+    class Meta(Stated.Meta):
+        ordering = ["-id"]
+        constraints = [
+            *Stated.Meta.constraints,
+            models.CheckConstraint(
+                condition=Q(usable_share__gte=0, usable_share__lt=1), name="maintenance_leaves_a_share"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Maintenance of {self.pool}, {self.starts} to {self.ends}"
+
+
+class SupplyPolicyQuerySet(models.QuerySet["SupplyPolicy"]):
+    def in_force(self, now: datetime) -> "SupplyPolicy":
+        """The newest version that has started; the shipped one, unsaved, where none has been published."""
+        return self.filter(starts_at__lte=now).order_by("-version").first() or SupplyPolicy(version=0, starts_at=now)
+
+
+class SupplyPolicy(models.Model):
+    """What each class promises, and at what exposure selling at a site stops. A change is a new version with a start.
+
+    The promises are public. A trigger in sql/ refuses every later edit.
+    """
+
+    version = models.PositiveIntegerField(unique=True)
+    starts_at = models.DateTimeField()
+    published_by = models.CharField(max_length=254)
+    promise_firm = models.DecimalField(
+        max_digits=5,
+        decimal_places=4,
+        default=Decimal("0.95"),
+        help_text="Least probability that a whole firm block is delivered in full and on time, 0 to 0.9999",
+    )
+    promise_standard = models.DecimalField(max_digits=5, decimal_places=4, default=Decimal("0.75"))
+    promise_standby = models.DecimalField(
+        max_digits=5, decimal_places=4, default=Decimal("0"), help_text="0: nothing is promised"
+    )
+    most_late_gpu_days = models.PositiveBigIntegerField(
+        null=True,
+        blank=True,
+        help_text="Selling at a site stops once its worst-in-20 late GPU-days reach this. Empty: no such limit",
+    )
+    most_late_share = models.DecimalField(
+        max_digits=5,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        help_text="The same as a share of the GPU-days sold there, 0 to 1. Empty: no such limit",
+    )
+
+    objects = SupplyPolicyQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "supply policies"
+        ordering = ["-version"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(promise_firm__lt=1)
+                & Q(promise_firm__gte=F("promise_standard"))
+                & Q(promise_standard__gte=F("promise_standby"))
+                & Q(promise_standby__gte=0),
+                name="surer_class_promises_more",
+                violation_error_message="A surer class promises as much as the next or more, and less than 1.",
+            ),
+            models.CheckConstraint(
+                condition=Q(most_late_gpu_days=None) | Q(most_late_gpu_days__gt=0),
+                name="late_gpu_days_above_zero",
+                violation_error_message="At 0 late GPU-days nothing could be sold: leave it empty for no limit.",
+            ),
+            models.CheckConstraint(
+                condition=Q(most_late_share=None) | Q(most_late_share__gt=0, most_late_share__lte=1),
+                name="late_share_is_a_share",
+                violation_error_message="A share lies above 0 and is at most 1; leave it empty for no limit.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"supply policy v{self.version}"
+
+    def promises(self) -> tuple[Decimal, Decimal, Decimal]:
+        return self.promise_firm, self.promise_standard, self.promise_standby
+
+
+class SiteExposure(models.Model):
+    """What a seller may come to owe at a site: GPU-days sold or held there that may be late, over the scenarios.
+
+    Its own pools only, so that two sellers on one site never read each other's sales. One row, brought up to date.
+    """
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+")
+    seller = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="+")
+    projection = models.ForeignKey(Projection, on_delete=models.CASCADE, related_name="+")
+    as_of = models.DateTimeField(help_text="When it was worked out; it holds until supply or sales change")
+    inputs = models.CharField(max_length=64, help_text="Digest of what it was worked out from")
+    sold_gpu_days = models.BigIntegerField(help_text="GPU-days sold and held from today to the horizon")
+    expected_gpu_days = models.FloatField(help_text="Late GPU-days on average over the scenarios")
+    worst_gpu_days = models.BigIntegerField(help_text="Late GPU-days that 19 scenarios in 20 do not exceed")
+    pools = models.JSONField(help_text="The same figures of each pool, by its public id")
+
+    stop: "SellingStop | None"  # the one in force, on rows from queries.exposures_of
+
+    class Meta:
+        ordering = ["site__name", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["site", "seller"], name="one_exposure_per_site"),
+            models.CheckConstraint(
+                condition=Q(worst_gpu_days__gte=0, expected_gpu_days__gte=0)
+                & Q(worst_gpu_days__lte=F("sold_gpu_days")),
+                name="late_is_part_of_sold",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"exposure of {self.seller} at {self.site}"
+
+    @property
+    def worst_share(self) -> float:
+        """Worst-in-20 late GPU-days as a share of those sold; 0 where nothing is."""
+        return self.worst_gpu_days / self.sold_gpu_days if self.sold_gpu_days else 0.0
+
+
+class SellingStop(models.Model):
+    """A seller's site at which nothing more is sold, because too much of what is sold may be late.
+
+    Between `lifted_at` and `settled_at` its pools' limits are being written back: a sweep that was killed goes on.
+    """
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+")
+    seller = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="+")
+    policy = models.ForeignKey(SupplyPolicy, on_delete=models.PROTECT, related_name="+")
+    reason = models.CharField(max_length=200)
+    started_at = models.DateTimeField()
+    lifted_at = models.DateTimeField(null=True, blank=True)
+    lifted_because = models.CharField(max_length=200, blank=True)
+    settled_at = models.DateTimeField(null=True, blank=True, help_text="When every pool had its limits back")
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["site", "seller"], condition=Q(lifted_at=None), name="one_stop_at_a_time"),
+            models.CheckConstraint(
+                condition=Q(settled_at=None) | Q(lifted_at__isnull=False, settled_at__gte=F("lifted_at")),
+                name="settled_after_lifted",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.seller} at {self.site}: {self.reason}"

@@ -2,19 +2,21 @@
 
 Pure and seeded: two runs with one seed agree to the bit. A scenario is one draw of every milestone's slip, every
 shared shock and every pool's derate. Within it a pool's installed GPUs change only on the days on which a project is
-ready, so the work grows with scenarios x (projects + days), not with projects x days.
+ready or retired, and its usable share only on those on which a window opens or closes, so the work grows with
+scenarios x (projects + days), not with projects x days.
 
 Quantiles name the amount exceeded: P90 is the largest amount that at least 90 % of the scenarios reach, so
 P90 <= P50 <= P10. Dates are the other way about: the P90 date is the day by which 90 % of the scenarios are ready.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from marketplace.supply.disruptions import delays_of, disrupted, shares, windows_of
 from marketplace.supply.slips import ProjectionPolicy, derates, shock, slipped
 from marketplace.supply.world import KINDS, Floats, Ints, World
 
@@ -88,10 +90,11 @@ def readiness(world: World, policy: ProjectionPolicy, *, seed: int, scenarios: i
     last = np.zeros((projects, len(KINDS)))
     sites = {key: shock(seed, scenarios, "site", key) for key in world.sites.keys}
     kinds = [shock(seed, scenarios, "kind", kind) for kind in KINDS]
+    delays = delays_of(world)
     for index, rows in enumerate(_by_project(world)):
         if len(rows):
             site = sites[world.sites.keys[world.pools.site[world.projects.pool[index]]]]
-            dates = [_dates(world, policy, row, seed, site, kinds) for row in rows]
+            dates = [_dates(world, policy, row, delays[row], seed, site, kinds) for row in rows]
             days[index], last[index] = _latest(dates, world.milestones.kind[rows])
     return Readiness(days, last)
 
@@ -107,6 +110,7 @@ def _dates(
     world: World,
     policy: ProjectionPolicy,
     row: int,
+    delays: Sequence[int],
     seed: int,
     site: Floats,
     kinds: Sequence[Floats],
@@ -122,7 +126,7 @@ def _dates(
     kind = int(milestones.kind[row])
     own = shock(seed, len(site), "milestone", world.projects.keys[project], KINDS[kind])
     z = policy.site_weight * site + policy.kind_weight * kinds[kind] + policy.own_weight * own
-    return slipped(policy, kind, float(expected), z)
+    return disrupted(world, delays, slipped(policy, kind, float(expected), z))
 
 
 def _latest(dates: Sequence[Floats], kinds: Ints) -> tuple[ReadyDays, Floats]:
@@ -170,13 +174,20 @@ def changes(
     end: int,
 ) -> Iterator[tuple[int, Gpus]]:
     """(day, usable GPUs (pools of the group, scenarios)) for the first day, and for each later one in [first, end) on
-    which they change in any scenario. A group is one of `groups`."""
+    which they change in any scenario. A group is one of `groups`.
+
+    A window takes its share of what could be used without it, so what one pool loses goes to no other.
+    """
     scenarios = ready_days.shape[1]
     share = np.array([derates(policy, seed=seed, pool=world.pools.keys[p], scenarios=scenarios) for p in group])
     kw, could_bind = world.pools.all_in_kw[group], _could_bind(world, group)
-    for day, installed in _installed(world, ready_days, group, first, end):
-        held = np.maximum(installed, 0)
+    opened = shares(world, group, first, end)
+    usable = opened[first]
+    for day, installed in _installed(world, ready_days, group, first, end, opened):
+        held, usable = np.maximum(installed, 0), opened.get(day, usable)
         fraction = _cut(held, share, kw, _power(world, group)) if could_bind else share
+        if usable.min() < 1.0:
+            fraction = fraction * usable[:, None]
         yield day, (held * fraction).astype(np.int32)
 
 
@@ -188,12 +199,13 @@ def _cut(installed: Ints, derate: Floats, kw: Floats, power: float) -> Floats:
     return np.minimum(derate, fraction)
 
 
-def _installed(world: World, ready_days: ReadyDays, group: Ints, first: int, end: int) -> Iterator[tuple[int, Ints]]:
-    """(day, GPUs ready less GPUs retired (pools of the group, scenarios)) on the first day and each day of change."""
+def _installed(
+    world: World, ready_days: ReadyDays, group: Ints, first: int, end: int, asked: Container[int]
+) -> Iterator[tuple[int, Ints]]:
+    """(day, GPUs ready less GPUs retired (pools of the group, scenarios)) on the first day, on each day of change and
+    on those asked for."""
     scenarios = ready_days.shape[1]
-    projects = np.concatenate([world.projects_in(pool) for pool in group])
-    rows, gpus = np.searchsorted(group, world.projects.pool[projects]), world.projects.gpus[projects]
-    ready = ready_days[projects]
+    rows, gpus, ready = _steps(world, ready_days, group)
     installed = np.zeros((len(group), scenarios), dtype=np.int64)
     for row, size, days in zip(rows, gpus, ready, strict=True):
         installed[row] += size * (days <= first)
@@ -206,7 +218,25 @@ def _installed(world: World, ready_days: ReadyDays, group: Ints, first: int, end
     for day, low, high in zip(range(first + 1, end), bounds[:-1], bounds[1:], strict=True):
         if high > low:
             np.add.at(flat, places[low:high], sizes[low:high])
+        if high > low or day in asked:
             yield day, installed
+
+
+def _steps(world: World, ready_days: ReadyDays, group: Ints) -> tuple[Ints, Ints, ReadyDays]:
+    """(rows of the group, GPUs, days (steps, scenarios)) of everything that is added and, where retired, taken away.
+
+    GPUs that are not ready before they retire never come, so that they take nothing away either.
+    """
+    projects = np.concatenate([world.projects_in(pool) for pool in group])
+    rows, gpus = np.searchsorted(group, world.projects.pool[projects]), world.projects.gpus[projects]
+    ready, gone = ready_days[projects], np.flatnonzero(np.isfinite(world.projects.retires[projects]))
+    if not len(gone):
+        return rows, gpus, ready
+    retires = np.clip(world.projects.retires[projects[gone]], -NEVER, NEVER).astype(np.int16)[:, None]
+    ever = ready[gone] < retires
+    ends = np.where(ever, retires, np.int16(NEVER))
+    ready[gone] = np.where(ever, ready[gone], np.int16(NEVER))
+    return np.concatenate([rows, rows[gone]]), np.concatenate([gpus, -gpus[gone]]), np.concatenate([ready, ends])
 
 
 def exceeded(usable: Gpus) -> Gpus:
@@ -284,7 +314,7 @@ def block_confidence(
 ) -> float:
     """`delivery_confidence` of a block that starts on day `first`, without writing its scenarios out."""
     kept = np.ones(ready_days.shape[1], dtype=bool)
-    only_rises = _only_rises(world, pool)
+    only_rises = _only_rises(world, pool, first, first + len(required))
     records = _records(required) if only_rises else [0]
     for record, after in pairwise([*records, len(required)]):
         # Where supply only rises, a day fails only if it needs more than every day before it.
@@ -294,10 +324,35 @@ def block_confidence(
     return float(kept.mean())
 
 
-def _only_rises(world: World, pool: int) -> bool:
+def block_confidences(
+    world: World,
+    ready_days: ReadyDays,
+    policy: ProjectionPolicy,
+    *,
+    seed: int,
+    pool: int,
+    blocks: Sequence[tuple[int, Ints]],
+) -> list[float]:
+    """`block_confidence` of many blocks (first day, GPUs required by day) of one pool, its scenarios made once."""
+    if not blocks:
+        return []
+    kept = np.ones((len(blocks), ready_days.shape[1]), dtype=bool)
+    begin, end = min(first for first, _ in blocks), max(first + len(required) for first, required in blocks)
+    for since, until, gpus in _spans(world, ready_days, policy, seed, pool, begin, end):
+        for row, (first, required) in enumerate(blocks):
+            met = required[max(since - first, 0) : max(until - first, 0)]
+            if len(met):
+                kept[row] &= gpus >= met.max()
+    return [float(share) for share in kept.mean(axis=1)]
+
+
+def _only_rises(world: World, pool: int, first: int, end: int) -> bool:
+    """Whether no day of [first, end) can have less than one before it: nothing retires or closes, no power is short."""
     group = next(group for group in groups(world) if pool in group)
-    retires = world.projects.gpus[np.isin(world.projects.pool, group)] < 0
-    return not retires.any() and not _could_bind(world, group)
+    chosen, windows = np.isin(world.projects.pool, group), windows_of(world, group)
+    retires = (world.projects.gpus[chosen] < 0) | np.isfinite(world.projects.retires[chosen])
+    met = (world.windows.starts[windows] < end) & (world.windows.ends[windows] > first)
+    return not retires.any() and not met.any() and not _could_bind(world, group)
 
 
 def _records(required: Ints) -> list[int]:

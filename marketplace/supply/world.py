@@ -44,12 +44,14 @@ class Pools:
 
 @dataclass(frozen=True)
 class Projects:
-    """Arrays over projects: index of the pool, GPUs (negative: a retirement) and the MW that come with them."""
+    """Arrays over projects: index of the pool, GPUs (negative: a retirement), the MW that come with them, and the day
+    from which its GPUs are gone again (NaN: none is known)."""
 
     keys: tuple[str, ...]
     pool: Ints
     gpus: Ints
     mw: Floats
+    retires: Floats
 
 
 @dataclass(frozen=True)
@@ -69,11 +71,36 @@ class Milestones:
 
 
 @dataclass(frozen=True)
+class Delays:
+    """Arrays over disruptions that hold milestones up, in the order in which they start: the first day, the last day
+    on which a milestone that comes was under way, the days lost, and the rows of the milestones that each can hit."""
+
+    keys: tuple[str, ...]
+    starts: Floats
+    until: Floats
+    days: Floats
+    milestones: tuple[Ints, ...]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Arrays over times for which a pool has less: over [starts, ends) only the share `usable` of it can be used."""
+
+    keys: tuple[str, ...]
+    pool: Ints
+    starts: Ints
+    ends: Ints
+    usable: Floats
+
+
+@dataclass(frozen=True)
 class World:
     sites: Sites
     pools: Pools
     projects: Projects
     milestones: Milestones
+    delays: Delays
+    windows: Windows
 
     def pools_at(self, site: int) -> Ints:
         return np.flatnonzero(self.pools.site == site)
@@ -87,23 +114,40 @@ class World:
         return int(np.nanmax(dates))
 
     def as_json(self) -> dict[str, Any]:
-        """Everything but the milestones: what stored ready days need to become usable GPUs again."""
-        sites, pools, projects = self.sites, self.pools, self.projects
+        """Everything: a run can be made again from it, and stored ready days become usable GPUs again."""
+        sites, pools, projects, milestones = self.sites, self.pools, self.projects, self.milestones
+        delays, windows = self.delays, self.windows
         mw = [value if np.isfinite(value) else None for value in sites.facility_mw.tolist()]
+        retires, dates = _known(projects.retires), map(_known, (milestones.planned, milestones.forecast))
+        kinds, hits = [KINDS[kind] for kind in milestones.kind], [rows.tolist() for rows in delays.milestones]
         return {
             "sites": _rows(sites.keys, sites.pue.tolist(), mw, sites.share_on_sale.tolist()),
             "pools": _rows(pools.keys, pools.site.tolist(), pools.all_in_kw.tolist(), pools.lot.tolist()),
-            "projects": _rows(projects.keys, projects.pool.tolist(), projects.gpus.tolist(), projects.mw.tolist()),
+            "projects": _rows(
+                projects.keys, projects.pool.tolist(), projects.gpus.tolist(), projects.mw.tolist(), retires
+            ),
+            "milestones": _rows(milestones.project.tolist(), kinds, *dates, _known(milestones.actual)),
+            "delays": _rows(delays.keys, delays.starts.tolist(), delays.until.tolist(), delays.days.tolist(), hits),
+            "windows": _rows(
+                windows.keys,
+                windows.pool.tolist(),
+                windows.starts.tolist(),
+                windows.ends.tolist(),
+                windows.usable.tolist(),
+            ),
         }
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Self:
+        """Documents of earlier releases have no milestones, no retirement dates, no delays and no windows."""
         sites = [(key, pue, np.inf if mw is None else mw, share) for key, pue, mw, share in document["sites"]]
         return cls.of(
             sites=sites,
             pools=document["pools"],
             projects=document["projects"],
-            milestones=(),
+            milestones=document.get("milestones", ()),
+            delays=document.get("delays", ()),
+            windows=document.get("windows", ()),
         )
 
     @classmethod
@@ -114,33 +158,45 @@ class World:
         pools: Sequence[Sequence[Any]],
         projects: Sequence[Sequence[Any]],
         milestones: Sequence[Sequence[Any]],
+        delays: Sequence[Sequence[Any]] = (),
+        windows: Sequence[Sequence[Any]] = (),
     ) -> Self:
-        """From rows in the order of the fields above; a milestone's kind by its name, a date not known by None."""
-        site, pool, project = (
-            _columns(sites, 4),
-            _columns(pools, 4),
-            _columns(projects, 4),
-        )
-        milestone = _columns(milestones, 5)
+        """From rows in the order of the fields above; a milestone's kind by its name, a date not known by None.
+
+        A project's row may end before its retirement.
+        """
+        site, pool = _columns(sites, 4), _columns(pools, 4)
+        project = _columns([(*row, None)[:5] for row in projects], 5)
+        milestone, window = _columns(milestones, 5), _columns(windows, 5)
+        delay = _columns(sorted(delays, key=lambda row: (row[1], row[0])), 5)
         return cls(
             sites=Sites(tuple(site[0]), _floats(site[1]), _floats(site[2]), _floats(site[3])),
             pools=Pools(tuple(pool[0]), _ints(pool[1]), _floats(pool[2]), _ints(pool[3])),
             projects=Projects(
-                tuple(project[0]),
-                _ints(project[1]),
-                _ints(project[2]),
-                _floats(project[3]),
+                tuple(project[0]), _ints(project[1]), _ints(project[2]), _floats(project[3]), _floats(project[4])
             ),
             milestones=Milestones(
                 _ints(milestone[0]),
                 _ints([KINDS.index(kind) for kind in milestone[1]]),
                 *map(_floats, milestone[2:]),
             ),
+            delays=Delays(
+                tuple(delay[0]),
+                _floats(delay[1]),
+                _floats(delay[2]),
+                _floats(delay[3]),
+                tuple(map(_ints, delay[4])),
+            ),
+            windows=Windows(tuple(window[0]), _ints(window[1]), _ints(window[2]), _ints(window[3]), _floats(window[4])),
         )
 
 
 def _rows(*columns: Sequence[Any]) -> list[list[Any]]:
     return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _known(values: Floats) -> list[float | None]:
+    return [None if np.isnan(value) else value for value in values.tolist()]
 
 
 def _columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:

@@ -38,6 +38,6 @@ def usd_from_cents(cents: int) -> Money:
     return Money(Decimal(int(cents)).scaleb(-2), USD)
 
 
-def unit_price(total: Money, gpu_hours: int) -> Decimal:
-    """Price per GPU-hour derived from a total, to four decimals: for reading, the total is what binds."""
-    return (total.amount / gpu_hours).quantize(UNIT_PRICE_STEP, rounding=ROUND_HALF_EVEN)
+def unit_price(total: Money, hours: int | Decimal) -> Decimal:
+    """Price per GPU-hour or H100-equivalent hour, to four decimals: for reading, the total is what binds."""
+    return (total.amount / hours).quantize(UNIT_PRICE_STEP, rounding=ROUND_HALF_EVEN)

@@ -3,7 +3,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from marketplace.catalogue.models import Site
+from marketplace.catalogue.models import Pool, Site
 from marketplace.parties.models import Membership
 from marketplace.parties.queries import membership_of
 
@@ -28,8 +28,13 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         found = membership(request)
         return found.organisation if found else None
 
+    def sells() -> bool:
+        found = membership(request)
+        return found is not None and Pool.objects.filter(seller_id=found.organisation_id).exists()
+
     return {
         "organisation": SimpleLazyObject(organisation),
+        "sells": SimpleLazyObject(sells),
         "figures": SimpleLazyObject(figures),
     }
 

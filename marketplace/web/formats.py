@@ -55,6 +55,26 @@ def compact_count(number: Number) -> str:
     return signed(f"{float(number):,.1f}".removesuffix(".0"))
 
 
+def energy(kwh: Number) -> str:
+    """`82,944 kWh` is `83 MWh`; under 10 MWh with a decimal, `4.2 MWh`."""
+    return f"{_thousandth(kwh)} MWh"
+
+
+def carbon(kg: Number) -> str:
+    """`29,030 kg` is `29 t CO₂`; under 10 t with a decimal."""
+    return f"{_thousandth(kg)} t CO₂"
+
+
+def efficiency(flop_per_joule: Number) -> str:
+    """`565 GFLOP/J`."""
+    return f"{float(flop_per_joule) / 1e9:,.0f} GFLOP/J"
+
+
+def _thousandth(number: Number) -> str:
+    size = float(number) / 1000
+    return f"{size:,.1f}" if size < 9.95 else f"{size:,.0f}"
+
+
 def percent(fraction: Number, *, digits: int = 0) -> str:
     """0.893 is `89 %`."""
     return signed(f"{float(fraction) * 100:.{digits}f}") + NARROW_SPACE + "%"

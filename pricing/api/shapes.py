@@ -10,7 +10,7 @@ from marketplace.api.catalogue import SellerShape, SpecShape
 from marketplace.api.fields import MoneyField, MoneyShape, ObjectField, UnitPriceField, firmness_choice, public_id
 from marketplace.api.pagination import ListShape
 from marketplace.api.schema import ProblemShape
-from marketplace.units.compute import carbon_kg, facility_kwh, gpu_hours
+from marketplace.units.compute import gpu_hours
 from marketplace.units.money import unit_price
 from pricing.quotes.models import Quote
 
@@ -69,12 +69,39 @@ class AmountShape(serializers.Serializer[Any]):
     amount = MoneyShape()
 
 
-class OfferShape(serializers.Serializer[Any]):
+class FootprintShape(serializers.Serializer[Any]):
+    """Energy and efficiency of a block, from the rated figures of its accelerator and its site."""
+
+    energy_kwh = serializers.IntegerField(
+        source="footprint.facility_kwh", help_text="Drawn by the facility over the block: it_kwh x PUE"
+    )
+    it_kwh = serializers.IntegerField(
+        source="footprint.it_kwh", help_text="Drawn by the GPUs with their host and network: GPU-hours x all-in kW"
+    )
+    pue = serializers.DecimalField(4, 2, source="footprint.pue", help_text="Facility energy over IT energy")
+    co2_kg = serializers.IntegerField(
+        source="footprint.carbon_kg", help_text="Of energy_kwh, at the carbon intensity of the site's grid"
+    )
+    flop_per_joule = serializers.IntegerField(
+        source="footprint.flop_per_joule",
+        help_text="BF16 dense operations per joule of facility energy, rated: no utilisation in it",
+    )
+    price_per_h100_equivalent_hour = UnitPriceField(
+        source="h100_unit_price", help_text="USD; the total over GPU-hours x the accelerator's H100 weight"
+    )
+
+
+class OfferShape(FootprintShape):
     """A priced answer to a need: a signed token, no claim on capacity."""
 
     id = serializers.CharField(help_text="The token itself: post it to /quotes")
     object = ObjectField("offer")
-    ranks = serializers.ListField(child=serializers.CharField(), help_text="cheapest, soonest, both or none")
+    ranks = serializers.ListField(
+        child=serializers.CharField(), help_text="What it wins: cheapest, soonest, most_compute; several or none"
+    )
+    next_best_in = serializers.ListField(
+        child=serializers.CharField(), help_text="Where it comes next, because the winner wins something else too"
+    )
     pool = public_id("pool.public_id")
     accelerator = serializers.CharField(source="pool.accelerator.key")
     site = public_id("pool.site.public_id")
@@ -89,8 +116,6 @@ class OfferShape(serializers.Serializer[Any]):
     prepayment_percent = serializers.IntegerField(source="terms.prepayment")
     price_version = serializers.CharField(source="terms.price_version")
     delivery_confidence = serializers.CharField(help_text="Probability of the whole block in full and on time, 0 to 1")
-    energy_kwh = serializers.IntegerField(source="kwh", help_text="Drawn by the facility over the block")
-    co2_kg = serializers.IntegerField(source="carbon_kg")
     valid_until = serializers.DateTimeField(source="terms.valid_until")
 
     @extend_schema_field(AmountShape(many=True))
@@ -136,7 +161,7 @@ class TermsShape(serializers.Serializer[Any]):
 LEADING = ("id", "object", "created_at", "status", "allowed_actions")
 
 
-class BlockShape(serializers.Serializer[Any]):
+class BlockShape(FootprintShape):
     """A block as a quote or a reservation has it, with everything that was frozen."""
 
     pool = public_id("pool.public_id")
@@ -149,8 +174,6 @@ class BlockShape(serializers.Serializer[Any]):
     firmness = firmness_choice()
     unit_price = serializers.SerializerMethodField(help_text="Per GPU-hour, derived from the total")
     total = MoneyField(source="money")
-    energy_kwh = serializers.SerializerMethodField()
-    co2_kg = serializers.SerializerMethodField()
 
     def get_fields(self) -> dict[str, Any]:
         found = super().get_fields()
@@ -160,13 +183,6 @@ class BlockShape(serializers.Serializer[Any]):
     def get_unit_price(self, block: Any) -> str:
         price: Decimal = unit_price(block.money, gpu_hours(block.quantity, block.period.days))
         return f"{price:.4f}"
-
-    def get_energy_kwh(self, block: Any) -> int:
-        hours = gpu_hours(block.quantity, block.period.days)
-        return facility_kwh(hours, block.pool.accelerator.all_in_kw, block.pool.site.pue)
-
-    def get_co2_kg(self, block: Any) -> int:
-        return carbon_kg(self.get_energy_kwh(block), block.pool.site.carbon_g_per_kwh)
 
 
 class QuoteShape(BlockShape):

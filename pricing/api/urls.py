@@ -3,6 +3,8 @@ from django.urls import path
 from pricing.api.explanations import QuotePrice
 from pricing.api.market import Headroom, Prices, Supply
 from pricing.api.policies import Policies, Versions
+from pricing.api.projects import OneProject, OneProjection, Projections, Projects
+from pricing.api.signals import BuildSignals
 from pricing.api.views import Offers, OneQuote, Quotes, ReleaseQuote
 
 urlpatterns = [
@@ -11,6 +13,11 @@ urlpatterns = [
     path("prices", Prices.as_view()),
     path("price-policies", Policies.as_view()),
     path("price-versions", Versions.as_view()),
+    path("projects", Projects.as_view()),
+    path("projects/<slug:public_id>", OneProject.as_view()),
+    path("projections", Projections.as_view()),
+    path("projections/<slug:public_id>", OneProjection.as_view()),
+    path("build-signals", BuildSignals.as_view()),
     path("offers", Offers.as_view()),
     path("quotes", Quotes.as_view()),
     path("quotes/<slug:public_id>", OneQuote.as_view()),

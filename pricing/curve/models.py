@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from marketplace.catalogue.models import Pool
 from marketplace.parties.models import Organisation
-from marketplace.supply.models import Projection
+from marketplace.supply.models import Project, Projection
 from marketplace.units.arrays import NumberArray
 from marketplace.units.ids import new_id
 from pricing.curve.terms import KINDS, WHOLE, Schedule, Terms
@@ -285,3 +285,41 @@ class TapePool(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pool} on {self.tape}"
+
+
+class BuildSignalQuerySet(models.QuerySet["BuildSignal"]):
+    def of_seller(self, organisation_id: int) -> "BuildSignalQuerySet":
+        """The tenant's wall: what building is worth to a seller follows from its own bid prices, and is its own."""
+        return self.filter(version__seller_id=organisation_id)
+
+    def newest(self) -> "BuildSignalQuerySet":
+        """Those of each seller's newest version that has any, the most valuable first."""
+        latest = BuildSignal.objects.order_by("version__seller_id", "-version_id").distinct("version__seller_id")
+        return self.filter(version_id__in=list(latest.values_list("version_id", flat=True))).order_by("-best", "pk")
+
+    def with_projects(self) -> "BuildSignalQuerySet":
+        return self.select_related("version", "project__pool__site", "project__pool__accelerator")
+
+
+class BuildSignal(models.Model):
+    """What building more or sooner at one project would be worth, at the bid prices of one version. Never edited."""
+
+    version = models.ForeignKey(PriceVersion, on_delete=models.CASCADE, related_name="signals")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="signals")
+    sooner = models.JSONField(help_text="Milestone kind -> USD if it came 30 days sooner, over the version's horizon")
+    mw = models.DecimalField(max_digits=18, decimal_places=2, help_text="USD of one more MW with the GPUs it feeds")
+    mw_alone = models.DecimalField(max_digits=18, decimal_places=2, help_text="USD of one more MW for what is there")
+    best = models.DecimalField(max_digits=18, decimal_places=2, help_text="The largest of them, USD")
+
+    objects = BuildSignalQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["version", "project"], name="one_signal_per_project")]
+
+    def __str__(self) -> str:
+        return f"{self.project} in {self.version}"
+
+    def soonest_first(self) -> list[tuple[str, Decimal]]:
+        """Milestones by what 30 days are worth, the most first; those that are never the last are left out."""
+        worth = ((kind, Decimal(str(usd))) for kind, usd in self.sooner.items())
+        return sorted(((kind, usd) for kind, usd in worth if usd), key=lambda each: -each[1])

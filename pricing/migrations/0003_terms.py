@@ -134,7 +134,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='quote',
             name='prepayment_percent',
-            field=models.PositiveSmallIntegerField(default=0, help_text="Paid up front, the buyer's choice"),
+            field=models.PositiveSmallIntegerField(default=0, help_text="Share paid up front, the buyer's choice"),
         ),
         migrations.RunSQL(WITHOUT_TERMS, reverse_sql=migrations.RunSQL.noop),
         migrations.AddConstraint(

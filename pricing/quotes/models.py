@@ -1,5 +1,6 @@
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -7,9 +8,10 @@ from django.db.models import F, Q
 
 from marketplace.catalogue.models import Pool, ServiceSpec
 from marketplace.parties.models import Organisation
+from marketplace.units.compute import Footprint, gpu_hours
 from marketplace.units.firmness import CHOICES
 from marketplace.units.ids import new_id
-from marketplace.units.money import Money
+from marketplace.units.money import Money, unit_price
 from marketplace.units.period import Period
 from pricing.curve.models import PriceVersion
 
@@ -149,6 +151,16 @@ class Quote(models.Model):
     @property
     def period(self) -> Period:
         return Period(self.start, self.end)
+
+    @property
+    def footprint(self) -> Footprint:
+        """Energy, carbon and compute of the block."""
+        return self.pool.footprint(gpu_hours(self.quantity, self.period.days))
+
+    @property
+    def h100_unit_price(self) -> Decimal:
+        """Per H100-equivalent hour: what compares accelerators."""
+        return unit_price(self.money, self.footprint.h100_hours)
 
     def has_expired(self, now: datetime) -> bool:
         """The one place that says when a quote is over: at its expiry, not after it."""

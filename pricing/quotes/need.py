@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, TypeGuard
 
+from marketplace.catalogue.service import ServiceWish, read_wishes
 from marketplace.units.firmness import FIRMNESS
+from pricing.quotes.ranking import CHEAPEST, SORTS
 
 LONGEST_BLOCK_DAYS = 1825
 WIDEST_WINDOW_DAYS = 2557
@@ -19,9 +21,14 @@ FIELDS = (
     "firmness",
     "sites",
     "jurisdictions",
+    "sellers",
+    "service",
     "divisible",
+    "sort",
+    "relax",
     "prepayment_percent",
 )
+NAMES = ("accelerators", "sites", "jurisdictions", "sellers")
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,10 @@ class Range:
 
 @dataclass(frozen=True)
 class Need:
-    """A wish for capacity. Empty tuples mean "any"; start_from and start_to are both allowed starts."""
+    """A wish for capacity. Empty tuples mean "any"; start_from and start_to are both allowed starts.
+
+    `sort` is the order of the offers. `relax` asks what relaxing each wish would save; it is no wish itself.
+    """
 
     quantity: Range
     duration: Range
@@ -65,6 +75,10 @@ class Need:
     sites: tuple[str, ...] = ()
     jurisdictions: tuple[str, ...] = ()
     divisible: bool = False
+    sellers: tuple[str, ...] = ()
+    service: tuple[ServiceWish, ...] = ()
+    sort: str = CHEAPEST
+    relax: bool = False
     prepayment: int = 0  # percent of the total paid up front
 
     @property
@@ -83,18 +97,18 @@ class Need:
             },
             "firmness": self.firmness,
         }
-        for name in ("accelerators", "sites", "jurisdictions"):
-            if getattr(self, name):
-                body[name] = list(getattr(self, name))
-        if self.divisible:
-            body["divisible"] = True
+        body |= {name: list(getattr(self, name)) for name in NAMES if getattr(self, name)}
+        if self.service:
+            body["service"] = {wish.field: wish.as_json() for wish in self.service}
+        if self.sort != CHEAPEST:
+            body["sort"] = self.sort
         if self.prepayment:
             body["prepayment_percent"] = self.prepayment
-        return body
+        return body | {name: True for name in ("divisible", "relax") if getattr(self, name)}
 
 
 def parse_need(body: Any, *, today: date, known: Mapping[str, frozenset[str]]) -> Need:
-    """Checks a need as it comes from outside. `known` has the accelerators, sites and jurisdictions that exist.
+    """Checks a need as it comes from outside. `known` has the accelerators, sites, jurisdictions and sellers there are.
 
     Raises BadNeed with every fault. Nothing is guessed: an unknown field is refused, not ignored.
     """
@@ -113,15 +127,18 @@ def parse_need(body: Any, *, today: date, known: Mapping[str, frozenset[str]]) -
     duration = _range(body, "duration_days", LONGEST_BLOCK_DAYS, faults)
     start_from, start_to = _window(body.get("start"), today, faults)
     firmness = body.get("firmness")
-    if firmness not in FIRMNESS:
+    if not isinstance(firmness, str) or firmness not in FIRMNESS:
         faults.append(Fault("/firmness", _missing(firmness), f"Choose one of {', '.join(FIRMNESS)}."))
-    chosen = {name: _names(body, name, known[name], faults) for name in ("accelerators", "sites", "jurisdictions")}
-    divisible = body.get("divisible", False)
-    if not isinstance(divisible, bool):
-        faults.append(Fault("/divisible", "invalid", "Send true or false."))
+    chosen = {name: _names(body, name, known[name], faults) for name in NAMES}
+    service, wrong = read_wishes(body.get("service", {}))
+    faults += [Fault(f"/service{where}", code, message) for where, code, message in wrong]
+    sort = body.get("sort", CHEAPEST)
+    if not isinstance(sort, str) or sort not in SORTS:
+        faults.append(Fault("/sort", "invalid", f"Choose one of {', '.join(SORTS)}, or leave it out for {CHEAPEST}."))
     prepayment = body.get("prepayment_percent", 0)
     if not _whole(prepayment) or not 0 <= prepayment <= 100:
         faults.append(Fault("/prepayment_percent", "invalid", "Send a whole number from 0 to 100, or leave it out."))
+    divisible, relax = (_flag(body, name, faults) for name in ("divisible", "relax"))
     if faults or quantity is None or duration is None or start_from is None or start_to is None:
         raise BadNeed(faults)
     return Need(
@@ -130,10 +147,20 @@ def parse_need(body: Any, *, today: date, known: Mapping[str, frozenset[str]]) -
         start_from,
         start_to,
         str(firmness),
-        divisible=bool(divisible),
+        service=service,
+        divisible=divisible,
+        sort=str(sort),
+        relax=relax,
         prepayment=int(prepayment),
         **chosen,
     )
+
+
+def _flag(body: Mapping[str, Any], name: str, faults: list[Fault]) -> bool:
+    value = body.get(name, False)
+    if not isinstance(value, bool):
+        faults.append(Fault(f"/{name}", "invalid", "Send true or false."))
+    return value is True
 
 
 def _missing(value: Any) -> str:

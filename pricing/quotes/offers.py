@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 
 import numpy as np
 from django.core import signing
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from marketplace.catalogue.models import Pool
 from marketplace.supply.models import Projection
 from marketplace.supply.queries import delivery_confidence
-from marketplace.units.compute import carbon_kg, facility_kwh, gpu_hours
+from marketplace.units.compute import Footprint, gpu_hours
 from marketplace.units.money import Money, unit_price, usd_from_cents
 from marketplace.units.period import Period
 from pricing.curve.models import PricePolicy
@@ -45,7 +46,7 @@ class OfferTerms:
 
 @dataclass(frozen=True)
 class Offer:
-    """An offer as it is shown. `ranks` says which it wins: cheapest, soonest."""
+    """An offer as it is shown. `ranks` says which it wins, `next_best_in` where it comes next (`ranking.py`)."""
 
     id: str
     terms: OfferTerms
@@ -53,6 +54,7 @@ class Offer:
     breakdown: tuple[tuple[str, Money], ...]
     delivery_confidence: Decimal
     ranks: tuple[str, ...] = ()
+    next_best_in: tuple[str, ...] = ()
 
     @property
     def unit_price(self) -> Decimal:
@@ -62,13 +64,15 @@ class Offer:
     def gpu_hours(self) -> int:
         return gpu_hours(self.terms.quantity, self.terms.period.days)
 
-    @property
-    def kwh(self) -> int:
-        return facility_kwh(self.gpu_hours, self.pool.accelerator.all_in_kw, self.pool.site.pue)
+    @cached_property
+    def footprint(self) -> Footprint:
+        """Energy, carbon and compute of the block."""
+        return self.pool.footprint(self.gpu_hours)
 
     @property
-    def carbon_kg(self) -> int:
-        return carbon_kg(self.kwh, self.pool.site.carbon_g_per_kwh)
+    def h100_unit_price(self) -> Decimal:
+        """Per H100-equivalent hour: what compares accelerators."""
+        return unit_price(self.terms.total, self.footprint.h100_hours)
 
     @property
     def rounded_up(self) -> bool:
@@ -139,6 +143,7 @@ def make_offer(
     organisation_id: int,
     now: datetime,
     ranks: tuple[str, ...] = (),
+    next_best_in: tuple[str, ...] = (),
 ) -> Offer:
     """Signs an offer. `required` is the nested use per day with this block in it: what the site must deliver."""
     terms = OfferTerms(
@@ -161,4 +166,5 @@ def make_offer(
         breakdown=price.lines,
         delivery_confidence=Decimal(confidence).quantize(CONFIDENCE_STEP),
         ranks=ranks,
+        next_best_in=next_best_in,
     )

@@ -1,11 +1,12 @@
-from marketplace.catalogue.models import Accelerator, Site
+from marketplace.catalogue.models import Accelerator, Pool, Site
 
 
 def known_names() -> dict[str, frozenset[str]]:
-    """What a need may name: accelerators, sites and jurisdictions that have something on sale."""
+    """What a need may name: accelerators, sites, jurisdictions and sellers that have something on sale."""
     sites = Site.objects.filter(pools__isnull=False).values_list("public_id", "jurisdiction")
     return {
         "accelerators": frozenset(Accelerator.objects.filter(pools__isnull=False).values_list("key", flat=True)),
         "sites": frozenset(site for site, _ in sites),
         "jurisdictions": frozenset(country for _, country in sites),
+        "sellers": frozenset(Pool.objects.values_list("seller__public_id", flat=True)),
     }

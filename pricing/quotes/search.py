@@ -8,6 +8,7 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
+from marketplace.catalogue.models import Pool
 from marketplace.units.compute import gpu_hours
 from marketplace.units.firmness import rank
 from marketplace.units.money import Money, unit_price, usd_from_cents
@@ -17,6 +18,7 @@ from pricing.curve.terms import totals_at
 from pricing.quotes.blocks import Starts, largest, price_starts, round_up
 from pricing.quotes.need import Need, Range
 from pricing.quotes.offers import Offer, make_offer
+from pricing.quotes.ranking import Block, Chosen, choose
 from pricing.quotes.refusals import Refusal, refusal
 from pricing.quotes.shelf import Shelf, sellable, stock
 
@@ -62,21 +64,8 @@ def search(*, need: Need, organisation_id: int, now: datetime) -> Search:
     candidates = [found for place in range(len(shelf.pools)) for found in _candidates(shelf, place, need)]
     if not candidates:
         return Search(need, (), (), refusal(need, now))
-    cheapest = _cheapest_of_each_pool(candidates)[:MOST_OFFERS]
-    soonest = _soonest(candidates)
-    chosen = dict.fromkeys([*cheapest, soonest])
-    offers = tuple(
-        _offer(
-            shelf,
-            candidates[which],
-            index,
-            need,
-            organisation_id,
-            now,
-            _ranks((which, index), cheapest[0], soonest),
-        )
-        for which, index in chosen
-    )
+    chosen = choose(_blocks(shelf, candidates, need), sort=need.sort, most=MOST_OFFERS)
+    offers = tuple(_offer(shelf, candidates[each.block.which], each, need, organisation_id, now) for each in chosen)
     return Search(need, offers, tuple(_calendar(shelf, candidates)), None)
 
 
@@ -137,26 +126,28 @@ def _lengths(duration: Range) -> list[int]:
     return sorted({int(days) for days in np.linspace(duration.least, duration.most, count).round()})
 
 
-def _cheapest_of_each_pool(candidates: Sequence[Candidate]) -> list[tuple[int, int]]:
-    """(candidate, index of its start) of every pool's cheapest block, cheapest first."""
-    best: dict[int, tuple[float, int, int]] = {}
-    for which, candidate in enumerate(candidates):
-        worth, index = candidate.best()
-        if candidate.place not in best or worth < best[candidate.place][0]:
-            best[candidate.place] = (worth, which, index)
-    return [(which, index) for _, which, index in sorted(best.values())]
+def _blocks(shelf: Shelf, candidates: Sequence[Candidate], need: Need) -> list[Block]:
+    """Of every candidate its cheapest and its soonest block: one of them is best in any order of `ranking.py`."""
+    return [
+        _block(shelf.pools[candidate.place], candidate, which, index, need)
+        for which, candidate in enumerate(candidates)
+        for index in sorted({0, candidate.best()[1]})
+    ]
 
 
-def _soonest(candidates: Sequence[Candidate]) -> tuple[int, int]:
-    """(candidate, 0) of the earliest start, the cheapest of those."""
-    first = min(
-        range(len(candidates)),
-        key=lambda which: (
-            candidates[which].starts.offsets[0],
-            candidates[which].worth[0],
-        ),
+def _block(pool: Pool, candidate: Candidate, which: int, index: int, need: Need) -> Block:
+    starts = candidate.starts
+    hours = gpu_hours(starts.quantity, starts.days)
+    kg_per_hour = float(pool.accelerator.all_in_kw * pool.site.pue * pool.site.carbon_g_per_kwh) / 1000
+    return Block(
+        place=candidate.place,
+        which=which,
+        index=index,
+        offset=int(starts.offsets[index]),
+        worth=float(candidate.worth[index]),
+        per_h100=float(starts.cents[index]) / (hours * float(pool.accelerator.h100_weight)),
+        carbon=kg_per_hour * (1 if need.is_range else hours),
     )
-    return first, 0
 
 
 def _calendar(shelf: Shelf, candidates: Sequence[Candidate]) -> Iterator[CalendarDay]:
@@ -176,20 +167,15 @@ def _calendar(shelf: Shelf, candidates: Sequence[Candidate]) -> Iterator[Calenda
         )
 
 
-def _ranks(chosen: tuple[int, int], cheapest: tuple[int, int], soonest: tuple[int, int]) -> tuple[str, ...]:
-    return tuple(name for name, winner in (("cheapest", cheapest), ("soonest", soonest)) if chosen == winner)
-
-
 def _offer(
     shelf: Shelf,
     found: Candidate,
-    index: int,
+    chosen: Chosen,
     need: Need,
     organisation_id: int,
     now: datetime,
-    ranks: tuple[str, ...],
 ) -> Offer:
-    first, quantity = int(found.starts.offsets[index]), found.starts.quantity
+    first, quantity = chosen.block.offset, found.starts.quantity
     window, row = slice(first, first + found.starts.days), rank(need.firmness)
     nested, room = shelf.nested[found.place, row, window], shelf.rooms[found.place, row, window]
     pool, prices = shelf.pools[found.place], shelf.prices[found.place]
@@ -208,5 +194,6 @@ def _offer(
         required=nested + quantity,
         organisation_id=organisation_id,
         now=now,
-        ranks=ranks,
+        ranks=chosen.ranks,
+        next_best_in=chosen.next_best_in,
     )

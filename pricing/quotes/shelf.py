@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import numpy as np
-from django.db.models import QuerySet
 from numpy.typing import NDArray
 
 from marketplace.capacity.queries import inventory
 from marketplace.catalogue.models import Pool
+from marketplace.catalogue.queries import service_documents
 from marketplace.supply.models import Projection
 from marketplace.supply.queries import latest_projection
 from marketplace.units.firmness import rank
@@ -16,6 +16,7 @@ from marketplace.units.period import Period
 from pricing.curve.models import PricePolicy
 from pricing.curve.queries import PoolPrices, current_versions, pool_prices
 from pricing.quotes.need import Need
+from pricing.quotes.wishes import unmet
 
 
 @dataclass(frozen=True)
@@ -50,15 +51,9 @@ def stock(need: Need, first: date, last: date, now: datetime) -> Shelf:
     )
 
 
-def _accepted(need: Need) -> QuerySet[Pool]:
-    pools = Pool.objects.select_related("seller")
-    if need.accelerators:
-        pools = pools.filter(accelerator__key__in=need.accelerators)
-    if need.sites:
-        pools = pools.filter(site__public_id__in=need.sites)
-    if need.jurisdictions:
-        pools = pools.filter(site__jurisdiction__in=need.jurisdictions)
-    return pools
+def _accepted(need: Need) -> list[Pool]:
+    documents = service_documents() if need.service else {}
+    return [pool for pool in Pool.objects.select_related("seller") if not unmet(need, pool, documents)]
 
 
 def sellable(shelf: Shelf, place: int, firmness: str) -> NDArray[np.int64]:

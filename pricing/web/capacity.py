@@ -1,6 +1,5 @@
 from dataclasses import replace
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from django.contrib import messages
@@ -12,6 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 from marketplace.capacity.ledger import InsufficientHeadroom
 from marketplace.change import change
 from marketplace.parties.models import Membership
+from marketplace.supply.models import SupplyPolicy
 from marketplace.units import clock
 from marketplace.web import formats
 from marketplace.web.access import member_page, require_buyer
@@ -27,7 +27,8 @@ from pricing.web.instead import Asker, levers, refused
 from pricing.web.quotes import price_parts
 from pricing.web.starts import Calendar
 
-RANKS = {"cheapest": "Cheapest", "soonest": "Soonest"}
+RANKS = {"cheapest": "cheapest", "soonest": "soonest", "most_compute": "most compute per $"}
+NEXT = {"soonest": "next soonest", "most_compute": "next in compute per $"}
 
 
 @require_GET
@@ -37,6 +38,7 @@ def search_page(request: HttpRequest, found: Membership) -> HttpResponse:
     now = clock.now()
     form = _form(request, now.date())
     context: dict[str, Any] = {"nav": "capacity", "form": form, "may_buy": found.may_buy}
+    context["promises"] = SupplyPolicy.objects.in_force(now).promises()
     if form.is_bound and form.is_valid():
         try:
             need = parse_need(form.as_body(now.date()), today=now.date(), known=known_names())
@@ -102,14 +104,17 @@ def _row(offer: Offer, index: int, picked: int, request: HttpRequest) -> dict[st
     query["pick"] = str(index)
     return {
         "offer": offer,
-        "tag": ", ".join(RANKS[rank] for rank in offer.ranks).capitalize() or "Next best",
+        "tag": _tag(offer),
         "chosen": index == picked,
         "href": f"?{query.urlencode()}#offers",
-        "tonnes": Decimal(offer.carbon_kg) / 1000,
-        "compute": offer.pool.accelerator.h100_weight / offer.unit_price,
-        "soonest": "soonest" in offer.ranks,
-        "cheapest": "cheapest" in offer.ranks,
+        "compute": 1 / offer.h100_unit_price,
     }
+
+
+def _tag(offer: Offer) -> str:
+    won = [RANKS[rank] for rank in offer.ranks]
+    text = ", ".join([*won, *(NEXT[rank] for rank in offer.next_best_in)]) or "next best"
+    return text[0].upper() + text[1:]
 
 
 @require_POST

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 from marketplace.change import change
 from marketplace.parties.models import Membership
 from marketplace.units import clock
-from marketplace.units.compute import carbon_kg, facility_kwh, gpu_hours
+from marketplace.units.compute import gpu_hours
 from marketplace.units.money import unit_price
 from marketplace.web.access import member_page, require_buyer
 from marketplace.web.charts.breakdown import Part, breakdown_rows
@@ -59,7 +59,6 @@ def quote_context(quote: Quote, found: Membership) -> dict[str, Any]:
     """What the quote page and the reservation page both show of a quote."""
     now = clock.now()
     hours = gpu_hours(quote.quantity, quote.period.days)
-    kwh = facility_kwh(hours, quote.pool.accelerator.all_in_kw, quote.pool.site.pue)
     return {
         "nav": "quotes",
         "quote": quote,
@@ -72,8 +71,6 @@ def quote_context(quote: Quote, found: Membership) -> dict[str, Any]:
         "unit_price": unit_price(quote.money, hours),
         "gpu_hours": hours,
         "lots": quote.quantity // quote.pool.lot,
-        "mwh": Decimal(kwh) / 1000,
-        "tonnes": Decimal(carbon_kg(kwh, quote.pool.site.carbon_g_per_kwh)) / 1000,
         "spec": sorted(quote.spec.document.items()),
     }
 

@@ -1,11 +1,12 @@
 from django.urls import path
 
-from pricing.web import capacity, market, quotes
+from pricing.web import capacity, market, quotes, selling
 
 urlpatterns = [
     path("", market.board, name="market"),
     path("capacity/", capacity.search_page, name="capacity"),
     path("capacity/quote/", capacity.take, name="take-quote"),
+    path("selling/", selling.supply, name="selling"),
     path("quotes/", quotes.listing, name="quotes"),
     path("quotes/<str:public_id>/", quotes.show, name="quote"),
     path("quotes/<str:public_id>/release/", quotes.release, name="release-quote"),

@@ -1,7 +1,10 @@
+from decimal import Decimal
+
 from django.db import models
 
 from marketplace.catalogue.models import Pool
 from marketplace.parties.models import Organisation
+from marketplace.units.compute import Footprint
 from marketplace.units.firmness import CHOICES
 from marketplace.units.ids import new_id
 from marketplace.units.money import Money
@@ -26,6 +29,8 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
             "pool__accelerator",
             "pool__seller",
             "organisation",
+            "quote__pool__site",
+            "quote__pool__accelerator",
             "quote__price_version",
             "quote__terms",
             "quote__spec",
@@ -73,3 +78,12 @@ class Reservation(models.Model):
     @property
     def period(self) -> Period:
         return Period(self.start, self.end)
+
+    @property
+    def footprint(self) -> Footprint:
+        """Energy, carbon and compute of the block: the quote's, since the block is the same."""
+        return self.quote.footprint
+
+    @property
+    def h100_unit_price(self) -> Decimal:
+        return self.quote.h100_unit_price

@@ -10,7 +10,7 @@ def test_a_need_becomes_a_reservation_in_four_calls(market: Market, bank: Caller
     found = bank.post("/offers", market.need()).json()
     offer = found["offers"][0]
     assert (found["object"], found["refusal"], len(found["calendar"])) == ("search", None, 11)
-    assert offer["ranks"] == ["cheapest", "soonest"]
+    assert offer["ranks"] == ["cheapest", "soonest", "most_compute"]
 
     quote = bank.post("/quotes", {"offer": offer["id"]})
     assert quote.status_code == 201

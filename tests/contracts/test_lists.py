@@ -8,9 +8,10 @@ from django.test.utils import CaptureQueriesContext
 
 from marketplace.units import clock
 from pricing.curve.actions import publish_tape
+from pricing.curve.building import versions_without_signals, work_out_signals
 from pricing.quotes.models import Quote
 from tests.contracts.conftest import Caller, calls_of
-from tests.market import Market
+from tests.market import Market, phase
 
 
 def test_pages_follow_each_other_without_gap_or_repeat(market: Market, bank: Caller) -> None:
@@ -207,3 +208,15 @@ def test_a_list_costs_the_same_queries_however_long_it_is(market: Market, bank: 
         bank.post(f"/quotes/{bank.quote(market)['id']}/accept")
     assert {path: queries(path) for path in few} == few
     assert max(few.values()) <= 8
+
+
+def test_build_signals_are_the_sellers_own(market: Market, bank: Caller) -> None:
+    milestone = phase(market.h100).milestones.get()
+    for version_id in versions_without_signals():
+        work_out_signals(version_id=version_id)
+    (signal,) = calls_of(market.seller).get("/build-signals").json()["data"]
+    assert (signal["project"], signal["object"]) == (milestone.project.public_id, "build_signal")
+    assert [(each["milestone"], each["days"]) for each in signal["sooner"]] == [("power", 30)]
+    assert float(signal["one_mw"]["amount"]) > 0
+    for other in (bank, calls_of(market.other_seller)):
+        assert other.get("/build-signals").json() == {"object": "list", "data": [], "has_more": False, "next": None}

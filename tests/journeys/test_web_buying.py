@@ -21,7 +21,7 @@ from pricing.quotes.models import Quote
 from reservations.booking.models import Reservation
 from tests.market import PASSWORD, Market, default_policy, member, open_market, party, pool, project_flat
 
-MEMBER_PAGES = ("/capacity/", "/quotes/", "/reservations/", "/reservations.csv", "/organisation/")
+MEMBER_PAGES = ("/capacity/", "/quotes/", "/reservations/", "/reservations.csv", "/organisation/", "/selling/")
 
 
 @pytest.fixture

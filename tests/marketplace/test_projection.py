@@ -29,14 +29,23 @@ SEED, SCENARIOS, DAYS = 7, 400, 500
 Row = Sequence[Any]
 
 
-def campus(*projects: tuple[str, int, int, Sequence[Row]], mw: float | None = None, pools: Sequence[Row] = ()) -> World:
+def campus(
+    *projects: tuple[str, int, int, Sequence[Row]],
+    mw: float | None = None,
+    pools: Sequence[Row] = (),
+    retires: dict[str, int] | None = None,
+    delays: Sequence[Row] = (),
+    windows: Sequence[Row] = (),
+) -> World:
     """One site with two pools (1 kW, lots of 8) and projects (key, pool, gpus, milestones (kind, planned, forecast,
-    actual))."""
+    actual)); a day on which a project retires by its key."""
     return World.of(
         sites=[("site", 1.25, np.inf if mw is None else mw, 0.5)],
         pools=pools or [("h100", 0, 1.0, 8), ("gb200", 0, 2.0, 72)],
-        projects=[(key, pool, gpus, 1.0) for key, pool, gpus, _ in projects],
+        projects=[(key, pool, gpus, 1.0, (retires or {}).get(key)) for key, pool, gpus, _ in projects],
         milestones=[(index, *row) for index, (*_, rows) in enumerate(projects) for row in rows],
+        delays=delays,
+        windows=windows,
     )
 
 
@@ -54,21 +63,30 @@ def run(
     return project(world, policy, seed=seed, scenarios=SCENARIOS, days=days)
 
 
-worlds = st.builds(
-    lambda rows, mw: campus(
-        *[(f"project {i}", pool, gpus, due(day, *kinds)) for i, (pool, gpus, day, kinds) in enumerate(rows)], mw=mw
+plans = st.lists(
+    st.tuples(
+        st.integers(0, 1),
+        st.integers(-4000, 8000),
+        st.integers(-300, 600),
+        st.lists(st.sampled_from(KINDS), min_size=1, max_size=4, unique=True),
+        st.one_of(st.none(), st.integers(-50, 300)),
     ),
-    st.lists(
-        st.tuples(
-            st.integers(0, 1),
-            st.integers(-4000, 8000),
-            st.integers(-300, 600),
-            st.lists(st.sampled_from(KINDS), min_size=1, max_size=4, unique=True),
-        ),
-        max_size=6,
-    ),
-    st.one_of(st.none(), st.floats(0, 40)),
+    max_size=6,
 )
+less = st.tuples(st.integers(0, 1), st.integers(-20, 110), st.integers(1, 60), st.floats(0, 0.95))
+windows = st.lists(less, max_size=3)
+
+
+def built(rows: list[Any], mw: float | None, less: list[Any]) -> World:
+    return campus(
+        *[(f"project {i}", pool, gpus, due(day, *kinds)) for i, (pool, gpus, day, kinds, _) in enumerate(rows)],
+        mw=mw,
+        retires={f"project {i}": until for i, (_, gpus, *_, until) in enumerate(rows) if until and gpus > 0},
+        windows=[(f"window {i}", pool, at, at + days, usable) for i, (pool, at, days, usable) in enumerate(less)],
+    )
+
+
+worlds = st.builds(built, plans, st.one_of(st.none(), st.floats(0, 40)), windows)
 
 
 class TestQuantiles:
@@ -139,14 +157,26 @@ def plainly_usable(world: World, ready: np.ndarray[Any, Any], *, days: int) -> n
         for day in range(days):
             installed = [0] * len(pools.keys)
             for index, pool in enumerate(projects.pool):
-                installed[pool] += int(projects.gpus[index]) if ready[index, scenario] <= day else 0
+                there = ready[index, scenario] <= day and not ready[index, scenario] >= projects.retires[index]
+                there = there and not day >= projects.retires[index]
+                installed[pool] += int(projects.gpus[index]) if there else 0
             installed = [max(gpus, 0) for gpus in installed]
             drawn = sum(gpus * kw for gpus, kw in zip(installed, pools.all_in_kw, strict=True))
             power = world.sites.gpu_kw[0]
             cut = power / drawn if drawn > power else 1.0
             for pool, gpus in enumerate(installed):
-                usable[pool, scenario, day] = int(gpus * min(derate[pool][scenario], cut))
+                left = usable_then(world, pool, day)
+                usable[pool, scenario, day] = int(gpus * (min(derate[pool][scenario], cut) * left))
     return usable
+
+
+def usable_then(world: World, pool: int, day: int) -> float:
+    """What the windows that are open leave of a pool."""
+    left, every = 1.0, world.windows
+    for row in range(len(every.keys)):
+        if every.pool[row] == pool and every.starts[row] <= day < every.ends[row]:
+            left *= every.usable[row]
+    return left
 
 
 class TestSupplyProperties:

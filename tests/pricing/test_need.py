@@ -8,7 +8,12 @@ import pytest
 from pricing.quotes.need import BadNeed, Need, Range, parse_need
 
 TODAY = date(2026, 11, 23)
-KNOWN = {"accelerators": frozenset({"h100"}), "sites": frozenset({"sit_a"}), "jurisdictions": frozenset({"US"})}
+KNOWN = {
+    "accelerators": frozenset({"h100"}),
+    "sites": frozenset({"sit_a"}),
+    "jurisdictions": frozenset({"US"}),
+    "sellers": frozenset({"org_a"}),
+}
 GOOD: dict[str, Any] = {
     "accelerators": ["h100"],
     "quantity": 64,

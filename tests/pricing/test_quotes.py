@@ -72,7 +72,7 @@ def test_an_offer_names_its_price_and_what_it_is_made_of(market: Market) -> None
     assert found.pool == market.h100
     assert found.terms.quantity == 64
     assert found.terms.period.start == market.day(10)
-    assert found.ranks == ("cheapest", "soonest")
+    assert found.ranks == ("cheapest", "soonest", "most_compute")
     parts = dict(found.breakdown)
     # 1.5 kW x PUE 1.2 x 0.05 USD/kWh = 0.09 USD per GPU-hour, over 64 GPUs x 30 days x 24 hours.
     assert parts["energy"].amount == Decimal("4147.20")

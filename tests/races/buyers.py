@@ -1,15 +1,20 @@
 """What contenders do in a race: each function is run by a process of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from tests.races import contender  # first: it loads Django
 
 from marketplace.capacity import ledger  # isort: skip
-from marketplace.capacity.actions import release_expired_holds  # isort: skip
+from marketplace.capacity.actions import publish_limits, release_expired_holds  # isort: skip
+from marketplace.capacity.kept import kept_inventory  # isort: skip
+from marketplace.capacity.queries import Inventory, inventory  # isort: skip
 from marketplace.catalogue.models import Pool  # isort: skip
 from marketplace.change import change  # isort: skip
-from tests.capacity import NOW, block, limit  # isort: skip
+from marketplace.supply.models import Projection  # isort: skip
+from marketplace.tasks import watch_exposure  # isort: skip
+from marketplace.units.period import Period  # isort: skip
+from tests.capacity import FIRST, NOW, block, limit  # isort: skip
 
 __all__ = ["contender"]
 NEVER = datetime(2999, 1, 1, tzinfo=UTC)
@@ -26,6 +31,21 @@ def buy(pool_id: int, quantity: int, times: int = 1) -> int:
         except ledger.InsufficientHeadroom:
             return bought
     return times
+
+
+def watch(pool_id: int, times: int) -> int:
+    """Reads what is kept so often, while others only buy; how many reads missed what the rows had before, or had what
+    they did not have after."""
+    wrong = 0
+    for _ in range(times):
+        before, seen, after = (_used(read, pool_id) for read in (inventory, kept_inventory, inventory))
+        wrong += not before <= seen <= after
+    return wrong
+
+
+def _used(read: Callable[..., Inventory], pool_id: int) -> int:
+    found = read(pool_ids=[pool_id], period=Period.of(FIRST, 1), now=NOW)
+    return int(found.nested[0, 2, 0])
 
 
 def hold_blocks(blocks: Sequence[tuple[int, int, int]], quantity: int, times: int) -> int:
@@ -62,6 +82,25 @@ def move_limits(pool_id: int, levels: Sequence[int]) -> None:
     pool = Pool.objects.get(pk=pool_id)
     for level in levels:
         change.run(lambda level=level: limit(pool, level, level, level))  # type: ignore[misc]
+
+
+def stop_selling(pool_id: int, times: int) -> int:
+    """Cuts the pool's limits to what is claimed, so many times; on how many days, the last time."""
+    for _ in range(times):
+        days = change.run(lambda: ledger.stop_selling(pool_id=pool_id))
+    return days
+
+
+def watch_sites() -> int:
+    """The sweep over exposures; how many stops it began or lifted."""
+    return watch_exposure()
+
+
+def publish(pool_id: int, times: int) -> None:
+    """Writes the newest projection's limits of the pool, so many times."""
+    pool, projection = Pool.objects.get(pk=pool_id), Projection.objects.latest("pk")
+    for _ in range(times):
+        change.run(lambda: publish_limits(projection=projection, pool=pool))
 
 
 def work(name: str, *arguments: object) -> object:
