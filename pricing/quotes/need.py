@@ -24,12 +24,9 @@ FIELDS = (
     "sellers",
     "service",
     "divisible",
-<<<<<<< HEAD
     "prepayment_percent",
-=======
     "sort",
     "relax",
->>>>>>> needs
 )
 NAMES = ("accelerators", "sites", "jurisdictions", "sellers")
 
@@ -78,14 +75,11 @@ class Need:
     sites: tuple[str, ...] = ()
     jurisdictions: tuple[str, ...] = ()
     divisible: bool = False
-<<<<<<< HEAD
     prepayment: int = 0  # percent of the total paid up front
-=======
     sellers: tuple[str, ...] = ()
     service: tuple[ServiceWish, ...] = ()
     sort: str = CHEAPEST
     relax: bool = False
->>>>>>> needs
 
     @property
     def is_range(self) -> bool:
@@ -103,23 +97,14 @@ class Need:
             },
             "firmness": self.firmness,
         }
-<<<<<<< HEAD
-        for name in ("accelerators", "sites", "jurisdictions"):
-            if getattr(self, name):
-                body[name] = list(getattr(self, name))
-        if self.divisible:
-            body["divisible"] = True
-        if self.prepayment:
-            body["prepayment_percent"] = self.prepayment
-        return body
-=======
         body |= {name: list(getattr(self, name)) for name in NAMES if getattr(self, name)}
         if self.service:
             body["service"] = {wish.field: wish.as_json() for wish in self.service}
+        if self.prepayment:
+            body["prepayment_percent"] = self.prepayment
         if self.sort != CHEAPEST:
             body["sort"] = self.sort
         return body | {name: True for name in ("divisible", "relax") if getattr(self, name)}
->>>>>>> needs
 
 
 def parse_need(body: Any, *, today: date, known: Mapping[str, frozenset[str]]) -> Need:
@@ -144,15 +129,6 @@ def parse_need(body: Any, *, today: date, known: Mapping[str, frozenset[str]]) -
     firmness = body.get("firmness")
     if not isinstance(firmness, str) or firmness not in FIRMNESS:
         faults.append(Fault("/firmness", _missing(firmness), f"Choose one of {', '.join(FIRMNESS)}."))
-<<<<<<< HEAD
-    chosen = {name: _names(body, name, known[name], faults) for name in ("accelerators", "sites", "jurisdictions")}
-    divisible = body.get("divisible", False)
-    if not isinstance(divisible, bool):
-        faults.append(Fault("/divisible", "invalid", "Send true or false."))
-    prepayment = body.get("prepayment_percent", 0)
-    if not _whole(prepayment) or not 0 <= prepayment <= 100:
-        faults.append(Fault("/prepayment_percent", "invalid", "Send a whole number from 0 to 100, or leave it out."))
-=======
     chosen = {name: _names(body, name, known[name], faults) for name in NAMES}
     service, wrong = read_wishes(body.get("service", {}))
     faults += [Fault(f"/service{where}", code, message) for where, code, message in wrong]
@@ -160,7 +136,9 @@ def parse_need(body: Any, *, today: date, known: Mapping[str, frozenset[str]]) -
     if not isinstance(sort, str) or sort not in SORTS:
         faults.append(Fault("/sort", "invalid", f"Choose one of {', '.join(SORTS)}, or leave it out for {CHEAPEST}."))
     divisible, relax = (_flag(body, name, faults) for name in ("divisible", "relax"))
->>>>>>> needs
+    prepayment = body.get("prepayment_percent", 0)
+    if not _whole(prepayment) or not 0 <= prepayment <= 100:
+        faults.append(Fault("/prepayment_percent", "invalid", "Send a whole number from 0 to 100, or leave it out."))
     if faults or quantity is None or duration is None or start_from is None or start_to is None:
         raise BadNeed(faults)
     return Need(
@@ -169,15 +147,11 @@ def parse_need(body: Any, *, today: date, known: Mapping[str, frozenset[str]]) -
         start_from,
         start_to,
         str(firmness),
-<<<<<<< HEAD
-        divisible=bool(divisible),
         prepayment=int(prepayment),
-=======
         service=service,
         divisible=divisible,
         sort=str(sort),
         relax=relax,
->>>>>>> needs
         **chosen,
     )
 
