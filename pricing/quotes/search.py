@@ -175,17 +175,11 @@ def _offer(
     organisation_id: int,
     now: datetime,
 ) -> Offer:
-<<<<<<< HEAD
-    first, quantity = int(found.starts.offsets[index]), found.starts.quantity
+    first, quantity = chosen.block.offset, found.starts.quantity
     window, row = slice(first, first + found.starts.days), rank(need.firmness)
     nested, room = shelf.nested[found.place, row, window], shelf.rooms[found.place, row, window]
     pool, prices = shelf.pools[found.place], shelf.prices[found.place]
     period = Period.of(shelf.period.start + timedelta(days=first), found.starts.days)
-=======
-    index, first, quantity = chosen.block.index, chosen.block.offset, found.starts.quantity
-    nested = shelf.nested[found.place, rank(need.firmness), first : first + found.starts.days]
-    pool = shelf.pools[found.place]
->>>>>>> needs
     return make_offer(
         pool=pool,
         prices=prices,
