@@ -4,6 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def in_words(day: date) -> str:
+    """`24 Mar 2027`: a date in a sentence, the same through every door."""
+    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+
 
 class EmptyPeriod(ValueError):
     """The end is not after the start."""

@@ -6,12 +6,13 @@ Signs are real minus signs, a percent sign stands after a narrow space, neither 
 from datetime import date, datetime
 from decimal import Decimal
 
+from marketplace.units.period import MONTHS, in_words
+
 Number = int | float | Decimal
 MINUS = "\u2212"
 NARROW_SPACE = "\u202f"
 SYMBOLS = {"USD": "$", "EUR": "€", "INR": "₹", "JPY": "¥"}
 WHOLE_CURRENCIES = {"JPY"}
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 SHORT_ID_CHARACTERS = 4
 
 
@@ -106,8 +107,7 @@ def odds(fraction: Number, *, of: int = 20) -> str:
 
 def day(value: date, *, year: bool = True) -> str:
     """`24 Mar 2027`."""
-    text = f"{value.day} {MONTHS[value.month - 1]}"
-    return f"{text} {value.year}" if year else text
+    return in_words(value) if year else in_words(value).rpartition(" ")[0]
 
 
 def month(value: date, *, year: bool = True) -> str:

@@ -61,12 +61,25 @@ class Search:
 def search(*, need: Need, organisation_id: int, now: datetime) -> Search:
     """Answers a need for an organisation as of `now`. Prices are blind to who asks; the token is not."""
     shelf = stock(need, need.start_from, need.start_to, now)
-    candidates = [found for place in range(len(shelf.pools)) for found in _candidates(shelf, place, need)]
+    candidates = _all_candidates(shelf, need)
     if not candidates:
         return Search(need, (), (), refusal(need, now))
     chosen = choose(_blocks(shelf, candidates, need), sort=need.sort, most=MOST_OFFERS)
     offers = tuple(_offer(shelf, candidates[each.block.which], each, need, organisation_id, now) for each in chosen)
     return Search(need, offers, tuple(_calendar(shelf, candidates)), None)
+
+
+def blocks_that_fit(shelf: Shelf, need: Need) -> list[tuple[Block, Starts]]:
+    """The blocks that a search would offer, in its order: for prices alone, without confidence and tokens."""
+    candidates = _all_candidates(shelf, need)
+    if not candidates:
+        return []
+    chosen = choose(_blocks(shelf, candidates, need), sort=need.sort, most=MOST_OFFERS)
+    return [(each.block, candidates[each.block.which].starts) for each in chosen]
+
+
+def _all_candidates(shelf: Shelf, need: Need) -> list[Candidate]:
+    return [found for place in range(len(shelf.pools)) for found in _candidates(shelf, place, need)]
 
 
 def _candidates(shelf: Shelf, place: int, need: Need) -> Iterator[Candidate]:
