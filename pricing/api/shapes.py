@@ -62,8 +62,8 @@ class NeedShape(serializers.Serializer[Any]):
     )
     service = serializers.JSONField(
         required=False,
-        help_text='Fields of the service spec: 8 or a text is exact, {"min": 8} or, where less is better, {"max": 0}, '
-        "a list has all of its texts. Known fields: " + ", ".join(DIRECTIONS),
+        help_text="Fields of the service spec: a number or text is exact, {min: 8} or, where less is better, {max: 0} "
+        "is the worst that will do, of a list all must be there. Known fields: " + ", ".join(DIRECTIONS),
     )
     divisible = serializers.BooleanField(
         required=False, help_text="The block may be split over pools. Offers are each in one pool so far."
@@ -190,9 +190,7 @@ class SavingShape(serializers.Serializer[Any]):
 
     compared_by = serializers.CharField(help_text="total, gpu_hour or h100_equivalent_hour: like with like")
     percent = serializers.SerializerMethodField(help_text="Less of what is compared, one decimal")
-    unit_price = DecimalText(
-        4, source="saved_per_hour", help_text="Per GPU-hour, or H100-equivalent hour if compared by"
-    )
+    unit_price = DecimalText(4, source="saved_per_hour", help_text="Per GPU-hour or H100-equivalent hour, as compared")
     total = MoneyField(source="saved", help_text="Total against total; below zero where more compute costs more in all")
 
     def get_percent(self, relaxation: Any) -> str:

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('marketplace', '0002_ledger'),
-        ('pricing', '0002_frozen'),
+        ('pricing', '0003_terms'),
     ]
 
     operations = [

@@ -6,7 +6,6 @@ What bound is one of: no price yet, wishes that no pool meets, the end of the pr
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from itertools import groupby
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -106,7 +105,7 @@ def _binding(need: Need, window: Shelf, around: Reach) -> Binding:
     if not around.whole.pools:
         return Binding(NO_PRICE)
     if not window.pools:
-        return Binding(WISH, wishes=_fewest_wishes(need, around)[0])
+        return Binding(WISH, wishes=_fewest_wishes(need, around))
     ends = need.start_from + timedelta(days=need.duration.least)  # of the earliest block
     priced_until = max(each.last_day for each in window.prices)
     if ends > priced_until:
@@ -124,11 +123,10 @@ def _known_until(shelf: Shelf) -> date | None:
     return shelf.projection.first_day + timedelta(days=int(shelf.projection.inputs["last_known_day"]) + 1)
 
 
-def _fewest_wishes(need: Need, around: Reach) -> list[tuple[str, ...]]:
-    """The smallest sets of wishes whose dropping leaves a pool, in the order of their names."""
-    sets = {tuple(sorted(unmet(need, pool, around.documents))) for pool in around.whole.pools}
-    (_, fewest), *_ = groupby(sorted(sets, key=lambda each: (len(each), each)), key=len)
-    return list(fewest)
+def _fewest_wishes(need: Need, around: Reach) -> tuple[str, ...]:
+    """The smallest set of wishes whose dropping leaves a pool; of equals the first by name."""
+    sets = (tuple(sorted(unmet(need, pool, around.documents))) for pool in around.whole.pools)
+    return min(sets, key=lambda each: (len(each), each))
 
 
 def _scarcest(need: Need, window: Shelf) -> Binding:

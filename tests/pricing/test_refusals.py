@@ -10,15 +10,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from marketplace.capacity import ledger
 from marketplace.capacity.ledger import set_limits
 from marketplace.catalogue.actions import set_service_spec
-from marketplace.models import Organisation
+from marketplace.models import Projection
 from marketplace.units import clock
+from marketplace.units.period import Period
 from pricing.quotes.need import Need, Range, parse_need
 from pricing.quotes.queries import known_names
 from pricing.quotes.refusals import Refusal
 from pricing.quotes.relax import Answer, answer
-from tests.market import DAYS, H100_LIMITS, Market, open_market
+from tests.market import DAYS, Market, open_market
 
 pytestmark = pytest.mark.django_db
 
@@ -76,7 +78,11 @@ def test_headroom_names_the_pool_the_day_and_what_is_left_there(market: Market) 
 
 def test_the_most_that_is_said_to_fit_does_and_one_lot_more_does_not(market: Market) -> None:
     found = refused(market, quantity=1000, start=window(market, 10, 20))
-    assert (found.most, found.binding.headroom, found.binding.day) == (320, 320, market.day(20 + 0) - timedelta(days=10))
+    assert (found.most, found.binding.headroom, found.binding.day) == (
+        320,
+        320,
+        market.day(20 + 0) - timedelta(days=10),
+    )
     assert "at most 320 do" in found.detail
     assert ask(market, quantity=320, start=window(market, 10, 20)).offers
     assert not ask(market, quantity=320 + market.h100.lot, start=window(market, 10, 20)).offers
@@ -91,11 +97,12 @@ def test_a_lot_that_does_not_divide_what_is_left_is_what_bound(market: Market) -
 
 
 def test_the_class_whose_limit_binds_is_named_even_if_it_is_an_outer_one(market: Market) -> None:
-    limits = np.repeat(np.array([[2048], [64], [4096]]), DAYS, axis=1)
-    set_limits(pool_id=market.h100.pk, first_day=market.today, limits=limits)
-    found = refused(market, quantity=128)
+    taken = ledger.Line(market.h100.pk, Period.of(market.day(50), 40), 3008)
+    ledger.commit(holder="rsv_other", firmness="standard", lines=[taken], now=clock.now())
+    found = refused(market, quantity=128, start=window(market, 55, 58))
     assert (found.binding.limit_of, found.binding.headroom) == ("standard", 64)
     assert "held by the limit of standard" in found.detail
+    assert ask(market, quantity=64, start=window(market, 55, 58)).offers
 
 
 def test_beyond_the_prices_the_refusal_says_until_when(market: Market) -> None:
@@ -107,12 +114,8 @@ def test_beyond_the_prices_the_refusal_says_until_when(market: Market) -> None:
 
 
 def test_nothing_firm_is_sold_beyond_the_last_known_project(market: Market) -> None:
-    from marketplace.supply.models import Projection
-
-    projection = Projection.objects.get()
-    projection.pk, projection.public_id = None, "prj_another"
-    projection.inputs = {**projection.inputs, "last_known_day": 299}
-    projection.save(force_insert=True)
+    inputs = Projection.objects.get().inputs
+    Projection.objects.update(inputs={**inputs, "last_known_day": 299})
     limits = np.repeat(np.array([[2048], [3072], [4096]]), DAYS, axis=1)
     limits[0, 300:] = 0
     set_limits(pool_id=market.h100.pk, first_day=market.today, limits=limits)
@@ -164,11 +167,14 @@ def test_where_nothing_near_fits_the_largest_block_anywhere_is_named(market: Mar
 
 def test_every_nearest_of_a_small_market_can_be_posted_as_it_stands(market: Market) -> None:
     """Enumerated: sizes below and above each step, lengths, windows before, across and after the hole, each class."""
-    organisation = Organisation.objects.get(pk=market.other_seller.organisation.pk)
     wishes = [
         {"accelerators": ["h100"]},
         {"accelerators": ["gb200"], "jurisdictions": ["DE"]},
-        {"accelerators": ["h100"], "sellers": [organisation.public_id], "service": {"nvlink_domain_gpus": {"min": 8}}},
+        {
+            "accelerators": ["h100"],
+            "sellers": [market.other_seller.organisation.public_id],
+            "service": {"nvlink_domain_gpus": {"min": 8}},
+        },
     ]
     tried = 0
     for quantity, days, (first, last), firmness, wish in product(
