@@ -92,8 +92,12 @@ class Answer(Search):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What to know of the answer, in words."""
-        return (IN_ONE_POOL,) if self.need.divisible else ()
+        return notes(self.need)
+
+
+def notes(need: Need) -> tuple[str, ...]:
+    """What to know of an answer to the need, in words."""
+    return (IN_ONE_POOL,) if need.divisible else ()
 
 
 def answer(*, need: Need, organisation_id: int, now: datetime) -> Answer:

@@ -167,7 +167,7 @@ def test_where_nothing_near_fits_the_largest_block_anywhere_is_named(market: Mar
 
 def test_every_nearest_of_a_small_market_can_be_posted_as_it_stands(market: Market) -> None:
     """Enumerated: sizes below and above each step, lengths, windows before, across and after the hole, each class."""
-    wishes = [
+    wishes: list[dict[str, Any]] = [
         {"accelerators": ["h100"]},
         {"accelerators": ["gb200"], "jurisdictions": ["DE"]},
         {
@@ -180,7 +180,7 @@ def test_every_nearest_of_a_small_market_can_be_posted_as_it_stands(market: Mark
     for quantity, days, (first, last), firmness, wish in product(
         (500, 2056, 5000), (1, 45), ((5, 9), (80, 99), (390, 399)), ("firm", "standby"), wishes
     ):
-        asked = {"quantity": quantity, "duration_days": days, "firmness": firmness, **wish}
+        asked: dict[str, Any] = {"quantity": quantity, "duration_days": days, "firmness": firmness, **wish}
         found = ask(market, start=window(market, first, last), **asked)
         if found.refusal is not None:
             tried += len(found.refusal.nearest)
