@@ -12,6 +12,11 @@ def in_words(day: date) -> str:
     return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
 
 
+def in_days(days: int) -> str:
+    """`1 day`, `1,825 days`."""
+    return f"{days:,} day{'s' if days != 1 else ''}"
+
+
 class EmptyPeriod(ValueError):
     """The end is not after the start."""
 

@@ -12,7 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from marketplace.catalogue.models import Pool
 from marketplace.units.firmness import FIRM, FIRMNESS, rank
-from marketplace.units.period import in_words
+from marketplace.units.period import in_days, in_words
 from pricing.curve.queries import current_versions, pool_prices
 from pricing.quotes.alternatives import Alternative, alternatives
 from pricing.quotes.need import Need, Range
@@ -77,9 +77,10 @@ def refusal(need: Need, now: datetime) -> Refusal:
     largest = most(window, least)
     bound = _binding(least, window, around)
     ever = around.of(replace(least, duration=Range(1, 1)), (tomorrow, last))
+    said = (_what_bound(least, bound, largest), _what_would_change(found), "Nothing is held or charged.")
     return Refusal(
         "insufficient_headroom",
-        " ".join([_what_bound(least, bound, window, largest), _what_would_change(found), "Nothing is held."]),
+        " ".join(said),
         found,
         bound,
         largest,
@@ -162,12 +163,12 @@ def _bound_by(shelf: Shelf, place: int, day: int, firmness: str) -> str:
     )
 
 
-def _what_bound(need: Need, bound: Binding, window: Shelf, largest: int) -> str:
+def _what_bound(need: Need, bound: Binding, largest: int) -> str:
     if bound.constraint == NO_PRICE:
         return "Nothing is on sale yet: no prices have been published."
     if bound.constraint == WISH:
         return f"No pool meets all wishes: {_named(need, bound.wishes)} excluded every one that the others leave."
-    when = f"{need.quantity.least:,} GPUs for {need.duration.least:,} days as {need.firmness}"
+    when = f"{need.quantity.least:,} GPUs for {in_days(need.duration.least)} as {need.firmness}"
     if bound.constraint in (HORIZON, LAST_PROJECT):
         assert bound.day is not None
         until = in_words(bound.day)
@@ -175,12 +176,13 @@ def _what_bound(need: Need, bound: Binding, window: Shelf, largest: int) -> str:
         return f"{when} do not fit: they would end after {until}. {reason} to {until} only."
     assert bound.pool is not None
     assert bound.day is not None
-    return f"{when} do not fit with a start from {_window(need)}: {_most_words(largest)} {_pool_words(need, bound)}"
+    return f"{when} do not fit with a start {_window(need)}: {_most_words(largest)} {_pool_words(need, bound)}"
 
 
 def _window(need: Need) -> str:
+    """`from 1 Feb 2027 to 1 Mar 2027`, or `on 1 Feb 2027`."""
     first, last = in_words(need.start_from), in_words(need.start_to)
-    return f"{first} to {last}"
+    return f"on {first}" if first == last else f"from {first} to {last}"
 
 
 def _most_words(largest: int) -> str:

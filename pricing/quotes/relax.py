@@ -16,6 +16,7 @@ from marketplace.catalogue.models import Pool
 from marketplace.units.compute import gpu_hours
 from marketplace.units.firmness import FIRMNESS, rank
 from marketplace.units.money import Money, unit_price, usd_from_cents
+from marketplace.units.period import in_days
 from pricing.quotes.need import LATEST_START_DAYS, LONGEST_BLOCK_DAYS, WIDEST_WINDOW_DAYS, Need, Range
 from pricing.quotes.ranking import CHEAPEST, MOST_COMPUTE
 from pricing.quotes.reach import Reach, reach
@@ -180,7 +181,7 @@ def _other_starts(need: Need, today: date) -> Iterator[_Try]:
 def _other_sizes(need: Need) -> Iterator[_Try]:
     for days in (max(1, need.duration.least // 2), min(LONGEST_BLOCK_DAYS, need.duration.most * 2)):
         if not need.duration.least <= days <= need.duration.most:
-            title = f"Take {days:,} days instead of {_range(need.duration)}"
+            title = f"Take {in_days(days)} instead of {_range(need.duration)}"
             yield _Try("duration_days", title, replace(need, duration=Range(days, days)), BY_GPU_HOUR)
     half = need.quantity.least // 2
     if half:

@@ -81,6 +81,7 @@ def _offered(answer: Search, form: AskForm, request: HttpRequest, found: Members
         "offers": [_row(each, index, picked, request, days) for index, each in enumerate(shown.offers)],
         "offer": offer,
         "need": answer.need,
+        "lots": offer.terms.quantity // offer.pool.lot,
         "on": on,
         "any_day": form.href(),
         "nothing_up_front": form.href(prepay=0),
