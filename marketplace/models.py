@@ -16,6 +16,9 @@ from marketplace.supply.models import (
     Projection,
     ProjectionDue,
     ProjectOutlook,
+    SellingStop,
+    SiteExposure,
+    SupplyPolicy,
 )
 
 __all__ = [
@@ -41,7 +44,10 @@ __all__ = [
     "ProjectOutlook",
     "Projection",
     "ProjectionDue",
+    "SellingStop",
     "ServiceSpec",
     "Site",
+    "SiteExposure",
+    "SupplyPolicy",
     "User",
 ]

@@ -17,7 +17,8 @@ from marketplace.catalogue.models import Accelerator, Pool, Site
 from marketplace.journal.actor import SYSTEM
 from marketplace.parties.actions import create_api_key
 from marketplace.parties.models import APPROVER, BUYER, Membership, Organisation, User
-from marketplace.supply.models import POWER, Milestone, PoolOutlook, Project, Projection, ProjectOutlook
+from marketplace.supply.models import POWER, Milestone, PoolOutlook, Project, Projection, ProjectOutlook, SupplyPolicy
+from marketplace.supply.policies import promises_of
 from marketplace.supply.queries import build_out
 from marketplace.supply.slips import DEFAULT_POLICY
 from marketplace.units import clock
@@ -157,17 +158,24 @@ def project_flat(supply: dict[Pool, tuple[int, int, int]], now: datetime, days: 
             "world": seen.world.as_json(),
             "pools": [each.pk for each in seen.pools],
             "last_known_day": days,
+            "promises": promises_of(SupplyPolicy.objects.in_force(now)).as_json(),
         },
         reason="test market",
         created_at=now,
         published_at=now,
     )
     for each, (p90, p50, p10) in supply.items():
+        limits = np.repeat(np.array([[p90], [p50], [p10]], dtype=np.int64), days, axis=1)
         PoolOutlook.objects.create(
-            projection=projection, pool=each, p90=[p90] * days, p50=[p50] * days, p10=[p10] * days, mean=[p50] * days
+            projection=projection,
+            pool=each,
+            p90=[p90] * days,
+            p50=[p50] * days,
+            p10=[p10] * days,
+            mean=[p50] * days,
+            limits=limits.tolist(),
         )
         ready_today(projection, halls[each])
-        limits = np.repeat(np.array([[p90], [p50], [p10]], dtype=np.int64), days, axis=1)
         set_limits(pool_id=each.pk, first_day=projection.first_day, limits=limits)
     return projection
 

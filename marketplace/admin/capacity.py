@@ -14,6 +14,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from marketplace.capacity.queries import inventory
 from marketplace.models import CapacityDay, Pool
+from marketplace.supply.queries import open_stops
 from marketplace.units import clock
 from marketplace.units.firmness import CHOICES, FIRMNESS
 from marketplace.units.period import Period
@@ -68,6 +69,9 @@ def capacity_page(request: HttpRequest, frame: dict[str, Any]) -> HttpResponse:
     found = form.is_valid()
     rows = list(stretches(form.cleaned_data["pool"], _period(form))) if found else []
     context = {**frame, "title": "Capacity", "form": form, "rows": rows, "classes": CHOICES}
+    if found:
+        pool = form.cleaned_data["pool"]
+        context["stop"] = open_stops().filter(site_id=pool.site_id, seller_id=pool.seller_id).first()
     return TemplateResponse(request, "admin/marketplace/capacity.html", context)
 
 

@@ -3,8 +3,9 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import NoReverseMatch, reverse
 from unfold.admin import TabularInline
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
@@ -14,9 +15,12 @@ from marketplace.celery import PROJECT_SUPPLY, wake
 from marketplace.change import change as changes
 from marketplace.models import Milestone, PoolOutlook, Project, Projection, ProjectionDue, ProjectOutlook
 from marketplace.supply.reporting import add_milestone, report_milestone, request_projection
+from marketplace.supply.versions import compare
 from marketplace.units import clock
+from marketplace.web import formats
 
 ORIGIN = "Where it comes from"
+EARLIER_SHOWN = 30
 
 
 class ProjectForm(forms.ModelForm):
@@ -79,6 +83,17 @@ def expected(milestone: Milestone) -> date:
     return milestone.actual or milestone.forecast or milestone.planned
 
 
+def _newest(project: Project, name: str) -> date | None:
+    """A date as the newest projection has it; None where no scenario is known."""
+    outlook: ProjectOutlook | None = next(iter(project.newest), None)  # type: ignore[attr-defined]
+    return getattr(outlook, name) if outlook and outlook.bottlenecks else None
+
+
+def bottlenecks(outlook: ProjectOutlook) -> str:
+    """`power 61 %, chips 39 %`: how often each milestone is the last."""
+    return ", ".join(f"{kind} {formats.percent(share)}" for kind, share in outlook.ranked_bottlenecks())
+
+
 def slip_text(planned: date, now_expected: date) -> str:
     days = (now_expected - planned).days
     return "on plan" if days == 0 else f"{abs(days)} days {'late' if days > 0 else 'early'}"
@@ -87,7 +102,7 @@ def slip_text(planned: date, now_expected: date) -> str:
 @admin.register(Project)
 class ProjectAdmin(JournalledAdmin):
     form = ProjectForm
-    list_display = ("name", "pool", "gpus", "mw", "ready", "slip")
+    list_display = ("name", "pool", "gpus", "ready", "slip", "expected", "p50", "p90", "waits_for")
     list_filter = ("is_withdrawn", "pool__accelerator", "pool__site")
     list_select_related = ("pool__site", "pool__accelerator")
     search_fields = ("name", "campus", "public_id")
@@ -108,7 +123,26 @@ class ProjectAdmin(JournalledAdmin):
         return [(name, {**options, **fold} if name == ORIGIN else options) for name, options in found]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Project]:
-        return super().get_queryset(request).prefetch_related("milestones")
+        newest = Projection.objects.order_by("-pk").values("pk")[:1]
+        outlooks = ProjectOutlook.objects.filter(projection__in=newest).defer("ready_days")
+        told = Prefetch("outlooks", outlooks, to_attr="newest")
+        return super().get_queryset(request).prefetch_related("milestones", told)
+
+    @admin.display(description="Expected")
+    def expected(self, project: Project) -> date | None:
+        return _newest(project, "expected")
+
+    @admin.display(description="P50")
+    def p50(self, project: Project) -> date | None:
+        return _newest(project, "p50")
+
+    @admin.display(description="P90")
+    def p90(self, project: Project) -> date | None:
+        return _newest(project, "p90")
+
+    @admin.display(description="Waits for")
+    def waits_for(self, project: Project) -> str:
+        return "; ".join(bottlenecks(each) for each in project.newest) or "-"  # type: ignore[attr-defined]
 
     @admin.display(description="Ready")
     def ready(self, project: Project) -> date | None:
@@ -173,22 +207,62 @@ class PoolOutlookInline(TabularInline):
 
 @admin.register(Projection)
 class ProjectionAdmin(FrozenAdmin):
+    """A version: what it was made of, and what moved since the one before or since any earlier one."""
+
     list_display = ("public_id", "reason", "created_at", "published_at", "first_day", "days", "scenarios")
     search_fields = ("public_id__exact", "reason")
     date_hierarchy = "created_at"
     inlines = (PoolOutlookInline,)
     fields = (("public_id", "reason"), ("created_at", "published_at"), ("first_day", "days"), ("scenarios", "seed")) + (
-        "inputs",
+        "counted",
     )
+    readonly_fields = ("counted",)
+    change_form_outer_before_template = "admin/marketplace/projection/comparison.html"
+
+    @admin.display(description="Disruptions and maintenance in it")
+    def counted(self, projection: Projection) -> str:
+        stated = projection.inputs.get("stated", {}).values()
+        return "\n".join(f"{each['what']}: {each['reason']}" for each in stated) or "none"
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        return super().change_view(
+            request, object_id, form_url, {**(extra_context or {}), **_moved(request, object_id)}
+        )
+
+
+def _moved(request: HttpRequest, object_id: str) -> dict[str, Any]:
+    """The comparison with the version asked for, else with the one before."""
+    projection = Projection.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
+    if projection is None:
+        return {}
+    earlier = list(Projection.objects.filter(pk__lt=projection.pk).defer("inputs")[:EARLIER_SHOWN])
+    asked = request.GET.get("against")
+    chosen = next((each for each in earlier if each.public_id == asked), earlier[0] if earlier else None)
+    try:
+        touched_url = reverse("admin:projection-touched", args=[projection.public_id])
+    except NoReverseMatch:  # a page of the top floor, known by name only
+        touched_url = ""
+    comparison = compare(projection, chosen) if chosen else None
+    return {"comparison": comparison, "earlier": earlier, "touched_url": touched_url}
 
 
 @admin.register(ProjectOutlook)
 class ProjectOutlookAdmin(FrozenAdmin):
-    list_display = ("project", "p10", "p50", "p90", "expected", "projection")
+    list_display = ("project", "expected", "p50", "p90", "waits_for", "projection")
     list_select_related = ("project", "projection")
     list_filter = ("project__pool__site",)
     search_fields = ("project__name", "projection__public_id__exact")
-    fields = (("project", "projection"), ("p10", "p50", "p90"), "expected", "bottlenecks")
+    fields = (("project", "projection"), ("p10", "p50", "p90"), "expected", "waits_for")
+    readonly_fields = ("waits_for",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ProjectOutlook]:
+        return super().get_queryset(request).defer("ready_days", "projection__inputs")
+
+    @admin.display(description="Waits for (share of scenarios in which it is last)")
+    def waits_for(self, outlook: ProjectOutlook) -> str:
+        return bottlenecks(outlook) or "-"
 
 
 @admin.register(ProjectionDue)

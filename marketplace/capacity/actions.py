@@ -1,13 +1,14 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+import numpy as np
 from django.db import transaction
 
 from marketplace.capacity import ledger
 from marketplace.capacity.queries import expired_claims
-from marketplace.catalogue.models import Pool
+from marketplace.catalogue.models import Pool, Site
 from marketplace.supply.models import PoolOutlook, Projection
-from marketplace.supply.projection import class_limits
+from marketplace.supply.queries import open_stops
 
 
 def release_expired_holds(*, now: datetime, pool_ids: Sequence[int] | None = None) -> int:
@@ -24,12 +25,19 @@ def release_expired_holds(*, now: datetime, pool_ids: Sequence[int] | None = Non
 
 
 def publish_limits(*, projection: Projection, pool: Pool) -> None:
-    """Writes a projection's class limits for one pool: what may be sold from now on. One pool per transaction."""
+    """Writes a projection's class limits for one pool: what may be sold from now on. One pool per transaction.
+
+    Where selling is stopped they are cut to what is claimed. Limits made before there were promises are not written:
+    a new projection has been asked for, and until it is there the limits in force stay.
+    """
+    # Whoever stops or resumes selling at the site holds this row, too: the later of the two sees what the other did.
+    Site.objects.select_for_update(no_key=True).get(pk=pool.site_id)
     outlook = PoolOutlook.objects.get(projection=projection, pool=pool)
-    # Beyond the market's last known project nothing is known well enough to be sold firm.
-    firm_days = projection.inputs["last_known_day"] + 1
-    limits = class_limits(outlook.p90, outlook.p50, outlook.p10, pool.lot, firm_days=firm_days)
-    ledger.set_limits(pool_id=pool.pk, first_day=projection.first_day, limits=limits)
+    if outlook.limits is None:
+        return
+    ledger.set_limits(pool_id=pool.pk, first_day=projection.first_day, limits=np.array(outlook.limits, dtype=np.int64))
+    if open_stops().filter(site_id=pool.site_id, seller_id=pool.seller_id).exists():
+        ledger.stop_selling(pool_id=pool.pk)
 
 
 def publish_projection(*, projection: Projection, now: datetime) -> None:

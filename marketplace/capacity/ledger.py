@@ -113,6 +113,36 @@ def set_limits(*, pool_id: int, first_day: date, limits: NDArray[np.int64]) -> N
         )
 
 
+def stop_selling(*, pool_id: int) -> int:
+    """Cuts the limits of one pool to what is claimed on each day, so that there is no room; returns on how many days.
+
+    What is claimed is read under the row's lock: a claim that was faster is counted, and never left above a limit.
+    One pool per transaction, like `set_limits`.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_DAYS_WITH_ROOM, [pool_id])
+        days = [day for (day,) in cursor.fetchall()]
+        if days:
+            cursor.execute(_CUT, [pool_id, days])
+    return len(days)
+
+
+_FIRM = "firm_held + firm_committed"
+_STANDARD = f"{_FIRM} + standard_held + standard_committed"
+_STANDBY = f"{_STANDARD} + standby_held + standby_committed"
+# In the lock order of everything that touches the ledger, and before the update, whose own order nobody promises.
+_DAYS_WITH_ROOM = f"""
+    SELECT day FROM marketplace_capacityday
+    WHERE pool_id = %s AND (limit_firm > {_FIRM} OR limit_standard > {_STANDARD} OR limit_standby > {_STANDBY})
+    ORDER BY day FOR UPDATE
+"""
+_CUT = f"""
+    UPDATE marketplace_capacityday SET limit_firm = LEAST(limit_firm, {_FIRM}),
+        limit_standard = LEAST(limit_standard, {_STANDARD}), limit_standby = LEAST(limit_standby, {_STANDBY})
+    WHERE pool_id = %s AND day = ANY(%s::date[])
+"""
+
+
 def _claim(
     holder: str, firmness: str, status: str, expires_at: datetime | None, lines: Sequence[Line], now: datetime
 ) -> Claimed:

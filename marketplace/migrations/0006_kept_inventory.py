@@ -6,7 +6,7 @@ RULES = Path(__file__).resolve().parent.parent / "capacity" / "sql" / "0002_limi
 
 
 class Migration(migrations.Migration):
-    dependencies = [("marketplace", "0003_disruptions")]
+    dependencies = [("marketplace", "0004_promises")]
     operations = [
         migrations.CreateModel(
             name="LimitsWritten",

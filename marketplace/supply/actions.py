@@ -7,11 +7,14 @@ import numpy as np
 
 from marketplace.journal.actions import record
 from marketplace.journal.actor import SYSTEM
-from marketplace.supply.models import PoolOutlook, Projection, ProjectionDue, ProjectOutlook, Stated
+from marketplace.supply.models import PoolOutlook, Projection, ProjectionDue, ProjectOutlook, Stated, SupplyPolicy
+from marketplace.supply.policies import POLICY, PROMISES, ensure_default_policy, promises_of
 from marketplace.supply.projection import ProjectedSupply, project
+from marketplace.supply.promises import promised_limits
 from marketplace.supply.queries import BuildOut, build_out
 from marketplace.supply.reporting import LONGEST_REASON, request_projection
 from marketplace.supply.slips import DEFAULT_POLICY
+from marketplace.supply.world import Ints
 
 HORIZON_DAYS = 7 * 365 + 2
 SCENARIOS = 10_000
@@ -42,20 +45,30 @@ def request_daily_projection(*, now: datetime) -> bool:
 def project_supply(
     *, reason: str, now: datetime, scenarios: int = SCENARIOS, days: int = HORIZON_DAYS, seed: int = SEED
 ) -> Projection:
-    """Runs the scenarios over the build-out as it stands and stores quantiles, ready days and inputs."""
-    found = build_out(now.date())
+    """Runs the scenarios over the build-out as it stands; stores quantiles, limits, ready days and inputs."""
+    found, promised = build_out(now.date()), ensure_default_policy(now=now)
     result = project(found.world, DEFAULT_POLICY, seed=seed, scenarios=scenarios, days=days)
+    limits = promised_limits(
+        found.world,
+        result.ready.days,
+        DEFAULT_POLICY,
+        promises_of(promised),
+        (result.p90, result.p50, result.p10),
+        seed=seed,
+        # Beyond the market's last known project nothing is known well enough to be sold firm.
+        firm_days=found.world.last_known_day() + 1,
+    )
     projection = Projection.objects.create(
         first_day=now.date(),
         days=days,
         scenarios=scenarios,
         seed=seed,
-        inputs=_inputs(found),
+        inputs=_inputs(found, promised),
         reason=reason,
         created_at=now,
     )
     PoolOutlook.objects.bulk_create(
-        _pool_outlook(projection, found, result, place) for place in range(len(found.pools))
+        _pool_outlook(projection, found, result, limits, place) for place in range(len(found.pools))
     )
     ProjectOutlook.objects.bulk_create(
         _project_outlook(projection, found, result, place) for place in range(len(found.projects))
@@ -64,10 +77,12 @@ def project_supply(
     return projection
 
 
-def _inputs(found: BuildOut) -> dict[str, Any]:
+def _inputs(found: BuildOut, promised: SupplyPolicy) -> dict[str, Any]:
     """Everything that the run depends on, so that it can be made again and compared, and what the limits need."""
     return {
         "policy": DEFAULT_POLICY.as_json(),
+        POLICY: promised.version,
+        PROMISES: promises_of(promised).as_json(),
         "world": found.world.as_json(),
         "pools": [pool.pk for pool in found.pools],
         "last_known_day": found.world.last_known_day(),
@@ -79,7 +94,9 @@ def _in_words(stated: Stated) -> dict[str, str]:
     return {"what": str(stated), "reason": stated.reason}
 
 
-def _pool_outlook(projection: Projection, found: BuildOut, result: ProjectedSupply, place: int) -> PoolOutlook:
+def _pool_outlook(
+    projection: Projection, found: BuildOut, result: ProjectedSupply, limits: Ints, place: int
+) -> PoolOutlook:
     return PoolOutlook(
         projection=projection,
         pool=found.pools[place],
@@ -87,6 +104,7 @@ def _pool_outlook(projection: Projection, found: BuildOut, result: ProjectedSupp
         p50=result.p50[place].tolist(),
         p10=result.p10[place].tolist(),
         mean=result.mean[place].round(1).tolist(),
+        limits=limits[place].tolist(),
     )
 
 

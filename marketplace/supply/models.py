@@ -1,8 +1,12 @@
+from datetime import datetime
+from decimal import Decimal
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
 from marketplace.catalogue.models import Pool, Site
+from marketplace.parties.models import Organisation
 from marketplace.units.arrays import NumberArray
 from marketplace.units.ids import new_id
 
@@ -117,6 +121,11 @@ class PoolOutlook(models.Model):
     p50 = NumberArray(models.IntegerField())
     p10 = NumberArray(models.IntegerField())
     mean = NumberArray(models.FloatField())
+    limits = NumberArray(
+        NumberArray(models.IntegerField()),
+        null=True,
+        help_text="What may be sold: rows firm, standard, standby, under the promises in force. Null: made before any",
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["projection", "pool"], name="one_outlook_per_pool")]
@@ -148,6 +157,10 @@ class ProjectOutlook(models.Model):
 
     def __str__(self) -> str:
         return f"{self.project} in {self.projection}"
+
+    def ranked_bottlenecks(self) -> list[tuple[str, float]]:
+        """(kind, share of the scenarios in which it was the last), the most frequent first."""
+        return sorted(self.bottlenecks.items(), key=lambda found: (-found[1], found[0]))
 
 
 class ProjectionDue(models.Model):
@@ -304,3 +317,141 @@ class MaintenanceWindow(Stated):
 
     def __str__(self) -> str:
         return f"Maintenance of {self.pool}, {self.starts} to {self.ends}"
+
+
+class SupplyPolicyQuerySet(models.QuerySet["SupplyPolicy"]):
+    def in_force(self, now: datetime) -> "SupplyPolicy":
+        """The newest version that has started; the shipped one, unsaved, where none has been published."""
+        return self.filter(starts_at__lte=now).order_by("-version").first() or SupplyPolicy(version=0, starts_at=now)
+
+
+class SupplyPolicy(models.Model):
+    """What each class promises, and at what exposure selling at a site stops. A change is a new version with a start.
+
+    The promises are public. A trigger in sql/ refuses every later edit.
+    """
+
+    version = models.PositiveIntegerField(unique=True)
+    starts_at = models.DateTimeField()
+    published_by = models.CharField(max_length=254)
+    promise_firm = models.DecimalField(
+        max_digits=5,
+        decimal_places=4,
+        default=Decimal("0.95"),
+        help_text="Least probability that a whole firm block is delivered in full and on time, 0 to 0.9999",
+    )
+    promise_standard = models.DecimalField(max_digits=5, decimal_places=4, default=Decimal("0.75"))
+    promise_standby = models.DecimalField(
+        max_digits=5, decimal_places=4, default=Decimal("0"), help_text="0: nothing is promised"
+    )
+    most_late_gpu_days = models.PositiveBigIntegerField(
+        null=True,
+        blank=True,
+        help_text="Selling at a site stops once its worst-in-20 late GPU-days reach this. Empty: no such limit",
+    )
+    most_late_share = models.DecimalField(
+        max_digits=5,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        help_text="The same as a share of the GPU-days sold there, 0 to 1. Empty: no such limit",
+    )
+
+    objects = SupplyPolicyQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "supply policies"
+        ordering = ["-version"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(promise_firm__lt=1)
+                & Q(promise_firm__gte=F("promise_standard"))
+                & Q(promise_standard__gte=F("promise_standby"))
+                & Q(promise_standby__gte=0),
+                name="surer_class_promises_more",
+                violation_error_message="A surer class promises as much as the next or more, and less than 1.",
+            ),
+            models.CheckConstraint(
+                condition=Q(most_late_gpu_days=None) | Q(most_late_gpu_days__gt=0),
+                name="late_gpu_days_above_zero",
+                violation_error_message="At 0 late GPU-days nothing could be sold: leave it empty for no limit.",
+            ),
+            models.CheckConstraint(
+                condition=Q(most_late_share=None) | Q(most_late_share__gt=0, most_late_share__lte=1),
+                name="late_share_is_a_share",
+                violation_error_message="A share lies above 0 and is at most 1; leave it empty for no limit.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"supply policy v{self.version}"
+
+    def promises(self) -> tuple[Decimal, Decimal, Decimal]:
+        return self.promise_firm, self.promise_standard, self.promise_standby
+
+
+class SiteExposure(models.Model):
+    """What a seller may come to owe at a site: GPU-days sold or held there that may be late, over the scenarios.
+
+    Its own pools only, so that two sellers on one site never read each other's sales. One row, brought up to date.
+    """
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+")
+    seller = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="+")
+    projection = models.ForeignKey(Projection, on_delete=models.CASCADE, related_name="+")
+    as_of = models.DateTimeField(help_text="When it was worked out; it holds until supply or sales change")
+    inputs = models.CharField(max_length=64, help_text="Digest of what it was worked out from")
+    sold_gpu_days = models.BigIntegerField(help_text="GPU-days sold and held from today to the horizon")
+    expected_gpu_days = models.FloatField(help_text="Late GPU-days on average over the scenarios")
+    worst_gpu_days = models.BigIntegerField(help_text="Late GPU-days that 19 scenarios in 20 do not exceed")
+    pools = models.JSONField(help_text="The same figures of each pool, by its public id")
+
+    stop: "SellingStop | None"  # the one in force, on rows from queries.exposures_of
+
+    class Meta:
+        ordering = ["site__name", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["site", "seller"], name="one_exposure_per_site"),
+            models.CheckConstraint(
+                condition=Q(worst_gpu_days__gte=0, expected_gpu_days__gte=0)
+                & Q(worst_gpu_days__lte=F("sold_gpu_days")),
+                name="late_is_part_of_sold",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"exposure of {self.seller} at {self.site}"
+
+    @property
+    def worst_share(self) -> float:
+        """Worst-in-20 late GPU-days as a share of those sold; 0 where nothing is."""
+        return self.worst_gpu_days / self.sold_gpu_days if self.sold_gpu_days else 0.0
+
+
+class SellingStop(models.Model):
+    """A seller's site at which nothing more is sold, because too much of what is sold may be late.
+
+    Between `lifted_at` and `settled_at` its pools' limits are being written back: a sweep that was killed goes on.
+    """
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+")
+    seller = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="+")
+    policy = models.ForeignKey(SupplyPolicy, on_delete=models.PROTECT, related_name="+")
+    reason = models.CharField(max_length=200)
+    started_at = models.DateTimeField()
+    lifted_at = models.DateTimeField(null=True, blank=True)
+    lifted_because = models.CharField(max_length=200, blank=True)
+    settled_at = models.DateTimeField(null=True, blank=True, help_text="When every pool had its limits back")
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["site", "seller"], condition=Q(lifted_at=None), name="one_stop_at_a_time"),
+            models.CheckConstraint(
+                condition=Q(settled_at=None) | Q(lifted_at__isnull=False, settled_at__gte=F("lifted_at")),
+                name="settled_after_lifted",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.seller} at {self.site}: {self.reason}"

@@ -314,7 +314,7 @@ def block_confidence(
 ) -> float:
     """`delivery_confidence` of a block that starts on day `first`, without writing its scenarios out."""
     kept = np.ones(ready_days.shape[1], dtype=bool)
-    only_rises = _only_rises(world, pool)
+    only_rises = _only_rises(world, pool, first, first + len(required))
     records = _records(required) if only_rises else [0]
     for record, after in pairwise([*records, len(required)]):
         # Where supply only rises, a day fails only if it needs more than every day before it.
@@ -324,11 +324,35 @@ def block_confidence(
     return float(kept.mean())
 
 
-def _only_rises(world: World, pool: int) -> bool:
+def block_confidences(
+    world: World,
+    ready_days: ReadyDays,
+    policy: ProjectionPolicy,
+    *,
+    seed: int,
+    pool: int,
+    blocks: Sequence[tuple[int, Ints]],
+) -> list[float]:
+    """`block_confidence` of many blocks (first day, GPUs required by day) of one pool, its scenarios made once."""
+    if not blocks:
+        return []
+    kept = np.ones((len(blocks), ready_days.shape[1]), dtype=bool)
+    begin, end = min(first for first, _ in blocks), max(first + len(required) for first, required in blocks)
+    for since, until, gpus in _spans(world, ready_days, policy, seed, pool, begin, end):
+        for row, (first, required) in enumerate(blocks):
+            met = required[max(since - first, 0) : max(until - first, 0)]
+            if len(met):
+                kept[row] &= gpus >= met.max()
+    return [float(share) for share in kept.mean(axis=1)]
+
+
+def _only_rises(world: World, pool: int, first: int, end: int) -> bool:
+    """Whether no day of [first, end) can have less than one before it: nothing retires or closes, no power is short."""
     group = next(group for group in groups(world) if pool in group)
-    chosen = np.isin(world.projects.pool, group)
+    chosen, windows = np.isin(world.projects.pool, group), windows_of(world, group)
     retires = (world.projects.gpus[chosen] < 0) | np.isfinite(world.projects.retires[chosen])
-    return not retires.any() and not len(windows_of(world, group)) and not _could_bind(world, group)
+    met = (world.windows.starts[windows] < end) & (world.windows.ends[windows] > first)
+    return not retires.any() and not met.any() and not _could_bind(world, group)
 
 
 def _records(required: Ints) -> list[int]:

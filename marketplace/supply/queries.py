@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 
 import numpy as np
+from django.db.models import QuerySet
 
 from marketplace.catalogue.models import Pool, Site
+from marketplace.parties.models import Organisation
+from marketplace.supply.exposure import late_gpu_days
 from marketplace.supply.models import (
     Disruption,
     MaintenanceWindow,
@@ -15,12 +18,15 @@ from marketplace.supply.models import (
     Project,
     Projection,
     ProjectOutlook,
+    SellingStop,
+    SiteExposure,
     Stated,
+    SupplyPolicy,
 )
-from marketplace.supply.projection import ReadyDays, block_confidence
+from marketplace.supply.projection import ReadyDays, block_confidence, block_confidences
 from marketplace.supply.reach import Reach
 from marketplace.supply.slips import ProjectionPolicy
-from marketplace.supply.world import Ints, World
+from marketplace.supply.world import Floats, Ints, World
 from marketplace.units.period import Period
 
 PROJECTIONS_KEPT = 2  # in this process: one is a few megabytes, and only the latest is asked
@@ -125,6 +131,29 @@ def delivery_confidence(
     )
 
 
+def delivery_confidences(
+    *, pool_id: int, blocks: Sequence[tuple[Period, Ints]], projection: Projection
+) -> list[float | None]:
+    """`delivery_confidence` of many blocks of one pool; None for one that reaches beyond what the projection covers."""
+    found = _scenarios(projection.pk)
+    known = Period.of(projection.first_day, projection.days)
+    covered = [known.start <= period.start and period.end <= known.end for period, _ in blocks]
+    answers = block_confidences(
+        found.world,
+        found.ready_days,
+        found.policy,
+        seed=found.seed,
+        pool=found.places[pool_id],
+        blocks=[
+            ((period.start - found.first_day).days, np.asarray(required, dtype=np.int64))
+            for (period, required), inside in zip(blocks, covered, strict=True)
+            if inside
+        ],
+    )
+    given = iter(answers)
+    return [next(given) if inside else None for inside in covered]
+
+
 @lru_cache(maxsize=PROJECTIONS_KEPT)
 def _scenarios(projection_id: int) -> Scenarios:
     projection = Projection.objects.get(pk=projection_id)
@@ -138,3 +167,46 @@ def _scenarios(projection_id: int) -> Scenarios:
         first_day=projection.first_day,
         places={pool_id: place for place, pool_id in enumerate(projection.inputs["pools"])},
     )
+
+
+def late_by_scenario(*, projection: Projection, use: dict[int, Ints], first_day: date) -> dict[int, Floats]:
+    """By pool id, (scenarios,) GPU-days of `use` (GPUs per day from `first_day` on) that are late in each scenario.
+
+    Days beyond the projection's horizon are left out, and so are pools that it does not know.
+    """
+    found = _scenarios(projection.pk)
+    known = {pool_id: found.places[pool_id] for pool_id in use if pool_id in found.places}
+    first = (first_day - found.first_day).days
+    days = min((len(row) for row in use.values()), default=0)
+    table = np.zeros((len(found.world.pools.keys), min(days, projection.days - first)), dtype=np.int64)
+    for pool_id, place in known.items():
+        table[place] = use[pool_id][: table.shape[1]]
+    late = late_gpu_days(found.world, found.ready_days, found.policy, seed=found.seed, use=table, first=first)
+    return {pool_id: late[place] for pool_id, place in known.items()}
+
+
+def open_stops() -> QuerySet[SellingStop]:
+    """Where nothing more is sold at this moment."""
+    return SellingStop.objects.filter(lifted_at=None)
+
+
+def exposures_of(seller: Organisation) -> list[SiteExposure]:
+    """A seller's own sites with the stop in force there, if any, as `stop`. Nobody else's: tenants are walls."""
+    rows = list(SiteExposure.objects.filter(seller=seller).select_related("site", "projection"))
+    stops = {stop.site_id: stop for stop in open_stops().filter(seller=seller)}
+    for row in rows:
+        row.stop = stops.get(row.site_id)
+    return rows
+
+
+@dataclass(frozen=True)
+class Published:
+    """The supply policy in force, and those that are published and have not started."""
+
+    in_force: SupplyPolicy
+    ahead: tuple[SupplyPolicy, ...]
+
+
+def published_promises(now: datetime) -> Published:
+    ahead = SupplyPolicy.objects.filter(starts_at__gt=now).order_by("version")
+    return Published(SupplyPolicy.objects.in_force(now), tuple(ahead))

@@ -53,6 +53,7 @@ register.filter("efficiency", formats.efficiency)
 register.filter("count", formats.count)
 register.filter("compact_count", formats.compact_count)
 register.filter("percent", formats.percent)
+register.filter("tenths_of_percent", lambda fraction: formats.percent(fraction, digits=1))
 register.filter("change", formats.change)
 register.filter("odds", formats.odds)
 register.filter("promise", formats.promise)
@@ -64,6 +65,24 @@ register.filter("short_id", formats.short_id)
 def day(value: date) -> SafeString:
     """A date in `<time>`: `24 Mar 2027`."""
     return format_html('<time datetime="{}">{}</time>', value.isoformat(), formats.day(value))
+
+
+@register.filter
+def day_or_never(value: date) -> SafeString | str:
+    """A date, or a word for one that no scenario knows."""
+    return "no date known" if value == date.max else day(value)
+
+
+@register.filter
+def moved(days: int | None) -> str:
+    """`+12 d`, `0`; a dash where there is nothing to compare."""
+    return "–" if days is None else formats.signed(f"{days:+,d} d") if days else "0"
+
+
+@register.filter
+def more_or_less(gpus: int) -> str:
+    """`+1,024`, `−512`."""
+    return formats.signed(f"{gpus:+,d}")
 
 
 @register.filter

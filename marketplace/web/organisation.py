@@ -8,6 +8,7 @@ from django.views.decorators.http import require_POST
 from marketplace.change import change
 from marketplace.parties.actions import create_api_key, revoke_api_key
 from marketplace.parties.models import ApiKey, Membership
+from marketplace.supply.queries import exposures_of
 from marketplace.units import clock
 from marketplace.web.access import member_page
 from marketplace.web.context import CHOSEN
@@ -47,6 +48,7 @@ def _context(request: HttpRequest, found: Membership, form: KeyForm) -> dict[str
         "memberships": found.organisation.memberships.select_related("user").order_by("user__name"),
         "keys": found.organisation.api_keys.order_by("-pk"),
         "may_administer": found.may_administer,
+        "exposures": exposures_of(found.organisation),
         "key_form": form,
         "new_key": request.session.pop(SHOWN_ONCE, None),
         "now": clock.now(),

@@ -1,69 +1,170 @@
-"""Price policies: published versions are read, a change is a new version."""
+"""Price policies: published versions are read; a change is a new version, previewed before it is published."""
 
 from datetime import timedelta
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.utils import flatten_fieldsets
+from django.core.exceptions import PermissionDenied
 from django.forms.models import model_to_dict
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
 
 from marketplace.admin.base import StaffAdmin, author
 from marketplace.celery import SOLVE_PRICES, wake
 from marketplace.change import change as changes
 from marketplace.units import clock
+from pricing.admin.preview import preview_of
+from pricing.admin.schedules import ReserveField, ScheduleField, schedule_text
 from pricing.curve.models import PricePolicy
-from pricing.curve.policies import publish_policy
+from pricing.curve.policies import (
+    NothingToRollBack,
+    PolicyRefused,
+    check_policy,
+    publish_policy,
+    roll_back_policy,
+    rolled_back,
+)
+from pricing.curve.terms import KINDS, UNIT
 
 RULES: Any = (
-    (None, {"fields": (("seller", "starts_at"),)}),
+    (None, {"fields": (("seller", "starts_at"), "reason")}),
     ("The curve", {"fields": (("adder_over_floor", "cap_over_floor"), ("fill_steepness", "dual_steepness"))}),
+    ("Floor", {"fields": (("floor_markup", "publishes"), "reserve_prices")}),
     ("Class premiums", {"fields": (("premium_firm", "premium_standard", "premium_standby"),)}),
+    ("Terms", {"fields": (*KINDS, ("most_discount", "keeps_floor"))}),
+    ("From solve to solve", {"fields": (("move_tolerance", "notice_days"),)}),
     ("Offers and quotes", {"fields": (("hold_minutes", "offer_minutes", "projection_max_age_hours"),)}),
     ("The public tape", {"fields": (("tape_step_gpus", "tape_tick_minutes"),)}),
 )
 LEAD = timedelta(minutes=10)  # time to read a copied policy through before it starts
+BUTTONS = ("csrfmiddlewaretoken", "_save", "_addanother", "_continue", "_publish")
 
 
 class PolicyForm(forms.ModelForm):
+    tenor = ScheduleField("Discount by length of the block", UNIT["tenor"])
+    lead_time = ScheduleField("Discount by lead time of each day", UNIT["lead_time"])
+    prepayment = ScheduleField("Discount for prepayment", UNIT["prepayment"])
+    volume = ScheduleField("Discount by volume", UNIT["volume"])
+    reserve_prices = ReserveField()
+
     class Meta:
         model = PricePolicy
         fields = tuple(flatten_fieldsets(RULES))
 
-    def clean_starts_at(self) -> Any:
-        starts_at = self.cleaned_data["starts_at"]
-        if starts_at < clock.now():
-            raise forms.ValidationError("A policy cannot start before it is published.")
-        return starts_at
+    def _post_clean(self) -> None:
+        """The rules stand in the action: what it would refuse is said beside the field."""
+        super()._post_clean()  # type: ignore[misc]
+        if self.errors:
+            return
+        try:
+            check_policy(self.instance, now=clock.now())
+        except PolicyRefused as refused:
+            for name, said in refused.faults.items():
+                self.add_error(name, said)
 
 
 @admin.register(PricePolicy)
 class PricePolicyAdmin(StaffAdmin):
-    """Published versions are read; a change is a new version that starts from a copy."""
+    """Published versions are read; a change is a new version that starts from a copy, seen before it is published."""
 
     form = PolicyForm
-    list_display = ("__str__", "seller", "version", "starts_at", "cap_over_floor", "hold_minutes", "published_by")
+    list_display = ("__str__", "seller", "version", "starts_at", "cap_over_floor", "reason", "published_by")
     list_filter = ("seller",)
     list_select_related = ("seller",)
     search_fields = ("seller__name",)
     autocomplete_fields = ("seller",)
     ordering = ("-starts_at", "-id")
-    fieldsets = (*RULES, ("Record", {"fields": (("version", "published_by"),)}))
     add_fieldsets = RULES
-    readonly_fields = ("version", "published_by")
+    readonly_fields = ("version", "published_by", *(f"{kind}_steps" for kind in KINDS))
     change_form_outer_before_template = "admin/pricing/pricepolicy/next.html"
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """A published version reads its schedules in words."""
+        if obj is None:
+            return RULES
+        steps = tuple(f"{kind}_steps" for kind in KINDS)
+        read = {"fields": (*steps, ("most_discount", "keeps_floor"))}
+        found = [(name, read if name == "Terms" else options) for name, options in RULES]
+        return [*found, ("Record", {"fields": (("version", "published_by"),)})]
+
+    def get_urls(self) -> Any:
+        name = "pricing_pricepolicy_roll_back"
+        own = [path("<int:policy_id>/roll-back/", self.admin_site.admin_view(self.roll_back), name=name)]
+        return own + super().get_urls()
+
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         copied = request.GET.get("copy", "")
         policy = PricePolicy.objects.filter(pk=copied).first() if copied.isdigit() else None
         initial = model_to_dict(policy) if policy else {}
-        return {**initial, "starts_at": clock.now().replace(second=0, microsecond=0) + LEAD}
+        return {**initial, "reason": "", "starts_at": clock.now().replace(second=0, microsecond=0) + LEAD}
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
+        """The first save shows what the draft would do; only the button on that page publishes it."""
+        if request.method == "POST" and "_publish" not in request.POST:
+            if not self.has_add_permission(request):
+                raise PermissionDenied
+            form = self.get_form(request)(request.POST)
+            if form.is_valid():
+                kept = [(name, value) for name, values in request.POST.lists() for value in values]
+                return self._preview(request, form.instance, [pair for pair in kept if pair[0] not in BUTTONS])
+        return super().add_view(request, form_url, extra_context)
 
     def save_model(self, request: HttpRequest, obj: PricePolicy, form: Any, change: bool) -> None:
         by = author(request)
         changes.run(lambda: publish_policy(policy=obj, by=by, now=clock.now()))
         wake(SOLVE_PRICES)
+
+    def roll_back(self, request: HttpRequest, policy_id: int) -> HttpResponse:
+        """Asks for a reason, shows what going back would do, and publishes it."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        policy = get_object_or_404(PricePolicy.objects.select_related("seller"), pk=policy_id)
+        reason, now = request.POST.get("reason", ""), clock.now()
+        try:
+            draft = rolled_back(policy.seller, reason=reason, now=now)
+            if request.method == "POST" and "_publish" in request.POST:
+                by = author(request)
+                made = changes.run(
+                    lambda: roll_back_policy(seller=policy.seller, reason=reason, by=by, now=clock.now())
+                )
+                wake(SOLVE_PRICES)
+                messages.success(request, f"{made} starts at {made.starts_at:%Y-%m-%d %H:%M} UTC.")
+                return redirect("admin:pricing_pricepolicy_change", made.pk)
+        except (PolicyRefused, NothingToRollBack) as refused:
+            messages.error(request, str(refused))
+            return redirect("admin:pricing_pricepolicy_change", policy.pk)
+        return self._preview(request, draft, [("reason", reason)])
+
+    def _preview(self, request: HttpRequest, draft: PricePolicy, kept: list[tuple[str, str]]) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "What this policy would do",
+            "draft": draft,
+            "kept": kept,
+            "back": reverse("admin:pricing_pricepolicy_changelist"),
+            **preview_of(draft, now=clock.now()),
+        }
+        return TemplateResponse(request, "admin/pricing/pricepolicy/preview.html", context)
+
+    @admin.display(description="By length of the block")
+    def tenor_steps(self, policy: PricePolicy) -> str:
+        return schedule_text(policy.tenor, UNIT["tenor"])
+
+    @admin.display(description="By lead time of each day")
+    def lead_time_steps(self, policy: PricePolicy) -> str:
+        return schedule_text(policy.lead_time, UNIT["lead_time"])
+
+    @admin.display(description="For prepayment")
+    def prepayment_steps(self, policy: PricePolicy) -> str:
+        return schedule_text(policy.prepayment, UNIT["prepayment"])
+
+    @admin.display(description="By volume")
+    def volume_steps(self, policy: PricePolicy) -> str:
+        return schedule_text(policy.volume, UNIT["volume"])

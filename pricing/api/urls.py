@@ -1,6 +1,7 @@
 from django.urls import path
 
 from pricing.api.market import Headroom, Prices, Supply
+from pricing.api.projects import OneProject, OneProjection, Projections, Projects
 from pricing.api.signals import BuildSignals
 from pricing.api.views import Offers, OneQuote, Quotes, ReleaseQuote
 
@@ -8,6 +9,10 @@ urlpatterns = [
     path("supply", Supply.as_view()),
     path("headroom", Headroom.as_view()),
     path("prices", Prices.as_view()),
+    path("projects", Projects.as_view()),
+    path("projects/<slug:public_id>", OneProject.as_view()),
+    path("projections", Projections.as_view()),
+    path("projections/<slug:public_id>", OneProjection.as_view()),
     path("build-signals", BuildSignals.as_view()),
     path("offers", Offers.as_view()),
     path("quotes", Quotes.as_view()),

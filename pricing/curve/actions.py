@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from marketplace.capacity.queries import Grid, inventory
+from marketplace.capacity.queries import inventory
 from marketplace.catalogue.models import Pool
 from marketplace.journal.actions import record
 from marketplace.journal.actor import SYSTEM, Actor
@@ -12,9 +12,9 @@ from marketplace.parties.models import Organisation
 from marketplace.supply.models import PoolOutlook, Projection
 from marketplace.supply.queries import latest_projection
 from marketplace.units.period import Period
-from pricing.curve.constants import constants_of, cost_of
 from pricing.curve.models import PoolCurve, PricePolicy, PriceVersion, Tape, TapePool
 from pricing.curve.queries import current_versions, pool_prices
+from pricing.curve.solving import Before, Duals, as_published, before_of, first_curve, next_curve
 from pricing.curve.tape import republish, stepped_down, tick_of
 
 RESOLVE_AFTER = timedelta(days=7)  # a solve every one to two weeks gains all that there is to gain
@@ -64,38 +64,42 @@ def solve_prices(
     reason: str,
     now: datetime,
     by: Actor = SYSTEM,
+    duals: Duals | None = None,
 ) -> PriceVersion:
-    """Makes a new price version from the seller's own limits and use. The dual is 0 until demand is forecast."""
+    """Makes a new price version from the seller's own limits and use, and the duals of its forecast if there are any.
+
+    Where no input changed, the prices are those of the version before at the same use; each curve stores what moved.
+    """
+    previous = PriceVersion.objects.filter(seller=seller).first()
     version = PriceVersion.objects.create(
         seller=seller,
         policy=policy,
         projection=projection,
         reason=reason,
+        forecast=duals.forecast if duals else (previous.forecast if previous else ""),
         created_at=now,
     )
-    pools = list(Pool.objects.filter(seller=seller))
-    period = Period.of(projection.first_day, projection.days)
-    found = inventory(pool_ids=[pool.pk for pool in pools], period=period, now=now)
-    rooms = found.room()
-    PoolCurve.objects.bulk_create(
-        _curve(version, policy, pool, limits, room)
-        for pool, limits, room in zip(pools, found.limits, rooms, strict=True)
-    )
+    PoolCurve.objects.bulk_create(_curves(version, before_of(previous, step=_tape_step(now), now=now), duals, now))
     record(by=by, verb="prices.solved", subject=version.public_id, now=now, reason=reason)
     return version
 
 
-def _curve(version: PriceVersion, policy: PricePolicy, pool: Pool, limits: Grid, room: Grid) -> PoolCurve:
-    constants = constants_of(policy, pool, cost_of(pool))
-    return PoolCurve(
-        version=version,
-        pool=pool,
-        first_day=version.projection.first_day,
-        limits=limits.tolist(),
-        use=(limits - room).tolist(),
-        dual=[[0.0] * limits.shape[1] for _ in limits],
-        **(vars(constants) | {"premiums": list(constants.premiums)}),
-    )
+def _curves(
+    version: PriceVersion, before: dict[int, Before], duals: Duals | None, now: datetime
+) -> Iterator[PoolCurve]:
+    pools = list(Pool.objects.filter(seller=version.seller))
+    period = Period.of(version.projection.first_day, version.projection.days)
+    found = inventory(pool_ids=[pool.pk for pool in pools], period=period, now=now)
+    for pool, limits, nested in zip(pools, found.limits, found.nested, strict=True):
+        if pool.pk in before:
+            yield next_curve(version, pool, limits, nested, duals, before[pool.pk])
+        else:
+            yield first_curve(version, pool, limits, nested, duals)
+
+
+def _tape_step(now: datetime) -> int:
+    policy = PricePolicy.objects.filter(seller=None, starts_at__lte=now).order_by("-version").first()
+    return policy.tape_step_gpus if policy else 1
 
 
 def publish_tape(*, now: datetime) -> Tape | None:
@@ -141,7 +145,7 @@ def _tape_pools(
     rooms = found.room()
     for index, (pool_id, outlook) in enumerate(outlooks.items()):
         supply = _supply_rows(outlook, (first - projection.first_day).days, period.days)
-        headroom = republish(rooms[index], step, _as_published(published.get(pool_id), period))
+        headroom = republish(rooms[index], step, as_published(published.get(pool_id), period))
         yield TapePool(
             tape=tape,
             pool_id=pool_id,
@@ -157,19 +161,6 @@ def _tape_pools(
 def _supply_rows(outlook: PoolOutlook, offset: int, days: int) -> NDArray[np.int64]:
     rows = (outlook.p90, outlook.p50, outlook.p10, outlook.mean)
     return np.asarray([row[offset : offset + days] for row in rows]).astype(np.int64)
-
-
-def _as_published(row: TapePool | None, period: Period) -> NDArray[np.int64] | None:
-    """Yesterday's figures moved to today's columns; None where the horizon is another one."""
-    if row is None:
-        return None
-    offset = (period.start - row.first_day).days
-    kept = np.asarray(row.headroom, dtype=np.int64)[:, offset : offset + period.days] if offset >= 0 else None
-    if kept is None or kept.shape[1] == 0:
-        return None
-    # Days that were not on the tape before are published afresh: no true figure reaches this one.
-    missing = period.days - kept.shape[1]
-    return np.pad(kept, ((0, 0), (0, missing)), constant_values=np.iinfo(np.int64).max // 4)
 
 
 def _forget_old_tapes(current: Tape) -> None:

@@ -11,6 +11,7 @@ from marketplace.catalogue.models import Pool
 from pricing.curve import scarcity
 from pricing.curve.models import RESERVE, PoolCurve, PricePolicy
 
+Floats = NDArray[np.float64]
 STEP = Decimal("0.000001")
 
 
@@ -36,9 +37,7 @@ class Constants:
         """The floor in millionths of a dollar per GPU-hour, exact."""
         return int(self.floor.scaleb(6))
 
-    def curve(
-        self, index: int, *, limit: NDArray[np.float64], use: NDArray[np.float64], dual: NDArray[np.float64], lot: int
-    ) -> scarcity.Curve:
+    def curve(self, index: int, *, limit: Floats, use: Floats, dual: Floats, lot: int) -> scarcity.Curve:
         """The curve of the class with that rank, over days."""
         return scarcity.curve(
             limit=limit,
@@ -50,6 +49,21 @@ class Constants:
             lot=lot,
             fill_steepness=self.fill_steepness,
             dual_steepness=self.dual_steepness,
+        )
+
+    def unit_curve(self, index: int, *, limit: Floats, use: Floats, dual: Floats, lot: int) -> scarcity.Curve:
+        """The same for unit prices alone: these need no search for the use at which the formula meets the cap."""
+        return scarcity.Curve(
+            limit=limit,
+            use=use,
+            dual=dual,
+            base=float(self.floor + self.premiums[index]),
+            adder=float(self.adder),
+            cap=float(self.cap),
+            lot=lot,
+            fill_steepness=self.fill_steepness,
+            dual_steepness=self.dual_steepness,
+            capped_from=limit,
         )
 
 

@@ -84,6 +84,11 @@ def unit_price(of: Curve, x: Floats) -> Floats:
     return np.where(x >= of.capped_from, of.cap, np.minimum(of.cap, _formula(of, inside)))
 
 
+def dual_at(of: Curve, x: Floats) -> Floats:
+    """What the dual's part of p(x) has grown to, USD per GPU-hour; beyond the limit it is what it is there."""
+    return of.dual * np.exp(of.dual_steepness * _past_solve(of, np.minimum(x, of.limit)))
+
+
 def cumulative_cents(of: Curve, x: Floats) -> Cents:
     """F(x), shape (days,): what the first x GPUs of a day cost, in whole cents. The one place that rounds a price."""
     inside = np.clip(x, 0.0, of.capped_from)

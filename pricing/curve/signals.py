@@ -156,5 +156,6 @@ def _with_twin(world: World, project: int, gpus: int) -> World:
         pool=np.append(projects.pool, projects.pool[project]),
         gpus=np.append(projects.gpus, gpus),
         mw=np.append(projects.mw, 1.0),
+        retires=np.append(projects.retires, projects.retires[project]),
     )
     return replace(world, projects=twin)

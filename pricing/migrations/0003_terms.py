@@ -11,6 +11,7 @@ from django.db import migrations, models
 RULES = Path(__file__).resolve().parent.parent / "curve" / "sql" / "0002_terms.sql"
 # What was published or quoted before there were terms had none.
 WITHOUT_TERMS = """
+    SET CONSTRAINTS ALL IMMEDIATE;
     UPDATE pricing_pricepolicy SET tenor = '{}', lead_time = '{}', prepayment = '{}', volume = '{}', keeps_floor = false;
     ALTER TABLE pricing_quote DISABLE TRIGGER a_quote_is_kept;
     UPDATE pricing_quote SET list_total = total;
@@ -110,7 +111,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='quote',
             name='prepayment_percent',
-            field=models.PositiveSmallIntegerField(default=0, help_text="Paid up front, the buyer's choice"),
+            field=models.PositiveSmallIntegerField(default=0, help_text="Share paid up front, the buyer's choice"),
         ),
         migrations.RunSQL(WITHOUT_TERMS, reverse_sql=migrations.RunSQL.noop),
         migrations.AddConstraint(

@@ -24,9 +24,9 @@ FIELDS = (
     "sellers",
     "service",
     "divisible",
-    "prepayment_percent",
     "sort",
     "relax",
+    "prepayment_percent",
 )
 NAMES = ("accelerators", "sites", "jurisdictions", "sellers")
 
@@ -75,11 +75,11 @@ class Need:
     sites: tuple[str, ...] = ()
     jurisdictions: tuple[str, ...] = ()
     divisible: bool = False
-    prepayment: int = 0  # percent of the total paid up front
     sellers: tuple[str, ...] = ()
     service: tuple[ServiceWish, ...] = ()
     sort: str = CHEAPEST
     relax: bool = False
+    prepayment: int = 0  # percent of the total paid up front
 
     @property
     def is_range(self) -> bool:
@@ -100,10 +100,10 @@ class Need:
         body |= {name: list(getattr(self, name)) for name in NAMES if getattr(self, name)}
         if self.service:
             body["service"] = {wish.field: wish.as_json() for wish in self.service}
-        if self.prepayment:
-            body["prepayment_percent"] = self.prepayment
         if self.sort != CHEAPEST:
             body["sort"] = self.sort
+        if self.prepayment:
+            body["prepayment_percent"] = self.prepayment
         return body | ({"divisible": True} if self.divisible else {})
 
 
@@ -135,10 +135,10 @@ def parse_need(body: Any, *, today: date, known: Mapping[str, frozenset[str]]) -
     sort = body.get("sort", CHEAPEST)
     if not isinstance(sort, str) or sort not in SORTS:
         faults.append(Fault("/sort", "invalid", f"Choose one of {', '.join(SORTS)}, or leave it out for {CHEAPEST}."))
-    divisible, relax = (_flag(body, name, faults) for name in ("divisible", "relax"))
     prepayment = body.get("prepayment_percent", 0)
     if not _whole(prepayment) or not 0 <= prepayment <= 100:
         faults.append(Fault("/prepayment_percent", "invalid", "Send a whole number from 0 to 100, or leave it out."))
+    divisible, relax = (_flag(body, name, faults) for name in ("divisible", "relax"))
     if faults or quantity is None or duration is None or start_from is None or start_to is None:
         raise BadNeed(faults)
     return Need(
@@ -147,11 +147,11 @@ def parse_need(body: Any, *, today: date, known: Mapping[str, frozenset[str]]) -
         start_from,
         start_to,
         str(firmness),
-        prepayment=int(prepayment),
         service=service,
         divisible=divisible,
         sort=str(sort),
         relax=relax,
+        prepayment=int(prepayment),
         **chosen,
     )
 

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 from marketplace.capacity.ledger import InsufficientHeadroom
 from marketplace.change import change
 from marketplace.parties.models import Membership
+from marketplace.supply.models import SupplyPolicy
 from marketplace.units import clock
 from marketplace.web import formats
 from marketplace.web.access import member_page, require_buyer
@@ -40,6 +41,7 @@ def search_page(request: HttpRequest, found: Membership) -> HttpResponse:
     now = clock.now()
     form = _form(request, now.date())
     context: dict[str, Any] = {"nav": "capacity", "form": form, "may_buy": found.may_buy}
+    context["promises"] = SupplyPolicy.objects.in_force(now).promises()
     if form.is_bound and form.is_valid():
         try:
             need = parse_need(form.as_body(now.date()), today=now.date(), known=known_names())

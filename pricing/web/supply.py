@@ -4,10 +4,11 @@ from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
+from django.db.models import Exists, OuterRef
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from marketplace.supply.models import ProjectOutlook
+from marketplace.supply.models import Milestone, ProjectOutlook
 from marketplace.units.firmness import STANDBY, rank
 from marketplace.web import formats
 from marketplace.web.charts.fan import Fan, supply_fan, supply_table
@@ -33,9 +34,11 @@ def supply(found: Board, weeks: int) -> dict[str, Any]:
 
 
 def _projects(found: Board, first: date, last: date) -> list[ProjectBar]:
+    # A phase is built until its last milestone is there, whatever came before it.
+    being_built = Exists(Milestone.objects.filter(project=OuterRef("project"), actual=None))
     outlooks = (
         ProjectOutlook.objects.filter(projection=found.rows[0].version.projection, p90__gte=first, p10__lte=last)
-        .exclude(project__milestones__actual__isnull=False)
+        .filter(being_built)
         .select_related("project__pool__site", "project__pool__accelerator")
         .prefetch_related("project__milestones")
         .defer("ready_days")
@@ -47,7 +50,7 @@ def _projects(found: Board, first: date, last: date) -> list[ProjectBar]:
 def _bar(outlook: ProjectOutlook) -> ProjectBar:
     project = outlook.project
     planned = [milestone.planned for milestone in project.milestones.all()]
-    waits_for = max(outlook.bottlenecks, key=lambda kind: outlook.bottlenecks[kind], default="")
+    waits_for = next((kind for kind, _ in outlook.ranked_bottlenecks()), "")
     return ProjectBar(
         site=project.pool.site.name,
         phase=f"phase {project.ordinal}, {formats.accelerator(project.pool.accelerator.key)}",

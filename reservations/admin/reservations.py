@@ -6,6 +6,7 @@ from django.urls import URLPattern, path
 from marketplace.admin.base import LongAdmin
 from marketplace.web import formats
 from reservations.admin.selling import accept, hold, offers_page, quote_page, release
+from reservations.admin.touched import touched_page
 from reservations.booking.models import Reservation
 
 
@@ -38,6 +39,7 @@ class ReservationAdmin(LongAdmin):
             return path(route, self.admin_site.admin_view(view), {"site": self.admin_site}, name=name)
 
         return [
+            page("touched/<slug:public_id>/", "projection-touched", touched_page),
             page("sell/", "sell-capacity", offers_page),
             page("sell/hold/", "sell-hold", hold),
             page("sell/<slug:public_id>/", "sell-quote", quote_page),

@@ -29,6 +29,8 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
             "pool__accelerator",
             "pool__seller",
             "organisation",
+            "quote__pool__site",
+            "quote__pool__accelerator",
             "quote__price_version",
             "quote__terms",
             "quote__spec",

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from marketplace.models import User
 from marketplace.parties.models import VIEWER
@@ -97,9 +98,10 @@ def test_a_refusal_reads_the_same_on_the_page_over_rest_and_in_the_admin(market:
         "wish": None,
     }
     staff = User.objects.create_superuser("root@headroom.test", "a demo of capacity", name="Root")
-    sell = {"organisation": market.bank.organisation.pk, "accelerator": "h100", "quantity": 3000, "days": 30}
+    sell: dict[str, Any] = {"organisation": market.bank.organisation.pk, "accelerator": "h100"}
+    sell |= {"quantity": 3000, "days": 30}
     dates = {"start_from": market.day(23), "start_to": market.day(37), "firmness": "firm"}
-    assert refusal["detail"] in browser_of(staff).get("/admin/sell/", {**sell, **dates}).text
+    assert refusal["detail"] in browser_of(staff).get(reverse("admin:sell-capacity"), {**sell, **dates}).text
 
 
 def test_every_alternative_and_lever_of_the_page_is_one_click_from_offers(market: Market) -> None:

@@ -18,7 +18,7 @@ DAYS = 6
 Step = tuple[str, int, int, int, int]
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["hold", "commit", "commit_hold", "release_hold", "release_commitment", "limit"]),
+        st.sampled_from(["hold", "commit", "commit_hold", "release_hold", "release_commitment", "limit", "stop"]),
         st.integers(0, 2),  # class
         st.integers(0, DAYS - 1),  # start; or which of the claims
         st.integers(1, DAYS),  # days, which may reach past the last one
@@ -29,10 +29,10 @@ steps = st.lists(
 
 
 class Model:
-    """Claims as a list, limits as three numbers: everything else is worked out anew each time."""
+    """Claims as a list, limits as three numbers a day: everything else is worked out anew each time."""
 
     def __init__(self) -> None:
-        self.limits = (6, 9, 12)
+        self.limits = [(6, 9, 12)] * DAYS
         self.claims: dict[int, dict[str, Any]] = {}
 
     def use(self, firmness: int, day: int) -> int:
@@ -42,7 +42,7 @@ class Model:
     def room(self, firmness: int, day: int) -> int:
         if day >= DAYS:
             return 0
-        return min(self.limits[outer] - self.use(outer, day) for outer in range(firmness, 3))
+        return min(self.limits[day][outer] - self.use(outer, day) for outer in range(firmness, 3))
 
 
 @pytest.mark.django_db
@@ -55,8 +55,11 @@ def test_the_ledger_does_what_the_model_does(steps: list[Step]) -> None:
             if verb in ("hold", "commit"):
                 claim(model, pool, hold if verb == "hold" else commit, firmness, start, days, quantity)
             elif verb == "limit":
-                model.limits = (quantity, quantity + firmness, quantity + firmness + start)
-                limit(pool, *model.limits, days=DAYS)
+                nested = (quantity, quantity + firmness, quantity + firmness + start)
+                model.limits = [nested] * DAYS
+                limit(pool, *nested, days=DAYS)
+            elif verb == "stop":
+                stop(model, pool)
             elif model.claims:
                 move(model, verb, list(model.claims)[start % len(model.claims)])
             agrees(model, pool)
@@ -84,6 +87,16 @@ def claim(
         "end": start + days,
         "quantity": quantity,
     }
+
+
+def stop(model: Model, pool: Any) -> None:
+    before = model.limits
+    model.limits = [
+        (min(firm, model.use(0, day)), min(standard, model.use(1, day)), min(standby, model.use(2, day)))
+        for day, (firm, standard, standby) in enumerate(before)
+    ]
+    cut = sum(now != then for now, then in zip(model.limits, before, strict=True))
+    assert ledger.stop_selling(pool_id=pool.pk) == cut
 
 
 def move(model: Model, verb: str, claim_id: int) -> None:

@@ -19,6 +19,7 @@ from pricing.quotes.search import search
 from tests.cockpit import Cockpit, open_cockpit, signed_in
 
 pytestmark = pytest.mark.django_db
+PUBLISH = {"_publish": "1"}
 READ_ONLY = ("priceversion", "tape", "termsdocument", "enquiry", "quote")
 
 
@@ -42,10 +43,10 @@ def quoted(cockpit: Cockpit) -> Quote:
 def policy_form(client: Any, copied: PricePolicy, **changed: Any) -> dict[str, Any]:
     """The add form as it opens when a version is copied, with some fields typed over."""
     form = client.get(page("pricepolicy", "add"), {"copy": copied.pk}).context["adminform"].form
-    values = {name: form.get_initial_for_field(field, name) for name, field in form.fields.items()}
+    values = {name: field.prepare_value(form.get_initial_for_field(field, name)) for name, field in form.fields.items()}
     starts_at = values.pop("starts_at")
-    sent = {name: "" if value is None else value for name, value in values.items()}
-    return sent | {"starts_at_0": f"{starts_at:%Y-%m-%d}", "starts_at_1": f"{starts_at:%H:%M:%S}"} | changed
+    sent = {name: "" if value is None else value for name, value in values.items() if value is not False}
+    return sent | {"starts_at_0": f"{starts_at:%Y-%m-%d}", "starts_at_1": f"{starts_at:%H:%M:%S}"} | PUBLISH | changed
 
 
 def test_what_was_published_or_promised_is_never_typed(cockpit: Cockpit) -> None:

@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 from tests.races import contender  # first: it loads Django
 
 from marketplace.capacity import ledger  # isort: skip
-from marketplace.capacity.actions import release_expired_holds  # isort: skip
+from marketplace.capacity.actions import publish_limits, release_expired_holds  # isort: skip
 from marketplace.capacity.kept import kept_inventory  # isort: skip
 from marketplace.capacity.queries import Inventory, inventory  # isort: skip
 from marketplace.catalogue.models import Pool  # isort: skip
 from marketplace.change import change  # isort: skip
+from marketplace.supply.models import Projection  # isort: skip
+from marketplace.tasks import watch_exposure  # isort: skip
 from marketplace.units.period import Period  # isort: skip
 from tests.capacity import FIRST, NOW, block, limit  # isort: skip
 
@@ -80,6 +82,25 @@ def move_limits(pool_id: int, levels: Sequence[int]) -> None:
     pool = Pool.objects.get(pk=pool_id)
     for level in levels:
         change.run(lambda level=level: limit(pool, level, level, level))  # type: ignore[misc]
+
+
+def stop_selling(pool_id: int, times: int) -> int:
+    """Cuts the pool's limits to what is claimed, so many times; on how many days, the last time."""
+    for _ in range(times):
+        days = change.run(lambda: ledger.stop_selling(pool_id=pool_id))
+    return days
+
+
+def watch_sites() -> int:
+    """The sweep over exposures; how many stops it began or lifted."""
+    return watch_exposure()
+
+
+def publish(pool_id: int, times: int) -> None:
+    """Writes the newest projection's limits of the pool, so many times."""
+    pool, projection = Pool.objects.get(pk=pool_id), Projection.objects.latest("pk")
+    for _ in range(times):
+        change.run(lambda: publish_limits(projection=projection, pool=pool))
 
 
 def work(name: str, *arguments: object) -> object:

@@ -265,7 +265,7 @@ def test_more_than_can_be_taken_in_is_read_again(monkeypatch: pytest.MonkeyPatch
     warmed_up(pool)
     monkeypatch.setattr(log, "MOST_NEW", 3)
     for number in range(8):
-        change.run(lambda number=number: commit(f"rsv_{number}", block(pool, 8)))
+        change.run(lambda number=number: commit(f"rsv_{number}", block(pool, 8)))  # type: ignore[misc]
     assert used(pool) == 64
     assert used(pool) == 64
 
