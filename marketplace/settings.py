@@ -143,6 +143,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "marketplace.release_expired_holds",
         "schedule": 10.0,
     },
+    "forecast-demand": {"task": "pricing.forecast_demand", "schedule": 60.0},
     "watch-exposure": {"task": "marketplace.watch_exposure", "schedule": 60.0},
     "solve-prices": {"task": "pricing.solve_prices", "schedule": 10.0},
     "build-signals": {"task": "pricing.build_signals", "schedule": 60.0},
@@ -253,6 +254,7 @@ UNFOLD = {
                     staff_table("Public tape", "campaign", "pricing.tape"),
                     staff_table("Build signals", "construction", "pricing.buildsignal"),
                     staff_table("Terms", "contract", "pricing.termsdocument"),
+                    staff_table("Demand forecasts", "trending_up", "pricing.demandforecast"),
                 ],
             },
             {

@@ -22,6 +22,7 @@ from marketplace.web import formats
 
 ORIGIN = "Where it comes from"
 EARLIER_SHOWN = 30
+SELDOM = 0.01
 
 
 class ProjectForm(forms.ModelForm):
@@ -91,8 +92,9 @@ def _newest(project: Project, name: str) -> date | None:
 
 
 def bottlenecks(outlook: ProjectOutlook) -> str:
-    """`power 61 %, chips 39 %`: how often each milestone is the last."""
-    return ", ".join(f"{kind} {formats.percent(share)}" for kind, share in outlook.ranked_bottlenecks())
+    """`power 61 %, chips 39 %`: how often each milestone is the last, where that is once in a hundred or more."""
+    often = [(kind, share) for kind, share in outlook.ranked_bottlenecks() if share >= SELDOM]
+    return ", ".join(f"{kind} {formats.percent(share)}" for kind, share in often)
 
 
 def slip_text(planned: date, now_expected: date) -> str:
