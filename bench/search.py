@@ -39,7 +39,7 @@ from pricing.quotes.offers import Offer
 from pricing.quotes.search import search
 
 FEW, MANY = 1_000, 1_000_000
-ROUNDS, SEARCHES = 10, 30  # each round times so many searches, in each database
+ROUNDS, SEARCHES = 9, 30  # each round times so many searches, in each database
 REQUESTS = 300
 WARM = 40  # of those: every thread of the server has a connection and the arrays
 ALONE = 150  # searches over HTTP with nothing between them, to count CPU
