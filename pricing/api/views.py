@@ -25,7 +25,7 @@ from pricing.quotes.instead import instead_of
 from pricing.quotes.models import ACCEPTED, EXPIRED, OPEN, RELEASED, Quote
 from pricing.quotes.need import parse_need
 from pricing.quotes.queries import known_names
-from pricing.quotes.search import Search, search
+from pricing.quotes.relax import Answer, answer
 
 MOST_METADATA = 20
 
@@ -77,8 +77,8 @@ class Offers(Door):
         now = clock.now()
         need = parse_need(request.data, today=now.date(), known=known_names())
 
-        def asked() -> Search:
-            found = search(need=need, organisation_id=self.organisation_id, now=now)
+        def asked() -> Answer:
+            found = answer(need=need, organisation_id=self.organisation_id, now=now)
             record_enquiry(found=found, organisation_id=self.organisation_id, now=now)
             return found
 

@@ -62,6 +62,15 @@ def search(*, need: Need, organisation_id: int, now: datetime) -> Search:
     return Search(need, offers, calendar, None)
 
 
+def blocks_that_fit(shelf: Shelf, need: Need) -> list[tuple[Block, Starts]]:
+    """The blocks that a search would offer, in its order: for prices alone, without confidence and tokens."""
+    candidates = list(_candidates(shelf, need)) if shelf.pools else []
+    if not candidates:
+        return []
+    chosen = choose(_blocks(shelf, candidates, need), sort=need.sort, most=MOST_OFFERS)
+    return [(each.block, candidates[each.block.which].starts) for each in chosen]
+
+
 def _candidates(shelf: Shelf, need: Need) -> Iterator[Candidate]:
     """Every length of the need in every pool, at the largest quantity that fits, with its price at every start."""
     room = sellable_rooms(shelf, need.firmness)
