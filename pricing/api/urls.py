@@ -1,5 +1,6 @@
 from django.urls import path
 
+from pricing.api.demand import Demand
 from pricing.api.explanations import QuotePrice
 from pricing.api.market import Headroom, Prices, Supply
 from pricing.api.policies import Policies, Versions
@@ -11,6 +12,7 @@ urlpatterns = [
     path("supply", Supply.as_view()),
     path("headroom", Headroom.as_view()),
     path("prices", Prices.as_view()),
+    path("demand", Demand.as_view()),
     path("price-policies", Policies.as_view()),
     path("price-versions", Versions.as_view()),
     path("projects", Projects.as_view()),

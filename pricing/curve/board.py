@@ -72,8 +72,9 @@ def current_board() -> Board | None:
 
 def pool_row(pool: Pool) -> Row | None:
     """One pool of the latest tape."""
-    found = TapePool.objects.filter(pool=pool).select_related("tape", "version", "pool").order_by("-tape__tick").first()
-    return _row(found) if found else None
+    tape_id = Tape.objects.values_list("pk", flat=True).first()
+    rows = () if tape_id is None else _rows(tape_id)
+    return next((row for row in rows if row.pool.pk == pool.pk), None)
 
 
 @lru_cache(maxsize=TAPES_KEPT)
