@@ -2,7 +2,7 @@
 
 Everything is drawn from the assumptions towards what was seen, by as much as was seen (docs/demand.md):
 volume by gamma-Poisson shrinkage, each pool towards the seller's others and these towards the assumed; the shape of
-requests by mixing the assumed distribution with the wishes seen (Ferguson 1973); worth by a censored normal on the log scale.
+requests by mixing the assumed distribution with the wishes seen (Ferguson 1973); worth by a censored normal of its log.
 """
 
 from dataclasses import dataclass, fields
