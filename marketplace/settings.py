@@ -190,7 +190,8 @@ def staff_table(title: str, icon: str, model: str) -> dict[str, object]:
         **staff_page(title, icon, f"{app}_{name}_changelist", f"{app}.view_{name}"),
         # Pages with an entry of their own (Sell capacity, Capacity) live below a table's address.
         "active": lambda request: (
-            request.path.startswith(f"/admin/{app}/{name}/") and request.path.split("/")[4] not in ("sell", "capacity")
+            request.path.startswith(f"/admin/{app}/{name}/")
+            and request.path.split("/")[4] not in ("sell", "capacity", "calibration")
         ),
     }
 
@@ -232,6 +233,7 @@ UNFOLD = {
                     staff_table("Disruptions", "storm", "marketplace.disruption"),
                     staff_table("Maintenance", "engineering", "marketplace.maintenancewindow"),
                     staff_table("Projections", "query_stats", "marketplace.projection"),
+                    staff_page("Calibration", "straighten", "calibration", "marketplace.view_projection"),
                     staff_table("Project outlooks", "event", "marketplace.projectoutlook"),
                     staff_table("Projections due", "pending_actions", "marketplace.projectiondue"),
                     staff_table("Promises", "verified", "marketplace.supplypolicy"),

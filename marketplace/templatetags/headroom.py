@@ -132,22 +132,7 @@ def data_table(table: Table) -> dict[str, Any]:
     return {"table": table}
 
 
-SPEC_NAMES = {
-    "cpu_cores_per_gpu": "CPU cores per GPU",
-    "egress_usd_per_gb": "Egress, USD per GB",
-    "host_memory_gb_per_gpu": "Host memory per GPU, GB",
-    "local_nvme_tb_per_gpu": "Local NVMe per GPU, TB",
-    "network_gbps_per_gpu": "Network per GPU, Gbit/s",
-    "network_storage_tb_per_gpu": "Network storage per GPU, TB",
-    "nvlink_domain_gpus": "GPUs in an NVLink domain",
-    "spare_nodes_percent": "Spare nodes, percent",
-}
-
-
-@register.filter
-def spec_name(key: str) -> str:
-    """A key of a service spec in words; keys that sellers add are read as they are."""
-    return SPEC_NAMES.get(key) or key.replace("_", " ").capitalize()
+register.filter("spec_name", formats.spec_name)
 
 
 @register.filter
@@ -158,7 +143,7 @@ def spec_value(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(spec_value(item) for item in value) or "none"
     if isinstance(value, dict):
-        return "; ".join(f"{spec_name(key)}: {spec_value(item)}" for key, item in value.items())
+        return "; ".join(f"{formats.spec_name(key)}: {spec_value(item)}" for key, item in value.items())
     return formats.signed(f"{value:,}") if isinstance(value, int | float) else str(value)
 
 

@@ -4,6 +4,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def in_words(day: date) -> str:
+    """`24 Mar 2027`: a date in a sentence, the same through every door."""
+    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+
+
+def in_days(days: int) -> str:
+    """`1 day`, `1,825 days`."""
+    return f"{days:,} day{'s' if days != 1 else ''}"
+
 
 class EmptyPeriod(ValueError):
     """The end is not after the start."""

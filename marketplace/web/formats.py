@@ -6,12 +6,13 @@ Signs are real minus signs, a percent sign stands after a narrow space, neither 
 from datetime import date, datetime
 from decimal import Decimal
 
+from marketplace.units.period import MONTHS, in_words
+
 Number = int | float | Decimal
 MINUS = "\u2212"
 NARROW_SPACE = "\u202f"
 SYMBOLS = {"USD": "$", "EUR": "€", "INR": "₹", "JPY": "¥"}
 WHOLE_CURRENCIES = {"JPY"}
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 SHORT_ID_CHARACTERS = 4
 
 
@@ -106,8 +107,7 @@ def odds(fraction: Number, *, of: int = 20) -> str:
 
 def day(value: date, *, year: bool = True) -> str:
     """`24 Mar 2027`."""
-    text = f"{value.day} {MONTHS[value.month - 1]}"
-    return f"{text} {value.year}" if year else text
+    return in_words(value) if year else in_words(value).rpartition(" ")[0]
 
 
 def month(value: date, *, year: bool = True) -> str:
@@ -132,3 +132,20 @@ def short_id(public_id: str) -> str:
     if len(rest) <= SHORT_ID_CHARACTERS:
         return public_id
     return f"{prefix}_{rest[:SHORT_ID_CHARACTERS]}…"
+
+
+SPEC_NAMES = {
+    "cpu_cores_per_gpu": "CPU cores per GPU",
+    "egress_usd_per_gb": "Egress, USD per GB",
+    "host_memory_gb_per_gpu": "Host memory per GPU, GB",
+    "local_nvme_tb_per_gpu": "Local NVMe per GPU, TB",
+    "network_gbps_per_gpu": "Network per GPU, Gbit/s",
+    "network_storage_tb_per_gpu": "Network storage per GPU, TB",
+    "nvlink_domain_gpus": "GPUs in an NVLink domain",
+    "spare_nodes_percent": "Spare nodes, percent",
+}
+
+
+def spec_name(key: str) -> str:
+    """A key of a service spec in words; keys that sellers add are read as they are."""
+    return SPEC_NAMES.get(key) or key.replace("_", " ").capitalize()

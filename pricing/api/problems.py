@@ -2,7 +2,7 @@
 
 from marketplace.api.problems import Problem, error, explain
 from marketplace.capacity.ledger import InsufficientHeadroom
-from pricing.api.shapes import OfferShape
+from pricing.api.shapes import BindingShape, OfferShape
 from pricing.curve.queries import NoPrice
 from pricing.quotes import actions
 from pricing.quotes.models import ACCEPTED
@@ -46,7 +46,10 @@ def _(failure: NothingThere) -> Problem:
     return Problem(
         "insufficient_headroom",
         str(failure),
-        more={"nearest": [need.as_json() for need in failure.refusal.nearest]},
+        more={
+            "nearest": [need.as_json() for need in failure.refusal.nearest],
+            "binding": BindingShape(failure.refusal.binding).data,
+        },
     )
 
 

@@ -10,9 +10,11 @@ from marketplace.api.catalogue import SellerShape, SpecShape
 from marketplace.api.fields import MoneyField, MoneyShape, ObjectField, UnitPriceField, firmness_choice, public_id
 from marketplace.api.pagination import ListShape
 from marketplace.api.schema import ProblemShape
+from marketplace.catalogue.service import DIRECTIONS
 from marketplace.units.compute import gpu_hours
 from marketplace.units.money import unit_price
 from pricing.quotes.models import Quote
+from pricing.quotes.ranking import SORTS
 
 WHOLE_OR_RANGE = {
     "oneOf": [
@@ -55,7 +57,19 @@ class NeedShape(serializers.Serializer[Any]):
     jurisdictions = serializers.ListField(
         child=serializers.CharField(), required=False, help_text="Countries, ISO 3166-1 alpha-2; any if left out"
     )
-    divisible = serializers.BooleanField(required=False, help_text="The block may be split over pools")
+    sellers = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="Any if left out; GET /pools names them"
+    )
+    service = serializers.JSONField(
+        required=False,
+        help_text="Fields of the service spec: a number or text is exact, {min: 8} or, where less is better, {max: 0} "
+        "is the worst that will do, of a list all must be there. Known fields: " + ", ".join(DIRECTIONS),
+    )
+    divisible = serializers.BooleanField(
+        required=False, help_text="The block may be split over pools. Offers are each in one pool so far."
+    )
+    sort = serializers.ChoiceField(choices=SORTS, required=False, help_text="Order of the offers; cheapest if left out")
+    relax = serializers.BooleanField(required=False, help_text="Ask what relaxing each wish would save")
     prepayment_percent = serializers.IntegerField(
         required=False,
         min_value=0,
@@ -131,11 +145,27 @@ class CalendarShape(serializers.Serializer[Any]):
     total = MoneyField()
 
 
+class BindingShape(serializers.Serializer[Any]):
+    """What bound. `pool`, `date`, `headroom` and `limit_of` where a pool's day did, `wishes` where wishes did."""
+
+    constraint = serializers.CharField(help_text="headroom, lot, wish, horizon, last_known_project or no_price")
+    pool = public_id("pool.public_id", default=None, allow_null=True)
+    date = serializers.DateField(source="day", allow_null=True, help_text="The scarcest day, or the first day too late")
+    headroom = serializers.IntegerField(allow_null=True, help_text="GPUs of the class that are left there on that day")
+    limit_of = serializers.CharField(allow_null=True, help_text="The class whose limit bound; it may be an outer one")
+    wishes = serializers.ListField(child=serializers.CharField(), help_text="The fewest that exclude every pool")
+    wish = serializers.SerializerMethodField(help_text="The first of them")
+
+    def get_wish(self, binding: Any) -> str | None:
+        return next(iter(binding.wishes), None)
+
+
 class RefusalShape(serializers.Serializer[Any]):
     """Why nothing fits, and the nearest needs that do, each ready to post."""
 
     code = serializers.CharField()
     detail = serializers.CharField()
+    binding = BindingShape()
     nearest = serializers.SerializerMethodField()
 
     @extend_schema_field(NeedShape(many=True))
@@ -143,11 +173,53 @@ class RefusalShape(serializers.Serializer[Any]):
         return [need.as_json() for need in refusal.nearest]
 
 
+@extend_schema_field({"type": "string", "pattern": r"^-?\d+(\.\d+)?$"})
+class DecimalText(serializers.Field[Any, Any, Any, Any]):
+    """A decimal as a string, rounded to `places`."""
+
+    def __init__(self, places: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.places = places
+
+    def to_representation(self, value: Decimal) -> str:
+        return f"{value:.{self.places}f}"
+
+
+class SavingShape(serializers.Serializer[Any]):
+    """What a relaxation saves. It is ranked by `percent` of what is compared."""
+
+    compared_by = serializers.CharField(help_text="total, gpu_hour or h100_equivalent_hour: like with like")
+    percent = serializers.SerializerMethodField(help_text="Less of what is compared, one decimal")
+    unit_price = DecimalText(4, source="saved_per_hour", help_text="Per GPU-hour or H100-equivalent hour, as compared")
+    total = MoneyField(source="saved", help_text="Total against total; below zero where more compute costs more in all")
+
+    def get_percent(self, relaxation: Any) -> str:
+        return f"{-relaxation.change * 100:.1f}"
+
+
+class RelaxationShape(serializers.Serializer[Any]):
+    """One wish relaxed: what it saves against the best offer, and the need to post for it."""
+
+    wish = serializers.CharField()
+    title = serializers.CharField()
+    saving = SavingShape(source="*")
+    unit_price = UnitPriceField()
+    total = MoneyField()
+    need = serializers.SerializerMethodField()
+
+    @extend_schema_field(NeedShape)
+    def get_need(self, relaxation: Any) -> dict[str, Any]:
+        found: dict[str, Any] = relaxation.need.as_json()
+        return found
+
+
 class SearchShape(serializers.Serializer[Any]):
     object = ObjectField("search")
     offers = OfferShape(many=True)
     calendar = CalendarShape(many=True)
     refusal = RefusalShape(allow_null=True)
+    relaxations = RelaxationShape(many=True, allow_null=True, help_text="Null unless asked for with `relax`")
+    notes = serializers.ListField(child=serializers.CharField(), help_text="What to know of this answer")
 
 
 class TermsShape(serializers.Serializer[Any]):
@@ -224,3 +296,4 @@ class PriceChangedShape(ProblemShape):
 
     offer = OfferShape(required=False)
     nearest = NeedShape(many=True, required=False)
+    binding = BindingShape(required=False)

@@ -15,7 +15,7 @@ from pricing.curve.effect import baseline, rises
 from pricing.curve.models import PricePolicy
 from pricing.curve.terms import faults
 
-OF_THE_VERSION = ("id", "version", "starts_at", "published_by", "reason")
+OF_THE_VERSION = ("id", "public_id", "version", "published_at", "starts_at", "published_by", "reason")
 MARKET_WIDE = ("tape_step_gpus", "tape_tick_minutes")
 POSITIVE = ("fill_steepness", "dual_steepness", "hold_minutes", "offer_minutes")
 NOT_NEGATIVE = ("adder_over_floor", "premium_firm", "premium_standard", "premium_standby", "floor_markup")
@@ -44,7 +44,7 @@ class NothingToRollBack(ValueError):
 
 def ensure_default_policy(*, now: datetime) -> PricePolicy:
     """The shipped defaults, in force for every seller that publishes no policy of its own."""
-    shipped = {"starts_at": now, "published_by": "Headroom defaults"}
+    shipped = {"starts_at": now, "published_at": now, "published_by": "Headroom defaults"}
     policy, _ = PricePolicy.objects.get_or_create(seller=None, version=1, defaults=shipped)
     return policy
 
@@ -58,7 +58,7 @@ def publish_policy(*, policy: PricePolicy, by: Actor, now: datetime) -> PricePol
     check_policy(policy, now=now)
     # Two at once are told apart by the unique constraint: the second is refused, never a second version 3.
     last = PricePolicy.objects.filter(seller=policy.seller).aggregate(last=Max("version"))["last"] or 0
-    policy.version, policy.published_by = last + 1, by.label
+    policy.version, policy.published_by, policy.published_at = last + 1, by.label, now
     policy.save(force_insert=True)
     record(
         by=by,

@@ -116,18 +116,28 @@ def apply(of: Terms, blocks: Blocks) -> Applied:
 
 
 def totals_at(
-    of: Terms, *, day_cents: Ints, offsets: Ints, days: int, gpus: int, first_lead: int, prepaid: int, floor_parts: int
+    of: Terms,
+    *,
+    listed: Ints,
+    day_cents: Ints,
+    days: int,
+    gpus: Ints,
+    first_lead: int,
+    prepaid: int,
+    floor_parts: Ints,
 ) -> Ints:
-    """Totals after terms of one quantity and length at several starts, cents, shape (starts,): one pass over the days.
+    """Totals after terms of pools with the same terms at every start, cents, shape (pools, starts) as their list price
+    `listed`: one pass over the days.
 
-    `offsets` are the starts within `day_cents`; `first_lead` is the lead time of its first day.
+    day_cents (pools, days); gpus and floor_parts (pools,). `first_lead` is the lead time of the first day.
     """
-    hours = gpus * days * 24
-    spent = np.concatenate(([0], np.cumsum(day_cents)))
-    weighted = np.concatenate(([0], np.cumsum(lead_weighted(of, day_cents, first_lead))))
-    listed = spent[offsets + days] - spent[offsets]
-    at_lead = weighted[offsets + days] - weighted[offsets]
-    return apply(of, Blocks(listed, at_lead, days, hours, prepaid, floor_cents(floor_parts, hours))).total
+    hours = (gpus * days * 24)[:, None]
+    weighted = np.zeros((len(day_cents), day_cents.shape[1] + 1), dtype=np.int64)
+    rates = of.lead_time.rate(np.arange(first_lead, first_lead + day_cents.shape[1]))
+    np.cumsum(day_cents * rates, axis=1, out=weighted[:, 1:])
+    starts = listed.shape[1]
+    at_lead = weighted[:, days : days + starts] - weighted[:, :starts]
+    return apply(of, Blocks(listed, at_lead, days, hours, prepaid, floor_cents(floor_parts[:, None], hours))).total
 
 
 def faults(schedules: Mapping[str, Steps], most: int) -> Iterator[tuple[str, str]]:

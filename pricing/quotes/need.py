@@ -87,7 +87,7 @@ class Need:
         return self.quantity.least != self.quantity.most or self.duration.least != self.duration.most
 
     def as_json(self) -> dict[str, Any]:
-        """The body that would ask for this need again."""
+        """The body that would ask for this need again: the wishes alone, so `relax` is not in it."""
         body: dict[str, Any] = {
             "quantity": self.quantity.as_json(),
             "duration_days": self.duration.as_json(),
@@ -104,7 +104,7 @@ class Need:
             body["sort"] = self.sort
         if self.prepayment:
             body["prepayment_percent"] = self.prepayment
-        return body | {name: True for name in ("divisible", "relax") if getattr(self, name)}
+        return body | ({"divisible": True} if self.divisible else {})
 
 
 def parse_need(body: Any, *, today: date, known: Mapping[str, frozenset[str]]) -> Need:

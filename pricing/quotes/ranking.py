@@ -44,27 +44,29 @@ class Chosen:
     next_best_in: tuple[str, ...]
 
 
-_ORDERS: dict[str, Callable[[Block], tuple[Any, ...]]] = {
-    CHEAPEST: lambda block: (block.worth, block.offset, block.place),
-    SOONEST: lambda block: (block.offset, block.worth, block.place),
-    MOST_COMPUTE: lambda block: (block.per_h100, block.worth, block.offset, block.place),
-    LEAST_CO2: lambda block: (block.carbon, block.worth, block.offset, block.place),
+_LEAST: dict[str, Callable[[Block], tuple[float, ...]]] = {
+    CHEAPEST: lambda block: (block.worth, block.offset),
+    SOONEST: lambda block: (block.offset, block.worth),
+    MOST_COMPUTE: lambda block: (block.per_h100, block.worth, block.offset),
+    LEAST_CO2: lambda block: (block.carbon, block.worth, block.offset),
 }
+
+
+def _order(sort: str) -> Callable[[Block], tuple[Any, ...]]:
+    """Total: two blocks never compare equal, so nothing depends on the order in which they were found."""
+    return lambda block: (*_LEAST[sort](block), block.place, block.which, block.index)
 
 
 def choose(blocks: Sequence[Block], *, sort: str, most: int) -> list[Chosen]:
     """The best block of each of the first `most` pools, the winners of the ranks and the runners-up, in that order."""
-    order = _ORDERS[sort]
+    order = _order(sort)
     of_pools: dict[int, Block] = {}
     for block in sorted(blocks, key=order):
         of_pools.setdefault(block.place, block)
-    winners = {rank: min(blocks, key=_ORDERS[rank]) for rank in RANKS}
+    winners = {rank: min(blocks, key=_order(rank)) for rank in RANKS}
     runners_up = _runners_up(blocks, winners)
     shown = {*list(of_pools.values())[:most], *winners.values(), *runners_up.values()}
-    return [
-        Chosen(block, _won(winners, block), _won(runners_up, block))
-        for block in sorted(shown, key=lambda each: (*order(each), each.which))
-    ]
+    return [Chosen(block, _won(winners, block), _won(runners_up, block)) for block in sorted(shown, key=order)]
 
 
 def _runners_up(blocks: Sequence[Block], winners: dict[str, Block]) -> dict[str, Block]:
@@ -73,7 +75,7 @@ def _runners_up(blocks: Sequence[Block], winners: dict[str, Block]) -> dict[str,
     for at, rank in enumerate(RANKS):
         others = [block for block in blocks if block.place != winners[rank].place]
         if winners[rank] in [winners[earlier] for earlier in RANKS[:at]] and others:
-            found[rank] = min(others, key=_ORDERS[rank])
+            found[rank] = min(others, key=_order(rank))
     return found
 
 

@@ -1,4 +1,4 @@
-"""The five questions as a form, and links that ask one of them differently."""
+"""The five questions as a form, with more wishes folded away, and links that ask one of them differently."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -7,14 +7,24 @@ from django import forms
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from marketplace.catalogue.models import Accelerator, Site
 from marketplace.units.firmness import CHOICES, FIRM
 from marketplace.web import formats
-from pricing.quotes.need import LONGEST_BLOCK_DAYS, BadNeed
+from pricing.quotes.need import LONGEST_BLOCK_DAYS, BadNeed, Need
+from pricing.web.more_wishes import NUMBERS, MoreWishes, query_of
 
 WINDOWS = [(0, "that day only"), (7, "± 1 week"), (21, "± 3 weeks"), (45, "± 6 weeks")]
 PREPAY = [(0, "nothing"), (50, "half"), (100, "all of it")]
-FIELD_OF = {"/quantity": "quantity", "/duration_days": "days", "/firmness": "firmness"}
+DATES = ("start", "flexibility", "start_to")
+FIELD_OF = {
+    "/quantity": "quantity",
+    "/duration_days": "days",
+    "/firmness": "firmness",
+    "/accelerators": "accelerators",
+    "/jurisdictions": "jurisdictions",
+    "/sites": "sites",
+    "/sellers": "sellers",
+    "/sort": "sort",
+}
 
 
 def _control(hint: str = "", **attributes: Any) -> dict[str, Any]:
@@ -27,7 +37,7 @@ def _all(message: str) -> dict[str, str]:
     return dict.fromkeys(("required", "invalid", "min_value", "max_value"), message)
 
 
-class AskForm(forms.Form):
+class AskForm(MoreWishes):
     """The five questions, as typed. Whether the need makes sense is for `parse_need` to say, as over REST."""
 
     quantity = forms.IntegerField(
@@ -62,22 +72,22 @@ class AskForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        accelerators = Accelerator.objects.filter(pools__isnull=False).distinct().values_list("key", flat=True)
-        countries = Site.objects.filter(pools__isnull=False).order_by("jurisdiction").distinct("jurisdiction")
+        self.pools = self.offer_choices()
+        keys = {pool.accelerator.key: pool.accelerator.h100_weight for pool in self.pools}
         self.fields["accelerator"].choices = [  # type: ignore[attr-defined]
             ("", "any GPU"),
-            *((key, formats.accelerator(key)) for key in accelerators),
+            *((key, formats.accelerator(key)) for key in sorted(keys, key=lambda key: (keys[key], key))),
         ]
         self.fields["where"].choices = [  # type: ignore[attr-defined]
             ("", "anywhere"),
-            *((code, code) for code in countries.values_list("jurisdiction", flat=True)),
+            *((code, code) for code in sorted({pool.site.jurisdiction for pool in self.pools})),
         ]
 
     def window(self, today: date) -> tuple[date, date]:
         """First and last start asked for. A window never reaches into the past; a start asked for in the past does."""
         asked, either_way = self.cleaned_data["start"], timedelta(days=self.cleaned_data["flexibility"])
         first = asked if asked <= today else max(asked - either_way, today + timedelta(days=1))
-        return first, asked + either_way
+        return first, (self.cleaned_data["start_to"] or asked) + either_way
 
     def as_body(self, today: date) -> dict[str, Any]:
         """The same body that REST would be sent."""
@@ -95,14 +105,34 @@ class AskForm(forms.Form):
             body["jurisdictions"] = [asked["where"]]
         if asked["prepay"]:
             body["prepayment_percent"] = asked["prepay"]
-        return body
+        return self.add_wishes(body)
 
     def show_faults(self, bad: BadNeed) -> None:
         """Puts each fault of a need beside the question that it answers."""
         for fault in bad.faults:
-            self.add_error(FIELD_OF.get(fault.pointer, "start"), fault.message)
+            self.add_error(self._field_of(fault.pointer), fault.message)
+
+    def _field_of(self, pointer: str) -> str:
+        _, first, *rest = pointer.split("/")
+        if first == "service" and rest:
+            return NUMBERS.get(rest[0], rest[0])
+        if pointer == "/start/to" and self.cleaned_data.get("start_to"):
+            return "start_to"
+        return FIELD_OF.get(f"/{first}", "start")
 
     def href(self, **changes: Any) -> str:
         """The page that asks the same with some answers changed."""
-        asked = {name: self[name].value() or "" for name in self.fields}
-        return f"{reverse('capacity')}?{urlencode(asked | changes)}"
+        return f"{reverse('capacity')}?{self.query(**changes)}"
+
+    def query(self, **changes: Any) -> str:
+        """The answers as a query, with some changed; what is empty is left out."""
+        asked = {name: self[name].value() for name in self.fields} | changes
+        given = {name: value for name, value in asked.items() if value not in ("", None, []) and value is not False}
+        return urlencode(given, doseq=True)
+
+    def href_of(self, need: Need, asked: Need) -> str:
+        """The page that asks for a need that came of the one asked. Dates that did not change stay as typed."""
+        changes = query_of(need)
+        if (need.start_from, need.start_to) == (asked.start_from, asked.start_to):
+            changes = {name: value for name, value in changes.items() if name not in DATES}
+        return self.href(**changes)

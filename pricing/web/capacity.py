@@ -1,5 +1,5 @@
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from django.contrib import messages
@@ -21,13 +21,16 @@ from pricing.quotes.actions import MarketStale, OfferExpired, PriceChanged, take
 from pricing.quotes.need import BadNeed, parse_need
 from pricing.quotes.offers import Offer, OfferInvalid
 from pricing.quotes.queries import known_names
+from pricing.quotes.relax import notes, relaxations
 from pricing.quotes.search import Search, search
 from pricing.web.ask import AskForm
-from pricing.web.instead import Asker, levers, refused
+from pricing.web.instead import levers, refused
+from pricing.web.more_wishes import CHOSEN, SORT_NAMES
 from pricing.web.quotes import price_parts
 from pricing.web.starts import Calendar
 
 RANKS = {"cheapest": "cheapest", "soonest": "soonest", "most_compute": "most compute per $"}
+SEVERAL = (*CHOSEN, "certifications")
 NEXT = {"soonest": "next soonest", "most_compute": "next in compute per $"}
 
 
@@ -45,48 +48,53 @@ def search_page(request: HttpRequest, found: Membership) -> HttpResponse:
         except BadNeed as bad:
             form.show_faults(bad)
         else:
-            asker = Asker(found.organisation_id, now)
             answer = search(need=need, organisation_id=found.organisation_id, now=now)
             change.run(lambda: record_enquiry(found=answer, organisation_id=found.organisation_id, now=now))
-            context |= refused(answer, form, asker) if answer.refusal else _offered(answer, form, asker, request)
+            context |= refused(answer, form, now) if answer.refusal else _offered(answer, form, request, found, now)
     return render(request, "pricing/capacity.html", context)
 
 
 def _form(request: HttpRequest, today: date) -> AskForm:
     """The answers given, else those that a link brought along, else the usual ones."""
+    if "quantity" in request.GET:
+        return AskForm(request.GET)
+    several = {name: request.GET.getlist(name) for name in SEVERAL if name in request.GET}
     asked = {key: value for key, value in request.GET.items() if key in AskForm.base_fields}
-    if "quantity" in asked:
-        return AskForm(asked)
-    return AskForm(initial={"start": _in_a_month(today), **asked})
+    return AskForm(initial={"start": _in_a_month(today), **asked, **several})
 
 
 def _in_a_month(today: date) -> date:
     return today.replace(day=min(today.day, 28), month=today.month % 12 + 1, year=today.year + today.month // 12)
 
 
-def _offered(answer: Search, form: AskForm, asker: Asker, request: HttpRequest) -> dict[str, Any]:
+def _offered(answer: Search, form: AskForm, request: HttpRequest, found: Membership, now: datetime) -> dict[str, Any]:
     """Offers for the date picked in the calendar, else for any of the window; the calendar always has them all."""
     on = _picked_day(answer, request.GET.get("on", ""))
     shown = answer
     if on:
         one_day = replace(answer.need, start_from=on, start_to=on)
-        shown = search(need=one_day, organisation_id=asker.organisation_id, now=asker.now)
-    offers = shown.offers or answer.offers
-    picked = _picked(offers, request.GET.get("pick", "0"))
-    offer = offers[picked]
-    days = Calendar(answer.calendar, answer.need.start_from, answer.need.start_to, on or form.cleaned_data["start"])
+        shown = search(need=one_day, organisation_id=found.organisation_id, now=now)
+        shown = shown if shown.offers else answer
+    picked = _picked(shown.offers, request.GET.get("pick", "0"))
+    offer = shown.offers[picked]
+    typed = form.cleaned_data["start"]
+    days = Calendar(answer.calendar, answer.need.start_from, answer.need.start_to, on or typed)
     return {
-        "offers": [_row(each, index, picked, request) for index, each in enumerate(offers)],
+        "offers": [_row(each, index, picked, request, days) for index, each in enumerate(shown.offers)],
         "offer": offer,
+        "need": answer.need,
+        "lots": offer.terms.quantity // offer.pool.lot,
         "on": on,
         "any_day": form.href(),
         "nothing_up_front": form.href(prepay=0),
         "starts": len(answer.calendar),
+        "sorts": [(name, form.href(sort=key), key == answer.need.sort) for key, name in SORT_NAMES.items()],
+        "notes": notes(answer.need),
+        "query": form.query(),
         "breakdown": price_parts([(code, str(part.amount)) for code, part in offer.breakdown], offer.gpu_hours),
-        "months": list(days.months(form)),
-        "levers": levers(shown.need, offers[0], form, asker),
-        "chosen": days.chosen,
-        "hold_minutes": PricePolicy.objects.in_force(offer.pool.seller, asker.now).hold_minutes,
+        "levers": levers(relaxations(need=shown.need, now=now), shown.need, form),
+        "hold_minutes": PricePolicy.objects.in_force(offer.pool.seller, now).hold_minutes,
+        **days.shown(form, request.GET.get("month", ""), on),
         **days.flex(),
     }
 
@@ -99,7 +107,7 @@ def _picked(offers: tuple[Offer, ...], text: str) -> int:
     return int(text) if text.isdecimal() and int(text) < len(offers) else 0
 
 
-def _row(offer: Offer, index: int, picked: int, request: HttpRequest) -> dict[str, Any]:
+def _row(offer: Offer, index: int, picked: int, request: HttpRequest, days: Calendar) -> dict[str, Any]:
     query = request.GET.copy()
     query["pick"] = str(index)
     return {
@@ -108,6 +116,7 @@ def _row(offer: Offer, index: int, picked: int, request: HttpRequest) -> dict[st
         "chosen": index == picked,
         "href": f"?{query.urlencode()}#offers",
         "compute": 1 / offer.h100_unit_price,
+        "change": days.against(offer),
     }
 
 

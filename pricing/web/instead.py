@@ -1,46 +1,50 @@
 """What to do when nothing fits, and what would make a fitting block cheaper: each one click away."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from marketplace.units.firmness import CHOICES, FIRMNESS, rank
+from marketplace.units.firmness import CHOICES
 from marketplace.units.money import Money
 from marketplace.web import formats
-from marketplace.web.charts.refusal import Refusal, refusal_steps, refusal_table
+from marketplace.web.charts.refusal import Refusal as Steps
+from marketplace.web.charts.refusal import refusal_steps, refusal_table
+from pricing.quotes import alternatives as kinds
+from pricing.quotes.alternatives import Alternative
 from pricing.quotes.need import Need
-from pricing.quotes.offers import Offer
-from pricing.quotes.search import Search, search
-from pricing.web.ask import PREPAY, AskForm
+from pricing.quotes.refusals import Refusal
+from pricing.quotes.relax import BY_GPU_HOUR, BY_H100_HOUR, Relaxation, priced
+from pricing.quotes.search import Search
+from pricing.web.ask import AskForm
 
 NAMES = dict(CHOICES)
 AROUND = timedelta(days=45)  # drawn before and after what was asked for
+TITLES = {
+    kinds.FEWER: "Fewer",
+    kinds.LATER: "Later",
+    kinds.SOONER: "Sooner",
+    kinds.SHORTER: "Shorter",
+    kinds.LESS_SURE: "Less sure",
+    kinds.ELSEWHERE: "Elsewhere",
+    kinds.OTHER_ACCELERATOR: "Another accelerator",
+    kinds.OTHER_SERVICE: "Another service",
+    kinds.ANYTHING: "Anywhere",
+}
+COMPARED = {BY_GPU_HOUR: "per GPU-hour", BY_H100_HOUR: "per H100-equivalent hour"}
 
 
 @dataclass(frozen=True)
-class Asker:
-    """For whom and as of when further needs are priced."""
-
-    organisation_id: int
-    now: datetime
-
-    def cheapest(self, need: Need) -> Offer | None:
-        offers = search(need=need, organisation_id=self.organisation_id, now=self.now).offers
-        return offers[0] if offers else None
-
-
-@dataclass(frozen=True)
-class Alternative:
+class Shown:
     """Something that does fit: what it changes, in words, what it costs, and the page that asks for it."""
 
     title: str
     text: str
     action: str
     href: str
-    total: Money | None = None
-    unit_price: Decimal | None = None
+    total: Money | None
+    unit_price: Decimal | None
 
 
 @dataclass(frozen=True)
@@ -51,67 +55,71 @@ class Lever:
     text: str
     change: float
     href: str
+    relaxation: Relaxation
 
 
-def refused(answer: Search, form: AskForm, asker: Asker) -> dict[str, Any]:
+def refused(answer: Search, form: AskForm, now: datetime) -> dict[str, Any]:
     """Why nothing fits, drawn, and the nearest that does with its price."""
     assert answer.refusal is not None
-    nearest = [_priced(need, _alternative(answer.need, need, form), asker) for need in answer.refusal.nearest]
-    most = next((need.quantity.least for need in answer.refusal.nearest if _only_fewer(answer.need, need)), 0)
     return {
         "refusal": answer.refusal,
         "need": answer.need,
         "wanted": " or ".join(map(formats.accelerator, answer.need.accelerators)) or "GPUs",
         "one_day": answer.need.start_from == answer.need.start_to,
-        "most": most,
-        "alternatives": nearest,
-        **_headroom(answer.need, answer.refusal.nearest, answer.refusal.days, answer.refusal.headroom),
+        "alternatives": list(_shown(answer.refusal.alternatives, answer.need, form, now)),
+        **_headroom(answer.need, answer.refusal),
     }
 
 
-def _only_fewer(asked: Need, need: Need) -> bool:
-    return need.quantity != asked.quantity and need.start_from == asked.start_from and need.firmness == asked.firmness
+def _shown(found: Sequence[Alternative], asked: Need, form: AskForm, now: datetime) -> list[Shown]:
+    blocks = priced([each.need for each in found], now)
+    return [
+        Shown(
+            TITLES[each.kind],
+            f"{each.text[0].upper()}{each.text[1:]}.",
+            _action(each),
+            form.href_of(each.need, asked),
+            block.total if block else None,
+            block.unit_price if block else None,
+        )
+        for each, block in zip(found, blocks, strict=True)
+    ]
 
 
-def _priced(need: Need, shown: Alternative, asker: Asker) -> Alternative:
-    offer = asker.cheapest(need)
-    return replace(shown, total=offer.terms.total, unit_price=offer.unit_price) if offer else shown
+def _action(found: Alternative) -> str:
+    """What the button says it does."""
+    need = found.need
+    if found.kind == kinds.FEWER:
+        return f"Use {need.quantity.least:,} GPUs"
+    if found.kind in (kinds.LATER, kinds.SOONER):
+        return f"Use {formats.day(need.start_from)}"
+    if found.kind == kinds.SHORTER:
+        return f"Use {need.duration.least:,} days"
+    if found.kind == kinds.LESS_SURE:
+        return f"Use {need.firmness}"
+    return "Look everywhere" if found.kind == kinds.ANYTHING else "Drop that wish"
 
 
-def _alternative(asked: Need, need: Need, form: AskForm) -> Alternative:
-    quantity = formats.count(need.quantity.least)
-    if need.firmness != asked.firmness:
-        text = f"All {quantity}, sold as {need.firmness}: less sure to be on time."
-        return Alternative("Less sure", text, f"Use {need.firmness}", form.href(firmness=need.firmness))
-    if need.quantity != asked.quantity:
-        text = f"{quantity} GPUs, the most that fit in your dates."
-        return Alternative("Fewer", text, f"Use {quantity} GPUs", form.href(quantity=need.quantity.least))
-    if need.start_from != asked.start_from:
-        day = formats.day(need.start_from)
-        title = "Later" if need.start_from > asked.start_to else "Sooner"
-        href = form.href(start=need.start_from.isoformat(), flexibility=0)
-        return Alternative(title, f"All {quantity} from {day}.", f"Use {day}", href)
-    text = f"All {quantity}, on any accelerator in any country."
-    return Alternative("Elsewhere", text, "Look everywhere", form.href(accelerator="", where=""))
-
-
-def _headroom(
-    need: Need, nearest: tuple[Need, ...], days: tuple[date, ...], headroom: tuple[int, ...]
-) -> dict[str, Any]:
+def _headroom(need: Need, refusal: Refusal) -> dict[str, Any]:
     """The steps of what each day still has, from a while before the dates asked for until they fit."""
     end = need.start_to + timedelta(days=need.duration.least)
-    later = [other.start_from for other in nearest if other.start_from > need.start_to]
+    later = [each.need.start_from for each in refusal.alternatives if each.kind == kinds.LATER]
     until = max([end, *later]) + AROUND
-    shown = [pair for pair in zip(days, headroom, strict=True) if need.start_from - AROUND <= pair[0] <= until]
+    pairs = zip(refusal.days, refusal.headroom, strict=True)
+    shown = [pair for pair in pairs if need.start_from - AROUND <= pair[0] <= until]
     if not any(most for _, most in shown):
         return {}
-    steps = Refusal(
+    return _chart(need, shown, end, later[0] if later else None)
+
+
+def _chart(need: Need, shown: list[tuple[date, int]], end: date, fits_from: date | None) -> dict[str, Any]:
+    steps = Steps(
         [day for day, _ in shown],
         [most for _, most in shown],
         need.quantity.least,
         need.start_from,
         end,
-        later[0] if later else None,
+        fits_from,
         f"{NAMES[need.firmness]} headroom",
     )
     return {
@@ -120,28 +128,14 @@ def _headroom(
     }
 
 
-def levers(need: Need, base: Offer, form: AskForm, asker: Asker) -> list[Lever]:
-    """What each relaxation is worth on its own against the offer shown, largest first; dearer ones are left out."""
-    found = []
-    for title, wider, href in _relaxations(need, form, asker):
-        offer = asker.cheapest(wider)
-        if offer and offer.terms.total.amount < base.terms.total.amount:
-            change = float(offer.terms.total.amount / base.terms.total.amount - 1)
-            text = f"{formats.promise(offer.delivery_confidence)} on-time odds, {offer.pool.site.name}"
-            found.append(Lever(title, text, change, href))
-    return sorted(found, key=lambda lever: lever.change)
+def levers(found: Sequence[Relaxation], asked: Need, form: AskForm) -> list[Lever]:
+    """What each relaxation is worth on its own against the best offer shown, largest first."""
+    return [Lever(each.title, _where(each), float(each.change), form.href_of(each.need, asked), each) for each in found]
 
 
-def _relaxations(need: Need, form: AskForm, asker: Asker) -> Iterator[tuple[str, Need, str]]:
-    for firmness in FIRMNESS[rank(need.firmness) + 1 :]:
-        title = f"Take {firmness} instead of {need.firmness}"
-        yield title, replace(need, firmness=firmness), form.href(firmness=firmness)
-    if not need.prepayment:
-        for percent, name in PREPAY[1:]:
-            yield f"Pay {name} up front", replace(need, prepayment=percent), form.href(prepay=percent)
-    if need.jurisdictions:
-        yield "Take any country", replace(need, jurisdictions=()), form.href(where="")
-    if need.start_from == need.start_to and form.cleaned_data["flexibility"] == 0:
-        early = max(need.start_from - timedelta(days=7), asker.now.date() + timedelta(days=1))
-        wider = replace(need, start_from=early, start_to=need.start_to + timedelta(days=7))
-        yield "Start within a week of it", wider, form.href(flexibility=7)
+def _where(found: Relaxation) -> str:
+    block = found.block
+    kind, total = formats.accelerator(block.pool.accelerator.key), formats.compact_money(block.total.amount)
+    what = f"{formats.count(block.quantity)} {kind} at {block.pool.site.name} from {formats.day(block.start)}, {total}"
+    per = COMPARED.get(found.compared_by)
+    return f"{what}; less {per}" if per else what

@@ -1,7 +1,7 @@
 """What other start dates cost: a calendar of totals, and the change against the date asked for."""
 
 import calendar as months
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -10,10 +10,12 @@ from typing import Any
 
 from marketplace.web import formats
 from marketplace.web.charts.flex import Flex, flex_table, start_date_changes
-from pricing.quotes.search import CalendarDay
+from marketplace.web.charts.table import Table, table
+from pricing.quotes.calendar import CalendarDay
+from pricing.quotes.offers import Offer
 from pricing.web.ask import AskForm
 
-MONTHS_SHOWN = 4
+MONTHS_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -40,18 +42,50 @@ class Week:
 class Calendar:
     """The starts of a window with their totals; `chosen` is the date that the offers are for."""
 
-    days: tuple[CalendarDay, ...]
+    days: Sequence[CalendarDay]
     first: date
     last: date
     chosen: date
 
-    def months(self, form: AskForm) -> Iterator[dict[str, Any]]:
-        """Months in weeks."""
+    def shown(self, form: AskForm, month: str, on: date | None) -> dict[str, Any]:
+        """Months in weeks, from the one asked for (2027-03) or that of the chosen date, and links to those around."""
         found = {day.start: day for day in self.days}
-        for year, month in sorted({(day.start.year, day.start.month) for day in self.days})[:MONTHS_SHOWN]:
-            weeks = months.Calendar().monthdatescalendar(year, month)
-            rows = [self._week([day for day in week if day.month == month], week, found, form) for week in weeks]
-            yield {"name": f"{months.month_name[month]} {year}", "weeks": rows}
+        every = sorted({(day.start.year, day.start.month) for day in self.days})
+        at = self._first_shown(every, month)
+        names = every[at : at + MONTHS_SHOWN]
+        return {
+            "months": [self._month(year, number, found, form) for year, number in names],
+            "earlier": self._turn(form, every, at - MONTHS_SHOWN, on) if at > 0 else "",
+            "later": self._turn(form, every, at + MONTHS_SHOWN, on) if at + MONTHS_SHOWN < len(every) else "",
+            "starts_table": self._table([day for day in self.days if (day.start.year, day.start.month) in names]),
+            "chosen": self.chosen,
+        }
+
+    def _first_shown(self, every: list[tuple[int, int]], month: str) -> int:
+        texts = [f"{year}-{number:02}" for year, number in every]
+        wanted = month if month in texts else f"{self.chosen:%Y-%m}"
+        at = texts.index(wanted) if wanted in texts else 0
+        return min(at, max(0, len(every) - MONTHS_SHOWN))
+
+    def _turn(self, form: AskForm, every: list[tuple[int, int]], at: int, on: date | None) -> str:
+        year, number = every[max(0, at)]
+        return form.href(month=f"{year}-{number:02}", on=on.isoformat() if on else "") + "#h-cal"
+
+    def _month(self, year: int, month: int, found: dict[date, CalendarDay], form: AskForm) -> dict[str, Any]:
+        weeks = months.Calendar().monthdatescalendar(year, month)
+        rows = [self._week([day for day in week if day.month == month], week, found, form) for week in weeks]
+        return {"name": f"{months.month_name[month]} {year}", "weeks": rows}
+
+    def _table(self, days: list[CalendarDay]) -> Table:
+        rows = [(day.start, formats.money(day.total.amount), formats.money(day.unit_price, digits=4)) for day in days]
+        return table("price by start date", ["Start", "Total", "Per GPU-hour"], rows, (1, 2))
+
+    def against(self, offer: Offer) -> float | None:
+        """The offer's price per GPU-hour against that of the chosen date; None for that date itself, or without it."""
+        base = next((day.unit_price for day in self.days if day.start == self.chosen), None)
+        if base is None or offer.terms.period.start == self.chosen:
+            return None
+        return float(offer.unit_price / base - 1)
 
     def _week(self, days: list[date], week: list[date], found: dict[date, CalendarDay], form: AskForm) -> Week:
         cells = [self._cell(day, found, form) if day in days else None for day in week]

@@ -1,10 +1,11 @@
 from django.urls import path
 
-from pricing.web import capacity, demand, market, quotes, selling
+from pricing.web import capacity, demand, market, quotes, selling, starts_csv
 
 urlpatterns = [
     path("", market.board, name="market"),
     path("capacity/", capacity.search_page, name="capacity"),
+    path("capacity.csv", starts_csv.export, name="capacity-csv"),
     path("capacity/quote/", capacity.take, name="take-quote"),
     path("selling/", selling.supply, name="selling"),
     path("selling/demand/", demand.page, name="demand"),

@@ -36,7 +36,7 @@ from pricing.quotes.actions import (
     take_quote,
 )
 from pricing.quotes.models import OPEN, Quote
-from pricing.quotes.need import BadNeed, Need, parse_need
+from pricing.quotes.need import BadNeed, parse_need
 from pricing.quotes.offers import Offer, OfferInvalid
 from pricing.quotes.queries import known_names
 from pricing.quotes.search import Search, search
@@ -92,8 +92,11 @@ def _search(form: SellForm) -> Search | None:
 
 
 def _nearest(found: Search, customer: Organisation) -> list[Alternative]:
-    nearest = found.refusal.nearest if found.refusal else ()
-    return [Alternative(_in_words(need), f"?{urlencode(query_of(need, customer))}") for need in nearest]
+    nearest = found.refusal.alternatives if found.refusal else ()
+    return [
+        Alternative(f"{each.text[0].upper()}{each.text[1:]}", f"?{urlencode(query_of(each.need, customer))}")
+        for each in nearest
+    ]
 
 
 def _with_hold(found: Search) -> Iterator[tuple[Offer, int]]:
@@ -102,14 +105,6 @@ def _with_hold(found: Search) -> Iterator[tuple[Offer, int]]:
     sellers = {offer.pool.seller for offer in found.offers}
     minutes = {seller: PricePolicy.objects.in_force(seller, now).hold_minutes for seller in sellers}
     return ((offer, minutes[offer.pool.seller]) for offer in found.offers)
-
-
-def _in_words(need: Need) -> str:
-    what = ", ".join(need.accelerators).upper() or "any accelerator"
-    when = formats.day(need.start_from)
-    if need.start_to != need.start_from:
-        when = formats.days_between(need.start_from, need.start_to)
-    return f"{need.quantity.least:,} GPUs ({what}), {need.firmness}, {need.duration.least} days, start {when}"
 
 
 @require_POST

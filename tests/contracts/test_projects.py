@@ -12,6 +12,7 @@ from marketplace.supply.reporting import report_milestone
 from marketplace.units import clock
 from pricing.curve.actions import publish_tape, solve_prices
 from pricing.curve.models import PricePolicy, TapePool
+from tests.cockpit import signed_in
 from tests.contracts.conftest import Caller, calls_of
 from tests.contracts.test_schema import follows
 from tests.market import Market
@@ -93,6 +94,18 @@ def test_nobody_else_hears_what_a_seller_knows_of_its_phases(
             assert SECRET not in answer.content.decode()
             shown = answer.content.decode()
             assert "Hall 1" not in shown or (caller is other_seller and path == "/projects")
+
+
+def test_a_phase_is_on_the_board_until_its_last_milestone_is_there(market: Market, bank: Caller) -> None:
+    project = building(market)
+    buyer = signed_in(market.bank.buyer)
+    chips = Milestone.objects.create(project=project, kind="chips", planned=market.day(100))
+    project.milestones.filter(kind="power").update(actual=market.day(-1))
+    assert f"phase {project.ordinal}, H100" in buyer.get("/").content.decode()
+    assert [each["id"] for each in bank.get("/projects").json()["data"]] == [project.public_id]
+    Milestone.objects.filter(pk=chips.pk).update(actual=market.day(-1))
+    assert f"phase {project.ordinal}, H100" not in buyer.get("/").content.decode()
+    assert bank.get("/projects").json()["data"] == []
 
 
 def test_a_finished_phase_of_another_seller_is_like_none_at_all(market: Market, bank: Caller, seller: Caller) -> None:

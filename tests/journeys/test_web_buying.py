@@ -224,7 +224,7 @@ def test_a_spoilt_link_still_shows_the_offers(market: Market, junk: dict[str, st
 
 def test_a_refusal_names_dates_as_people_do_and_prices_what_fits(market: Market) -> None:
     answer = browser_of(market.bank.buyer).get("/capacity/", question(market, quantity=3000))
-    assert "At most 2,048 are free" in answer.text
+    assert "at most 2,048 do." in answer.text
     fewer = answer.context["alternatives"][0]
     assert (fewer.action, fewer.total.currency) == ("Use 2,048 GPUs", "USD")
     said = strip_tags(answer.text)

@@ -100,3 +100,62 @@ def test_every_fault_is_named_at_once() -> None:
 @pytest.mark.parametrize("body", [None, [], "64 GPUs", 7])
 def test_what_is_not_an_object_is_refused(body: Any) -> None:
     assert faults(body) == {("", "not_an_object")}
+
+
+def test_sellers_service_order_and_relax_are_read_and_asked_again() -> None:
+    service = {
+        "delivery": "bare metal",
+        "nvlink_domain_gpus": {"min": 8},
+        "egress_usd_per_gb": {"max": 0.01},
+        "network_gbps_per_gpu": 400,
+        "certifications": ["ISO 27001", "ISO 27001"],
+    }
+    need = parse(sellers=["org_a"], service=service, sort="least_co2", divisible=True)
+    assert (need.sellers, need.sort, need.divisible) == (("org_a",), "least_co2", True)
+    assert need.as_json()["service"] == service | {"certifications": ["ISO 27001"]}
+    assert parse_need(need.as_json(), today=TODAY, known=KNOWN) == need
+    assert parse(relax=True).relax
+    assert "relax" not in parse(relax=True).as_json()
+
+
+@pytest.mark.parametrize(
+    ("service", "fault"),
+    [
+        ([], ("/service", "invalid")),
+        ({"colour": "red"}, ("/service/colour", "unknown_field")),
+        ({"delivery": {"min": 1}}, ("/service/delivery", "invalid")),
+        ({"nvlink_domain_gpus": {"max": 8}}, ("/service/nvlink_domain_gpus", "invalid")),
+        ({"nvlink_domain_gpus": {"min": 8, "mx": 9}}, ("/service/nvlink_domain_gpus", "invalid")),
+        ({"nvlink_domain_gpus": True}, ("/service/nvlink_domain_gpus", "invalid")),
+        ({"egress_usd_per_gb": {"min": 0}}, ("/service/egress_usd_per_gb", "invalid")),
+        ({"certifications": "ISO 27001"}, ("/service/certifications", "invalid")),
+        ({"certifications": []}, ("/service/certifications", "invalid")),
+    ],
+)
+def test_a_wish_for_service_that_makes_no_sense_is_refused(service: Any, fault: tuple[str, str]) -> None:
+    assert faults(GOOD | {"service": service}) == {fault}
+
+
+@pytest.mark.parametrize("field", ["sort", "divisible", "relax"])
+def test_an_order_or_a_flag_of_another_kind_is_refused(field: str) -> None:
+    assert faults(GOOD | {field: [1]}) == {(f"/{field}", "invalid")}
+
+
+@pytest.mark.parametrize(
+    ("wish", "document", "met"),
+    [
+        ({"nvlink_domain_gpus": {"min": 8}}, {"nvlink_domain_gpus": 72}, True),
+        ({"nvlink_domain_gpus": 8}, {"nvlink_domain_gpus": 72}, False),
+        ({"nvlink_domain_gpus": {"min": 8}}, {}, False),
+        ({"nvlink_domain_gpus": {"min": 8}}, {"nvlink_domain_gpus": "72"}, False),
+        ({"egress_usd_per_gb": {"max": 0}}, {"egress_usd_per_gb": 0}, True),
+        ({"egress_usd_per_gb": {"max": 0}}, {"egress_usd_per_gb": 0.02}, False),
+        ({"delivery": "VM"}, {"delivery": "VM"}, True),
+        ({"certifications": ["a"]}, {"certifications": ["a", "b"]}, True),
+        ({"certifications": ["a", "c"]}, {"certifications": ["a", "b"]}, False),
+        ({"certifications": ["a"]}, {"certifications": "a"}, False),
+    ],
+)
+def test_a_spec_is_equal_or_better_field_by_field(wish: Any, document: Any, met: bool) -> None:
+    (found,) = parse(service=wish).service
+    assert found.met_by(document) is met
