@@ -8,13 +8,20 @@ from django.db import connection
 
 
 @contextmanager
-def scratch_database(name: str) -> Iterator[None]:
-    """The default connection leads to a new, migrated database called `name`; the role must be allowed to create it."""
+def scratch_database(name: str, *, copy_of: str | None = None) -> Iterator[None]:
+    """The default connection leads to a new database called `name`; the role must be allowed to create it.
+
+    It is migrated and empty, or a copy of another one to which nobody is connected.
+    """
     home = connection.settings_dict["NAME"]
-    _execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', f'CREATE DATABASE "{name}"')
+    if copy_of == home:
+        _move_to("postgres")
+    template = f' TEMPLATE "{copy_of}"' if copy_of else ""
+    _execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', f'CREATE DATABASE "{name}"{template}')
     _move_to(name)
     try:
-        call_command("migrate", verbosity=0, skip_checks=True)
+        if copy_of is None:
+            call_command("migrate", verbosity=0, skip_checks=True)
         yield
     finally:
         _move_to(home)

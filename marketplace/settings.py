@@ -143,6 +143,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "marketplace.release_expired_holds",
         "schedule": 10.0,
     },
+    "forecast-demand": {"task": "pricing.forecast_demand", "schedule": 60.0},
     "watch-exposure": {"task": "marketplace.watch_exposure", "schedule": 60.0},
     "solve-prices": {"task": "pricing.solve_prices", "schedule": 10.0},
     "build-signals": {"task": "pricing.build_signals", "schedule": 60.0},
@@ -189,7 +190,8 @@ def staff_table(title: str, icon: str, model: str) -> dict[str, object]:
         **staff_page(title, icon, f"{app}_{name}_changelist", f"{app}.view_{name}"),
         # Pages with an entry of their own (Sell capacity, Capacity) live below a table's address.
         "active": lambda request: (
-            request.path.startswith(f"/admin/{app}/{name}/") and request.path.split("/")[4] not in ("sell", "capacity")
+            request.path.startswith(f"/admin/{app}/{name}/")
+            and request.path.split("/")[4] not in ("sell", "capacity", "calibration")
         ),
     }
 
@@ -231,6 +233,7 @@ UNFOLD = {
                     staff_table("Disruptions", "storm", "marketplace.disruption"),
                     staff_table("Maintenance", "engineering", "marketplace.maintenancewindow"),
                     staff_table("Projections", "query_stats", "marketplace.projection"),
+                    staff_page("Calibration", "straighten", "calibration", "marketplace.view_projection"),
                     staff_table("Project outlooks", "event", "marketplace.projectoutlook"),
                     staff_table("Projections due", "pending_actions", "marketplace.projectiondue"),
                     staff_table("Promises", "verified", "marketplace.supplypolicy"),
@@ -251,6 +254,7 @@ UNFOLD = {
                     staff_table("Public tape", "campaign", "pricing.tape"),
                     staff_table("Build signals", "construction", "pricing.buildsignal"),
                     staff_table("Terms", "contract", "pricing.termsdocument"),
+                    staff_table("Demand forecasts", "trending_up", "pricing.demandforecast"),
                 ],
             },
             {

@@ -1,13 +1,15 @@
 """Every model of the package in one place, for Django; the rooms define them."""
 
 from pricing.curve.models import BuildSignal, PoolCurve, PricePolicy, PriceVersion, Tape, TapePool
-from pricing.demand.models import Enquiry
+from pricing.demand.models import DemandForecast, Enquiry, PoolDemand
 from pricing.quotes.models import Quote, TermsDocument
 
 __all__ = [
     "BuildSignal",
+    "DemandForecast",
     "Enquiry",
     "PoolCurve",
+    "PoolDemand",
     "PricePolicy",
     "PriceVersion",
     "Quote",

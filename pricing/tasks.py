@@ -9,6 +9,8 @@ from pricing.curve.actions import publish_tape, sellers_due, solve_if_due
 from pricing.curve.building import versions_without_signals, work_out_signals
 from pricing.curve.models import PricePolicy
 from pricing.curve.policies import ensure_default_policy
+from pricing.demand.versions import forecast_if_due
+from pricing.demand.versions import sellers_due as sellers_to_forecast
 from pricing.quotes.actions import expire_quote
 from pricing.quotes.documents import ensure_terms
 from pricing.quotes.models import Quote
@@ -39,6 +41,16 @@ def open_for_business() -> None:
 def publish_due_tape() -> bool:
     """Publishes the tape of the current tick, once."""
     return change.run(lambda: publish_tape(now=clock.now())) is not None
+
+
+@shared_task(name="pricing.forecast_demand")
+def forecast_due_demand() -> int:
+    """Stores a new demand forecast of every seller whose last one is a day old; one seller a transaction."""
+    stored = [
+        change.run(lambda pk=pk: forecast_if_due(seller_id=pk, now=clock.now()))  # type: ignore[misc]
+        for pk in sellers_to_forecast(now=clock.now())
+    ]
+    return sum(forecast is not None for forecast in stored)
 
 
 @shared_task(name="pricing.expire_quotes")

@@ -5,12 +5,13 @@ from django import forms
 from django.contrib import admin
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch, URLPattern, path, reverse
 from unfold.admin import TabularInline
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from marketplace.admin.base import FrozenAdmin, JournalledAdmin, StaffAdmin, author
+from marketplace.admin.calibration import calibration_page
 from marketplace.celery import PROJECT_SUPPLY, wake
 from marketplace.change import change as changes
 from marketplace.models import Milestone, PoolOutlook, Project, Projection, ProjectionDue, ProjectOutlook
@@ -21,6 +22,7 @@ from marketplace.web import formats
 
 ORIGIN = "Where it comes from"
 EARLIER_SHOWN = 30
+SELDOM = 0.01
 
 
 class ProjectForm(forms.ModelForm):
@@ -90,8 +92,9 @@ def _newest(project: Project, name: str) -> date | None:
 
 
 def bottlenecks(outlook: ProjectOutlook) -> str:
-    """`power 61 %, chips 39 %`: how often each milestone is the last."""
-    return ", ".join(f"{kind} {formats.percent(share)}" for kind, share in outlook.ranked_bottlenecks())
+    """`power 61 %, chips 39 %`: how often each milestone is the last, where that is once in a hundred or more."""
+    often = [(kind, share) for kind, share in outlook.ranked_bottlenecks() if share >= SELDOM]
+    return ", ".join(f"{kind} {formats.percent(share)}" for kind, share in often)
 
 
 def slip_text(planned: date, now_expected: date) -> str:
@@ -218,6 +221,13 @@ class ProjectionAdmin(FrozenAdmin):
     )
     readonly_fields = ("counted",)
     change_form_outer_before_template = "admin/marketplace/projection/comparison.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        page = self.admin_site.admin_view(self.calibration_view)
+        return [path("calibration/", page, name="calibration"), *super().get_urls()]
+
+    def calibration_view(self, request: HttpRequest) -> HttpResponse:
+        return calibration_page(request, self.admin_site.each_context(request))
 
     @admin.display(description="Disruptions and maintenance in it")
     def counted(self, projection: Projection) -> str:

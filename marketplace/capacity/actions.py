@@ -37,7 +37,7 @@ def publish_limits(*, projection: Projection, pool: Pool) -> None:
         return
     ledger.set_limits(pool_id=pool.pk, first_day=projection.first_day, limits=np.array(outlook.limits, dtype=np.int64))
     if open_stops().filter(site_id=pool.site_id, seller_id=pool.seller_id).exists():
-        ledger.stop_selling(pool_id=pool.pk)
+        ledger.stop_selling(pool_id=pool.pk, first_day=projection.first_day)
 
 
 def publish_projection(*, projection: Projection, now: datetime) -> None:

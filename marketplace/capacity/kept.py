@@ -83,7 +83,10 @@ def kept_inventory(*, pool_ids: Sequence[int], period: Period, now: datetime) ->
             days = _read_again(_process, seen)
         found = days.cut(pool_ids, period)
     found.add(seen.expired)
-    return Inventory(tuple(pool_ids), period, found.limits, np.cumsum(found.use, axis=1))
+    nested = found.use
+    for outer in range(1, len(FIRMNESS)):
+        nested[:, outer] += nested[:, outer - 1]
+    return Inventory(tuple(pool_ids), period, found.limits, nested)
 
 
 def _catch_up(process: _Process, seen: Look) -> None:

@@ -113,14 +113,14 @@ def set_limits(*, pool_id: int, first_day: date, limits: NDArray[np.int64]) -> N
         )
 
 
-def stop_selling(*, pool_id: int) -> int:
-    """Cuts the limits of one pool to what is claimed on each day, so that there is no room; returns on how many days.
+def stop_selling(*, pool_id: int, first_day: date) -> int:
+    """Cuts the limits of one pool, from a day on, to what is claimed: no room is left. Returns on how many days.
 
     What is claimed is read under the row's lock: a claim that was faster is counted, and never left above a limit.
     One pool per transaction, like `set_limits`.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_DAYS_WITH_ROOM, [pool_id])
+        cursor.execute(_DAYS_WITH_ROOM, [pool_id, first_day])
         days = [day for (day,) in cursor.fetchall()]
         if days:
             cursor.execute(_CUT, [pool_id, days])
@@ -133,7 +133,8 @@ _STANDBY = f"{_STANDARD} + standby_held + standby_committed"
 # In the lock order of everything that touches the ledger, and before the update, whose own order nobody promises.
 _DAYS_WITH_ROOM = f"""
     SELECT day FROM marketplace_capacityday
-    WHERE pool_id = %s AND (limit_firm > {_FIRM} OR limit_standard > {_STANDARD} OR limit_standby > {_STANDBY})
+    WHERE pool_id = %s AND day >= %s
+        AND (limit_firm > {_FIRM} OR limit_standard > {_STANDARD} OR limit_standby > {_STANDBY})
     ORDER BY day FOR UPDATE
 """
 _CUT = f"""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from django.db import connection
+from marketplace.units.prepared import fetch_one
 
 EPOCH = date(2000, 1, 1)  # days are counted from here
 MOST_NEW = 5000  # entries in one look: beyond that, reading all days is cheaper
@@ -100,9 +100,7 @@ def look(log: Log | None, now: datetime, *, whole: bool = False) -> Look:
         "most": MOST_NEW,
         "gaps": list(log.gaps) if log else [],
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_LOOK_AT_ALL if whole else _LOOK, parameters)
-        row = cursor.fetchone()
+    row = fetch_one(_LOOK_AT_ALL if whole else _LOOK, parameters)
     server, backend, began, has_written, oldest_running, following, limits_written, last = row[:8]
     # Within one transaction PostgreSQL tells the next id as it was when it was first asked.
     is_stale, _asked_in[backend] = _asked_in.get(backend) == began, began

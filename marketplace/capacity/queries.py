@@ -26,8 +26,10 @@ class Inventory:
 
     def room(self) -> Grid:
         """What each class can still sell: the least slack of its own nested sum and of all outer ones."""
-        slack = self.limits - self.nested
-        return np.minimum.accumulate(slack[:, ::-1, :], axis=1)[:, ::-1, :]
+        room = self.limits - self.nested
+        for outer in range(len(FIRMNESS) - 1, 0, -1):  # several times as fast as accumulate() over so short an axis
+            np.minimum(room[:, outer - 1], room[:, outer], out=room[:, outer - 1])
+        return room
 
     def shortfall(self) -> Grid:
         """Claimed minus limit, where positive."""

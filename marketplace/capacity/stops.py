@@ -174,12 +174,13 @@ def write_limits(*, pool: Pool) -> None:
     One pool per transaction. What was claimed and given back since is no room to sell again: limits follow it down.
     """
     Site.objects.select_for_update(no_key=True).get(pk=pool.site_id)
-    if open_stops().filter(site_id=pool.site_id, seller_id=pool.seller_id).exists():
-        ledger.stop_selling(pool_id=pool.pk)
-        return
     # The newest, in force or about to be: an older one must never be written over it.
     newest = Projection.objects.filter(pools__pool=pool).first()
-    if newest is not None:
+    if newest is None:
+        return
+    if open_stops().filter(site_id=pool.site_id, seller_id=pool.seller_id).exists():
+        ledger.stop_selling(pool_id=pool.pk, first_day=newest.first_day)
+    else:
         publish_limits(projection=newest, pool=pool)
 
 

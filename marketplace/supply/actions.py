@@ -7,7 +7,9 @@ import numpy as np
 
 from marketplace.journal.actions import record
 from marketplace.journal.actor import SYSTEM
+from marketplace.supply.learning.updating import Learned, learned_policy
 from marketplace.supply.models import PoolOutlook, Projection, ProjectionDue, ProjectOutlook, Stated, SupplyPolicy
+from marketplace.supply.observing import slip_observations
 from marketplace.supply.policies import POLICY, PROMISES, ensure_default_policy, promises_of
 from marketplace.supply.projection import ProjectedSupply, project
 from marketplace.supply.promises import promised_limits
@@ -47,11 +49,12 @@ def project_supply(
 ) -> Projection:
     """Runs the scenarios over the build-out as it stands; stores quantiles, limits, ready days and inputs."""
     found, promised = build_out(now.date()), ensure_default_policy(now=now)
-    result = project(found.world, DEFAULT_POLICY, seed=seed, scenarios=scenarios, days=days)
+    learned = learned_policy(DEFAULT_POLICY, slip_observations(now.date()))
+    result = project(found.world, learned.policy, seed=seed, scenarios=scenarios, days=days)
     limits = promised_limits(
         found.world,
         result.ready.days,
-        DEFAULT_POLICY,
+        learned.policy,
         promises_of(promised),
         (result.p90, result.p50, result.p10),
         seed=seed,
@@ -63,7 +66,7 @@ def project_supply(
         days=days,
         scenarios=scenarios,
         seed=seed,
-        inputs=_inputs(found, promised),
+        inputs=_inputs(found, promised, learned),
         reason=reason,
         created_at=now,
     )
@@ -77,10 +80,11 @@ def project_supply(
     return projection
 
 
-def _inputs(found: BuildOut, promised: SupplyPolicy) -> dict[str, Any]:
+def _inputs(found: BuildOut, promised: SupplyPolicy, learned: Learned) -> dict[str, Any]:
     """Everything that the run depends on, so that it can be made again and compared, and what the limits need."""
     return {
-        "policy": DEFAULT_POLICY.as_json(),
+        "policy": learned.policy.as_json(),
+        "learned": learned.as_json(),
         POLICY: promised.version,
         PROMISES: promises_of(promised).as_json(),
         "world": found.world.as_json(),

@@ -104,7 +104,8 @@ def project_moves(
         causes = tuple(_causes(before, after, key, steps.get(key, {})))
         if key in moved and not causes:
             causes = (Cause(TIME, tuple(_passed(before, after))),)
-        if causes:
+        # A disruption that could hit and moved nothing is no news.
+        if key in moved or any(cause.kind != DISRUPTIONS for cause in causes):
             yield ProjectMove(key, was.get(key), now.get(key), causes)
 
 
@@ -116,16 +117,21 @@ def _steps(
     now: Mapping[str, Outlook],
 ) -> dict[str, dict[str, tuple[int, int]]]:
     """Project -> cause -> days by which it alone moved (P50, P90)."""
-    if not keys:
-        return {}
+    early = {key: (was[key].p50, was[key].p90) for key in keys}
     later = replace(before.at(after.first_day), seed=after.seed, scenarios=after.scenarios)
     judged = replace(later, policy=after.policy)
-    dated = replace(judged, phases={key: _dated(judged.phases[key], after.phases[key]) for key in keys})
-    drawn = [
-        {key: (was[key].p50, was[key].p90) for key in keys},
-        *(inputs.ready(keys) for inputs in (later, judged, dated)),
-        {key: (now[key].p50, now[key].p90) for key in keys},
-    ]
+    phases = {key: _dated(judged.phases[key], after.phases[key]) for key in keys}
+    dated = replace(judged, phases=phases)
+    moved = [key for key in keys if phases[key] != judged.phases[key]]
+    drawn = [early]
+    # A step in which nothing differs needs no drawing: it leaves the dates where they were.
+    for inputs, differ in (
+        (later, keys if later != before else ()),
+        (judged, keys if judged != later else ()),
+        (dated, moved),
+    ):
+        drawn.append({**drawn[-1], **(inputs.ready(differ) if differ else {})})
+    drawn.append({key: (now[key].p50, now[key].p90) for key in keys})
     kinds = (TIME, POLICY, DATES, DISRUPTIONS)
     return {
         key: {kind: _apart(drawn[step][key], drawn[step + 1][key]) for step, kind in enumerate(kinds)} for key in keys
@@ -174,7 +180,7 @@ def _passed(before: Inputs, after: Inputs) -> Iterator[str]:
 
 def policy_changes(before: Mapping[str, Any], after: Mapping[str, Any], kinds: Iterable[str]) -> Iterator[str]:
     """What differs between two policies for a project that waits for these kinds, in words."""
-    then, now = ({slip["kind"]: slip for slip in policy["slips"]} for policy in (before, after))
+    then, now = ({slip["kind"]: _figures(slip) for slip in policy["slips"]} for policy in (before, after))
     drawn = [kind for kind in kinds if then.get(kind) != now.get(kind)]
     if drawn:
         yield f"Slips of {', '.join(drawn)} are drawn from another distribution."
@@ -182,6 +188,11 @@ def policy_changes(before: Mapping[str, Any], after: Mapping[str, Any], kinds: I
     changed = [name.replace("_", " ") for name in names if before.get(name) != after.get(name)]
     if changed:
         yield f"Changed in the policy: {', '.join(changed)}."
+
+
+def _figures(slip: Mapping[str, Any]) -> dict[str, Any]:
+    """What is drawn from, without the words about where it comes from."""
+    return {name: value for name, value in slip.items() if name not in ("source", "assumption")}
 
 
 def _date_changes(before: Mapping[str, Dates], after: Mapping[str, Dates]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 
 from marketplace.catalogue.models import Pool, Site
 from marketplace.parties.models import Organisation
+from marketplace.supply.delivery import Delivery, deliveries
 from marketplace.supply.exposure import late_gpu_days
 from marketplace.supply.models import (
     Disruption,
@@ -52,6 +53,14 @@ class Scenarios:
     seed: int
     first_day: date
     places: dict[int, int]
+    deliveries: dict[int, Delivery]  # by place in the world: those that were asked for
+
+    def delivery(self, place: int, days: int) -> Delivery:
+        """A pool's scenarios as they change over all days of the projection; a few megabytes, made once."""
+        if place not in self.deliveries:
+            made = deliveries(self.world, self.ready_days, self.policy, seed=self.seed, pool=place, days=days)
+            self.deliveries.update(made)
+        return self.deliveries[place]
 
 
 def latest_projection() -> Projection | None:
@@ -120,13 +129,17 @@ def delivery_confidence(
     if projection is None:
         return 0.0
     found = _scenarios(projection.pk)
+    first = (period.start - found.first_day).days
+    if first >= 0 and first + period.days <= projection.days:
+        delivery = found.delivery(found.places[pool_id], projection.days)
+        return delivery.confidence(first, np.asarray(required, dtype=np.int64))
     return block_confidence(
         found.world,
         found.ready_days,
         found.policy,
         seed=found.seed,
         pool=found.places[pool_id],
-        first=(period.start - found.first_day).days,
+        first=first,
         required=np.asarray(required, dtype=np.int64),
     )
 
@@ -166,6 +179,7 @@ def _scenarios(projection_id: int) -> Scenarios:
         seed=projection.seed,
         first_day=projection.first_day,
         places={pool_id: place for place, pool_id in enumerate(projection.inputs["pools"])},
+        deliveries={},
     )
 
 

@@ -5,15 +5,18 @@ A slip is a shifted lognormal, increasing in one standard normal z per milestone
     slip(z) = reach * (exp(mu + sigma z) - early_days),   reach = clip(lead / full_lead_days, least_reach, 1)
 
 so that it is never more than `early_days` early, half the time above the median, one time in ten above the p90. Plans
-that are close slip less than plans that are far: `lead` is the time from today to the date that is slipping.
+that are close slip less than plans that are far: `lead` is the time from today to the date that is slipping. A kind may
+have a reach of its own; the others follow the policy's.
 z mixes a shock shared by the site (weather, grid), one shared by the kind (chips, transformers, trades) and one of the
 milestone's own; the squares of the three weights add up to 1.
 """
 
+import tomllib
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from math import erfc, log, sqrt
+from pathlib import Path
 from statistics import NormalDist
 from typing import Any, Self
 
@@ -27,7 +30,10 @@ EARLIEST = 1.0  # a milestone that is not actual today is ready tomorrow at the 
 
 @dataclass(frozen=True)
 class SlipModel:
-    """Days by which one kind of milestone comes late, for a plan `full_lead_days` or more away."""
+    """Days by which one kind of milestone comes late, for a plan `full_lead_days` or more away.
+
+    `full_lead_days`, `least_reach`: this kind's own, or None for the policy's.
+    """
 
     kind: str
     early_days: float
@@ -35,6 +41,8 @@ class SlipModel:
     p90_days: float
     assumption: bool
     source: str
+    full_lead_days: float | None = None
+    least_reach: float | None = None
 
     @property
     def mu(self) -> float:
@@ -71,15 +79,16 @@ class ProjectionPolicy:
         if tuple(model.kind for model in self.slips) != KINDS:
             raise ValueError(f"slips must be given for {', '.join(KINDS)}, in this order")
         # Otherwise announcing a later date could bring the expected one forward.
-        if max(model.early_days for model in self.slips) >= self.full_lead_days:
+        if any(model.early_days >= (model.full_lead_days or self.full_lead_days) for model in self.slips):
             raise ValueError("early_days must be less than full_lead_days")
 
     @property
     def own_weight(self) -> float:
         return sqrt(1.0 - self.site_weight**2 - self.kind_weight**2)
 
-    def reach(self, lead: float) -> float:
-        return min(1.0, max(self.least_reach, lead / self.full_lead_days))
+    def reach(self, lead: float, model: SlipModel) -> float:
+        full_lead = model.full_lead_days or self.full_lead_days
+        return min(1.0, max(model.least_reach or self.least_reach, lead / full_lead))
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -94,15 +103,13 @@ class ProjectionPolicy:
         )
 
 
-_POWER_SOURCE = (
-    "First projected date to synchronisation of 223 power projects as known on 2022-12-31, cut from ERCOT's public "
-    "interconnection reports: middle slip 87 days, one in ten over 584; survivors only, and power plants, not campuses."
-)
+FIGURES = Path(__file__).parent / "power_slips.toml"
+_POWER = tomllib.loads(FIGURES.read_text(encoding="utf-8"))
 _GUESS = "Our assumption, by analogy with construction schedules; no public data of the kind is known to us."
 
 DEFAULT_POLICY = ProjectionPolicy(
     slips=(
-        SlipModel("power", 90.0, 87.0, 584.0, True, _POWER_SOURCE),
+        SlipModel("power", assumption=False, source=_POWER["source"], **_POWER["power"]),
         SlipModel("shell", 20.0, 20.0, 100.0, True, _GUESS),
         SlipModel("cooling", 15.0, 20.0, 90.0, True, _GUESS),
         SlipModel("racks", 14.0, 14.0, 70.0, True, _GUESS),
@@ -110,15 +117,14 @@ DEFAULT_POLICY = ProjectionPolicy(
         SlipModel("crew", 14.0, 10.0, 50.0, True, _GUESS),
         SlipModel("commissioning", 7.0, 10.0, 45.0, True, _GUESS),
     ),
-    site_weight=0.5,
-    kind_weight=0.4,
+    **_POWER["shared"],
     full_lead_days=365.0,
     least_reach=0.1,
     derate_mean=0.955,
     derate_concentration=400.0,
     source=(
-        "Assumptions: weights of shared shocks, reach and derate are ours. In the power projects above, plans less "
-        "than 180 days away slipped by -4 days in the middle (n = 42), those a year or two away by 175 (n = 92)."
+        f"Slip of power, and the weights of shocks shared by a site and by a kind: {_POWER['source']} That the weights "
+        "hold for the other kinds, and the reach of these and the derate, are assumptions of ours."
     ),
 )
 
@@ -177,7 +183,8 @@ def slipped(policy: ProjectionPolicy, kind: int, expected: float, z: Floats) -> 
     One that is overdue is drawn from what is left of its distribution; one still ahead is not: there the past is
     ruled out by a floor, so that announcing a later date never makes it come earlier in any scenario.
     """
-    model, reach = policy.slips[kind], policy.reach(expected)
+    model = policy.slips[kind]
+    reach = policy.reach(expected, model)
     if expected < EARLIEST:
         z = given_above(z, model.z_of(EARLIEST - expected, reach))
     return np.maximum(expected + model.slip(z, reach), EARLIEST)

@@ -79,7 +79,7 @@ class PricePolicyAdmin(StaffAdmin):
     autocomplete_fields = ("seller",)
     ordering = ("-starts_at", "-id")
     add_fieldsets = RULES
-    readonly_fields = ("version", "published_by", *(f"{kind}_steps" for kind in KINDS))
+    readonly_fields = ("version", "public_id", "published_by", "published_at", *(f"{kind}_steps" for kind in KINDS))
     change_form_outer_before_template = "admin/pricing/pricepolicy/next.html"
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -92,7 +92,7 @@ class PricePolicyAdmin(StaffAdmin):
         steps = tuple(f"{kind}_steps" for kind in KINDS)
         read = {"fields": (*steps, ("most_discount", "keeps_floor"))}
         found = [(name, read if name == "Terms" else options) for name, options in RULES]
-        return [*found, ("Record", {"fields": (("version", "published_by"),)})]
+        return [*found, ("Record", {"fields": (("version", "public_id"), ("published_by", "published_at"))})]
 
     def get_urls(self) -> Any:
         name = "pricing_pricepolicy_roll_back"

@@ -1,17 +1,22 @@
 """Price versions and the tape: frozen, to be read."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 from unfold.admin import TabularInline
 
 from marketplace.admin.base import FrozenAdmin
+from marketplace.web import formats
 from pricing.curve.models import PoolCurve, PriceVersion, Tape, TapePool
 
 
 class CurveInline(TabularInline):
     model = PoolCurve
-    fields = ("pool", "first_day", "energy", "capital", "adder", "cap")
+    fields = ("pool", "first_day", "energy", "capital", "reserve", "adder", "cap", "moved")
     readonly_fields = fields
     extra = 0
     max_num = 0
@@ -21,6 +26,17 @@ class CurveInline(TabularInline):
         rows = super().get_queryset(request).select_related("pool__site", "pool__accelerator")
         return rows.defer("limits", "use", "dual")
 
+    @admin.display(description="Moved against the version before, and why")
+    def moved(self, row: PoolCurve) -> str:
+        lines = [(_in_words(move),) for move in row.movements]
+        return format_html_join(mark_safe("<br>"), "{}", lines) or "nothing"
+
+
+def _in_words(move: dict[str, Any]) -> str:
+    exact = move["exact"]
+    mean, most = formats.change(exact["mean"]), formats.change(exact["most"])
+    return f"{move['firmness']} {mean} ({most} on {exact['day']}), {move['cause']}: {move['reason']}"
+
 
 @admin.register(PriceVersion)
 class PriceVersionAdmin(FrozenAdmin):
@@ -29,7 +45,7 @@ class PriceVersionAdmin(FrozenAdmin):
     list_select_related = ("seller", "policy__seller", "projection")
     search_fields = ("public_id__exact", "seller__name")
     inlines = (CurveInline,)
-    fields = (("public_id", "seller"), ("policy", "projection"), ("reason", "created_at"))
+    fields = (("public_id", "seller"), ("policy", "projection"), ("reason", "created_at"), "forecast")
 
 
 class TapePoolInline(TabularInline):

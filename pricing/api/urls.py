@@ -1,14 +1,21 @@
 from django.urls import path
 
+from pricing.api.demand import Demand
+from pricing.api.explanations import QuotePrice
 from pricing.api.market import Headroom, Prices, Supply
+from pricing.api.policies import Policies
 from pricing.api.projects import OneProject, OneProjection, Projections, Projects
 from pricing.api.signals import BuildSignals
+from pricing.api.versions import Versions
 from pricing.api.views import Offers, OneQuote, Quotes, ReleaseQuote
 
 urlpatterns = [
     path("supply", Supply.as_view()),
     path("headroom", Headroom.as_view()),
     path("prices", Prices.as_view()),
+    path("demand", Demand.as_view()),
+    path("price-policies", Policies.as_view()),
+    path("price-versions", Versions.as_view()),
     path("projects", Projects.as_view()),
     path("projects/<slug:public_id>", OneProject.as_view()),
     path("projections", Projections.as_view()),
@@ -17,5 +24,6 @@ urlpatterns = [
     path("offers", Offers.as_view()),
     path("quotes", Quotes.as_view()),
     path("quotes/<slug:public_id>", OneQuote.as_view()),
+    path("quotes/<slug:public_id>/price", QuotePrice.as_view()),
     path("quotes/<slug:public_id>/release", ReleaseQuote.as_view()),
 ]

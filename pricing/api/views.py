@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -15,6 +16,7 @@ from marketplace.api.views import Door
 from marketplace.capacity.ledger import InsufficientHeadroom
 from marketplace.change import change
 from marketplace.units import clock
+from pricing.api.answers import JSON, search_json
 from pricing.api.problems import NothingThere
 from pricing.api.shapes import NeedShape, PriceChangedShape, QuoteList, QuoteShape, SearchShape
 from pricing.demand.actions import record_enquiry
@@ -67,7 +69,7 @@ class Offers(Door):
         request=NeedShape,
         responses={200: SearchShape, **problems(400, 401, 403, 415, 422)},
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponse:
         """Changes nothing but the record of the enquiry. An offer is good until its `valid_until`, and holds nothing.
 
         Where nothing fits, `offers` is empty and `refusal` says what bound and which needs do fit.
@@ -80,7 +82,7 @@ class Offers(Door):
             record_enquiry(found=found, organisation_id=self.organisation_id, now=now)
             return found
 
-        return Response(SearchShape(change.run(asked)).data)
+        return HttpResponse(search_json(change.run(asked)), content_type=JSON)
 
 
 class Quotes(Door):

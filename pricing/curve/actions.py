@@ -98,13 +98,13 @@ def _curves(
 
 
 def _tape_step(now: datetime) -> int:
-    policy = PricePolicy.objects.filter(seller=None, starts_at__lte=now).order_by("-version").first()
+    policy = PricePolicy.objects.default_at(now)
     return policy.tape_step_gpus if policy else 1
 
 
 def publish_tape(*, now: datetime) -> Tape | None:
     """Publishes the tape of the current tick; None where it stands already, or while there are no prices."""
-    policy = PricePolicy.objects.filter(seller=None, starts_at__lte=now).order_by("-version").first()
+    policy = PricePolicy.objects.default_at(now)
     versions = current_versions()
     if policy is None or not versions:
         return None

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from marketplace.catalogue.models import Pool
 from marketplace.units.firmness import rank
-from pricing.curve.models import PriceVersion, Tape, TapePool
+from pricing.curve.models import PoolCurve, PriceVersion, Tape, TapePool
 
 Gpus = NDArray[np.int64]
 Prices = NDArray[np.float64]
@@ -72,8 +72,9 @@ def current_board() -> Board | None:
 
 def pool_row(pool: Pool) -> Row | None:
     """One pool of the latest tape."""
-    found = TapePool.objects.filter(pool=pool).select_related("tape", "version", "pool").order_by("-tape__tick").first()
-    return _row(found) if found else None
+    tape_id = Tape.objects.values_list("pk", flat=True).first()
+    rows = () if tape_id is None else _rows(tape_id)
+    return next((row for row in rows if row.pool.pk == pool.pk), None)
 
 
 @lru_cache(maxsize=TAPES_KEPT)
@@ -96,6 +97,18 @@ def _row(row: TapePool) -> Row:
         headroom=np.asarray(row.headroom, dtype=np.int64),
         prices=np.asarray(row.prices, dtype=np.float64),
     )
+
+
+def causes_between(row: Row, old: Row, firmness: str) -> dict[str, tuple[float, str]]:
+    """What the solves between two tapes did to a pool's mean price: change by cause, and the reason on record."""
+    versions = PoolCurve.objects.filter(pool=row.pool, version_id__gt=old.version.pk, version_id__lte=row.version.pk)
+    found: dict[str, tuple[float, str]] = {}
+    for movements in versions.order_by("version_id").values_list("movements", flat=True):
+        for move in movements:
+            if move["firmness"] == firmness:
+                before = found.get(move["cause"], (0.0, ""))[0]
+                found[move["cause"]] = before + move["public"], move["reason"]
+    return found
 
 
 def cheapest_by_day(rows: Sequence[Row], firmness: str) -> Prices:

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from marketplace.catalogue.models import Pool
 from marketplace.parties.models import Organisation
@@ -19,6 +19,10 @@ PUBLISHED = [(FLOOR, "The floor: energy and capital cost"), (RESERVE, "A reserve
 
 def new_price_version_id() -> str:
     return new_id("prv")
+
+
+def new_price_policy_id() -> str:
+    return new_id("ppy")
 
 
 # Terms in force until a policy says otherwise: [from, hundredths of a percent]. Assumptions, kept small on purpose: no
@@ -59,10 +63,27 @@ class PricePolicyQuerySet(models.QuerySet["PricePolicy"]):
             raise PricePolicy.DoesNotExist("No default price policy has started yet.")
         return {seller_id: latest.get(seller_id) or latest[None] for seller_id in wanted}
 
+    def default_at(self, at: datetime) -> "PricePolicy | None":
+        """The market's default policy at that time; None before the first has started."""
+        return self.filter(seller=None, starts_at__lte=at).order_by("-version").first()
+
+    def current(self, now: datetime) -> "PricePolicyQuerySet":
+        """In force: of the default and of each seller with a policy of its own, the newest version that has started."""
+        newest = self.filter(starts_at__lte=now).order_by("seller_id", "-version").distinct("seller_id")
+        return self.filter(pk__in=newest.values("pk"))
+
+    def scheduled(self, now: datetime) -> "PricePolicyQuerySet":
+        """Published and still to come: no later version starts before them, which would be in force instead."""
+        sooner = PricePolicy.objects.filter(version__gt=OuterRef("version"), starts_at__lte=OuterRef("starts_at"))
+        of_default = Exists(sooner.filter(seller=None))
+        of_seller = Exists(sooner.filter(seller=OuterRef("seller")))
+        return self.filter(starts_at__gt=now).exclude(Q(seller=None) & of_default).exclude(of_seller)
+
 
 class PricePolicy(models.Model):
     """The published rules by which a seller's prices are made. A change is a new version with a start."""
 
+    public_id = models.CharField(max_length=40, unique=True, default=new_price_policy_id, editable=False)
     seller = models.ForeignKey(
         Organisation,
         on_delete=models.PROTECT,
@@ -71,6 +92,7 @@ class PricePolicy(models.Model):
         related_name="policies",
     )
     version = models.PositiveIntegerField()
+    published_at = models.DateTimeField(null=True, editable=False, help_text="Not known of the oldest")
     starts_at = models.DateTimeField()
     published_by = models.CharField(max_length=254)
     # Constants of docs/pricing.md; the defaults are those that did best and most robustly when tried.

@@ -15,7 +15,7 @@ from pricing.curve.effect import baseline, rises
 from pricing.curve.models import PricePolicy
 from pricing.curve.terms import faults
 
-OF_THE_VERSION = ("id", "version", "starts_at", "published_by", "reason")
+OF_THE_VERSION = ("id", "public_id", "version", "published_at", "starts_at", "published_by", "reason")
 MARKET_WIDE = ("tape_step_gpus", "tape_tick_minutes")
 POSITIVE = ("fill_steepness", "dual_steepness", "hold_minutes", "offer_minutes")
 NOT_NEGATIVE = ("adder_over_floor", "premium_firm", "premium_standard", "premium_standby", "floor_markup")
@@ -44,7 +44,7 @@ class NothingToRollBack(ValueError):
 
 def ensure_default_policy(*, now: datetime) -> PricePolicy:
     """The shipped defaults, in force for every seller that publishes no policy of its own."""
-    shipped = {"starts_at": now, "published_by": "Headroom defaults"}
+    shipped = {"starts_at": now, "published_at": now, "published_by": "Headroom defaults"}
     policy, _ = PricePolicy.objects.get_or_create(seller=None, version=1, defaults=shipped)
     return policy
 
@@ -58,7 +58,7 @@ def publish_policy(*, policy: PricePolicy, by: Actor, now: datetime) -> PricePol
     check_policy(policy, now=now)
     # Two at once are told apart by the unique constraint: the second is refused, never a second version 3.
     last = PricePolicy.objects.filter(seller=policy.seller).aggregate(last=Max("version"))["last"] or 0
-    policy.version, policy.published_by = last + 1, by.label
+    policy.version, policy.published_by, policy.published_at = last + 1, by.label, now
     policy.save(force_insert=True)
     record(
         by=by,
@@ -121,7 +121,7 @@ def _faults(policy: PricePolicy) -> Iterator[tuple[str, str]]:
 
 def _market_wide(policy: PricePolicy) -> Iterator[tuple[str, str]]:
     """There is one tape: its step and tick stand in the market's default policy."""
-    default = _default_at(policy.starts_at)
+    default = PricePolicy.objects.default_at(policy.starts_at)
     if policy.seller_id is None or default is None:
         for name in MARKET_WIDE:
             if getattr(policy, name) < 1:
@@ -131,10 +131,6 @@ def _market_wide(policy: PricePolicy) -> Iterator[tuple[str, str]]:
         right = getattr(default, name)
         if getattr(policy, name) != right:
             yield name, f"There is one tape for the whole market: leave this at {right}, or change the default policy."
-
-
-def _default_at(at: datetime) -> PricePolicy | None:
-    return PricePolicy.objects.filter(seller=None, starts_at__lte=at).order_by("-version").first()
 
 
 def _reserve_faults(policy: PricePolicy) -> Iterator[tuple[str, str]]:
@@ -182,7 +178,7 @@ def rolled_back(seller: Organisation | None, *, reason: str, now: datetime) -> P
     content = {f.attname: getattr(before, f.attname) for f in PricePolicy._meta.concrete_fields}
     draft = PricePolicy(**{name: value for name, value in content.items() if name not in OF_THE_VERSION})
     draft.starts_at, draft.reason = now, f"back to version {before.version} from {newest.version}: {said}"[:200]
-    default = _default_at(now)
+    default = PricePolicy.objects.default_at(now)
     if seller is not None and default is not None:
         for name in MARKET_WIDE:
             setattr(draft, name, getattr(default, name))

@@ -19,7 +19,7 @@ from pricing.curve.terms import Applied, Blocks, Terms, apply, floor_cents, lead
 
 Room = NDArray[np.int64]
 Lines = list[tuple[str, Money]]
-VERSIONS_KEPT = 8  # in this process: a version is immutable, so only memory limits how many
+VERSIONS_KEPT = 64  # in this process: a version is immutable, so only memory limits how many; one a seller is in use
 
 
 class NoPrice(Exception):
@@ -35,7 +35,7 @@ class Price:
     lines: tuple[tuple[str, Money], ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PoolPrices:
     """One pool's prices in one version, ready to be asked: one curve per class, and the terms of its policy."""
 

@@ -25,17 +25,20 @@ BISECTIONS = 60  # halves an interval of 100,000 GPUs to below 1e-12 of one
 
 @dataclass(frozen=True)
 class Curve:
-    """Parameters of one class of one pool over days. Arrays have shape (days,); prices are USD per GPU-hour."""
+    """Parameters of one class of one pool over days. Arrays have shape (days,); prices are USD per GPU-hour.
+
+    Or of many pools (stacks.py): arrays of (pools, days), and (pools, 1) for what is one number here.
+    """
 
     limit: Floats
     use: Floats
     dual: Floats
-    base: float
-    adder: float
-    cap: float
-    lot: int
-    fill_steepness: float
-    dual_steepness: float
+    base: float | Floats
+    adder: float | Floats
+    cap: float | Floats
+    lot: int | Floats
+    fill_steepness: float | Floats
+    dual_steepness: float | Floats
     capped_from: Floats  # the use at which the formula reaches the cap, GPUs; at most the limit
 
 
@@ -93,9 +96,10 @@ def cumulative_cents(of: Curve, x: Floats) -> Cents:
     """F(x), shape (days,): what the first x GPUs of a day cost, in whole cents. The one place that rounds a price."""
     inside = np.clip(x, 0.0, of.capped_from)
     beyond = np.maximum(x - of.capped_from, 0.0)
-    # Below zero (limits rose after the solve) the price stays what it is at zero.
-    before = np.minimum(x, 0.0) * unit_price(of, np.zeros_like(x))
-    dollars_per_hour = before + _integral(of, inside) + of.cap * beyond
+    dollars_per_hour = _integral(of, inside) + of.cap * beyond
+    if (x < 0.0).any():
+        # Below zero (limits rose after the solve) the price stays what it is at zero.
+        dollars_per_hour = np.minimum(x, 0.0) * unit_price(of, np.zeros_like(x)) + dollars_per_hour
     return np.rint(dollars_per_hour * (HOURS_PER_DAY * CENTS)).astype(np.int64)
 
 
@@ -121,7 +125,7 @@ def _integral(of: Curve, x: Floats) -> Floats:
 
 
 def _spread(of: Curve) -> Floats:
-    return np.maximum(of.limit - of.use, float(of.lot))
+    return np.maximum(of.limit - of.use, of.lot)
 
 
 def _past_solve(of: Curve, x: Floats) -> Floats:

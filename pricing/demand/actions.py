@@ -1,19 +1,55 @@
-from collections.abc import Sized
-from datetime import datetime
+"""What became of a wish, written down where it happens: asked, quoted, taken or let go."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, Protocol
 
-from pricing.demand.models import Enquiry
+from marketplace.catalogue.models import Pool
+from marketplace.units.period import Period
+from pricing.demand.models import LOST, OFFERED, QUOTE, QUOTED, REFUSED, SEARCH, TAKEN, Enquiry
+
+LONGEST_TRIED = 20  # enquiries of an organisation among which the one that led to a quote is looked for
+
+
+class Range(Protocol):
+    @property
+    def most(self) -> int: ...
 
 
 class Asked(Protocol):
     """A need that can be written down."""
 
     def as_json(self) -> dict[str, Any]: ...
+    @property
+    def quantity(self) -> Range: ...
+    @property
+    def duration(self) -> Range: ...
+    @property
+    def start_from(self) -> date: ...
+    @property
+    def start_to(self) -> date: ...
+    @property
+    def firmness(self) -> str: ...
+    @property
+    def accelerators(self) -> tuple[str, ...]: ...
+    @property
+    def sites(self) -> tuple[str, ...]: ...
+    @property
+    def jurisdictions(self) -> tuple[str, ...]: ...
 
 
 class Refused(Protocol):
     @property
     def code(self) -> str: ...
+
+
+class Offered(Protocol):
+    @property
+    def pool(self) -> Pool: ...
+    @property
+    def unit_price(self) -> Decimal: ...
 
 
 class Answered(Protocol):
@@ -22,17 +58,160 @@ class Answered(Protocol):
     @property
     def need(self) -> Asked: ...
     @property
-    def offers(self) -> Sized: ...
+    def offers(self) -> Sequence[Offered]: ...
     @property
     def refusal(self) -> Refused | None: ...
 
 
 def record_enquiry(*, found: Answered, organisation_id: int | None, now: datetime) -> Enquiry:
-    """Keeps what was asked for and whether the market had an answer."""
+    """Keeps what was asked for and what the market had for it. One INSERT and no read: every search waits for it."""
+    prices = {offer.pool.pk: float(offer.unit_price) for offer in reversed(found.offers)}
     return Enquiry.objects.create(
+        **_fields(found.need),
         organisation_id=organisation_id,
-        need=found.need.as_json(),
         offers=len(found.offers),
         refusal=found.refusal.code if found.refusal else "",
+        offered_pools=list(prices),
+        offered_prices=list(prices.values()),
+        outcome=OFFERED if found.offers else REFUSED,
+        source=SEARCH,
         created_at=now,
     )
+
+
+def record_standing_wish(
+    *, need: Asked, organisation_id: int, source: str, limit_price: Decimal, now: datetime
+) -> Enquiry:
+    """Keeps a wish that nothing could serve yet and that goes on: a place on the waitlist, or a bid."""
+    return Enquiry.objects.create(
+        **_fields(need),
+        organisation_id=organisation_id,
+        offers=0,
+        offered_pools=[],
+        offered_prices=[],
+        outcome=REFUSED,
+        source=source,
+        limit_price=limit_price,
+        created_at=now,
+    )
+
+
+def record_quoted(
+    *,
+    organisation_id: int,
+    quote: str,
+    pool: Pool,
+    firmness: str,
+    quantity: int,
+    period: Period,
+    unit_price: Decimal,
+    now: datetime,
+) -> None:
+    """Joins a new quote to the enquiry that it answers; a quote without one is a wish of its own."""
+    quoted: dict[str, Any] = {
+        "outcome": QUOTED,
+        "pool": pool,
+        "quote": quote,
+        "unit_price": unit_price,
+        "quoted_at": now,
+        "quoted_gpus": quantity,
+        "quoted_days": period.days,
+    }
+    asked = _answered_by(organisation_id, pool, firmness, period)
+    # Two quotes at once of one enquiry: the second finds it quoted, and is a row of its own with the same wish.
+    if asked is not None and Enquiry.objects.filter(pk=asked, outcome=OFFERED).update(**quoted):
+        return
+    body = {
+        "quantity": quantity,
+        "duration_days": period.days,
+        "start": {"from": period.start.isoformat(), "to": period.start.isoformat()},
+        "firmness": firmness,
+    }
+    Enquiry.objects.create(
+        organisation_id=organisation_id,
+        need=body,
+        offers=1,
+        source=QUOTE,
+        wish=wish_of(quantity, period.days, period.start, firmness, [pool.public_id], [], []),
+        quantity=quantity,
+        days=period.days,
+        start_from=period.start,
+        start_to=period.start,
+        firmness=firmness,
+        accelerators=[],
+        sites=[],
+        jurisdictions=[],
+        offered_pools=[pool.pk],
+        offered_prices=[float(unit_price)],
+        created_at=now,
+        **quoted,
+    )
+
+
+def record_taken(*, quote: str, now: datetime) -> None:
+    """The quote was accepted: the wish is served."""
+    _end(quote, TAKEN, now)
+
+
+def record_lost(*, quote: str, now: datetime) -> None:
+    """The quote was released or its time ran out: the buyer did not want it at its price."""
+    _end(quote, LOST, now)
+
+
+def wish_of(
+    quantity: int,
+    days: int,
+    start: date,
+    firmness: str,
+    accelerators: Sequence[str],
+    sites: Sequence[str],
+    jurisdictions: Sequence[str],
+) -> str:
+    """The same for needs that are one wish tried in several ways.
+
+    Sizes and lengths count as the same within a factor of two, starts within a calendar week.
+    """
+    parts = [
+        str(quantity.bit_length()),
+        str(days.bit_length()),
+        start.strftime("%G-%V"),
+        firmness,
+        *("+".join(sorted(names)) for names in (accelerators, sites, jurisdictions)),
+    ]
+    return hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]
+
+
+def _fields(need: Asked) -> dict[str, Any]:
+    quantity, days = need.quantity.most, need.duration.most
+    where = (list(need.accelerators), list(need.sites), list(need.jurisdictions))
+    return {
+        "need": need.as_json(),
+        "wish": wish_of(quantity, days, need.start_from, need.firmness, *where),
+        "quantity": quantity,
+        "days": days,
+        "start_from": need.start_from,
+        "start_to": need.start_to,
+        "firmness": need.firmness,
+        "accelerators": where[0],
+        "sites": where[1],
+        "jurisdictions": where[2],
+    }
+
+
+def _answered_by(organisation_id: int, pool: Pool, firmness: str, period: Period) -> int | None:
+    """The newest of the organisation's last enquiries to which this block was an answer, if it has no quote yet."""
+    recent = Enquiry.objects.filter(organisation_id=organisation_id).order_by("-id")[:LONGEST_TRIED]
+    fitting = [
+        row.pk
+        for row in recent
+        if row.outcome == OFFERED
+        and row.firmness == firmness
+        and row.start_from <= period.start <= row.start_to
+        and row.days >= period.days
+        and pool.pk in row.offered_pools
+    ]
+    return fitting[0] if fitting else None
+
+
+def _end(quote: str, outcome: str, now: datetime) -> None:
+    Enquiry.objects.filter(quote=quote, ended_at=None).update(outcome=outcome, ended_at=now)

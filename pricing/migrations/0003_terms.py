@@ -19,6 +19,13 @@ WITHOUT_TERMS = """
 """
 
 
+def name_policies(apps, schema_editor):
+    """One id each: a default is made once for all rows."""
+    for policy in apps.get_model("pricing", "PricePolicy").objects.all():
+        policy.public_id = pricing.curve.models.new_price_policy_id()
+        policy.save(update_fields=["public_id"])
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -27,6 +34,22 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AddField(
+            model_name='pricepolicy',
+            name='public_id',
+            field=models.CharField(max_length=40, null=True),
+        ),
+        migrations.RunPython(name_policies, migrations.RunPython.noop),
+        migrations.AlterField(
+            model_name='pricepolicy',
+            name='public_id',
+            field=models.CharField(default=pricing.curve.models.new_price_policy_id, editable=False, max_length=40, unique=True),
+        ),
+        migrations.AddField(
+            model_name='pricepolicy',
+            name='published_at',
+            field=models.DateTimeField(editable=False, help_text='Not known of the oldest', null=True),
+        ),
         migrations.AddField(
             model_name='poolcurve',
             name='movements',

@@ -18,11 +18,14 @@ from marketplace.parties.models import Organisation
 from marketplace.supply.models import Projection
 from marketplace.supply.queries import delivery_confidence
 from marketplace.units import clock
+from marketplace.units.compute import gpu_hours
 from marketplace.units.firmness import rank
 from marketplace.units.ids import new_id
 from marketplace.units.instants import rfc3339
+from marketplace.units.money import unit_price
 from pricing.curve.models import PricePolicy, PriceVersion
 from pricing.curve.queries import PoolPrices, Price, current_versions, pool_prices
+from pricing.demand.actions import record_lost, record_quoted
 from pricing.quotes.models import EXPIRED, OPEN, RELEASED, Quote, TermsDocument
 from pricing.quotes.offers import CONFIDENCE_STEP, Offer, OfferTerms, make_offer, read_token
 
@@ -121,8 +124,23 @@ def take_quote(
     if priced.price.total.amount > terms.total.amount:
         raise PriceChanged(_offer_again(taking, priced))
     quote = _write(taking, claimed, priced)
+    _remember(quote)
     _tell_of(quote, by)
     return quote
+
+
+def _remember(quote: Quote) -> None:
+    """Demand hears what became of the wish."""
+    record_quoted(
+        organisation_id=quote.organisation_id,
+        quote=quote.public_id,
+        pool=quote.pool,
+        firmness=quote.firmness,
+        quantity=quote.asked_quantity,
+        period=quote.period,
+        unit_price=unit_price(quote.money, gpu_hours(quote.quantity, quote.period.days)),
+        now=quote.created_at,
+    )
 
 
 def _hold(taking: Taking) -> ledger.Claimed:
@@ -276,6 +294,7 @@ def _close(quote: Quote, status: str, by: Actor, now: datetime) -> Quote:
     quote.status = status
     quote.save(update_fields=["status"])
     ledger.release_hold(claim_id=quote.claim_id, now=now)
+    record_lost(quote=quote.public_id, now=now)
     record(by=by, verb=f"quote.{status}", subject=quote.public_id, now=now)
     emit(
         name=f"quote.{status}",

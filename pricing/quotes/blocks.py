@@ -1,12 +1,16 @@
-"""Where a block fits and what it costs at every start: pure arithmetic over one pool's days."""
+"""Where a block fits and what it costs at every start: pure arithmetic over the days of one pool, or of many at once.
+
+Days are the last axis of every array; pools, where there are several, the one before it.
+"""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
+Whole = TypeVar("Whole", int, Ints)
 
 
 @dataclass(frozen=True)
@@ -19,23 +23,61 @@ class Starts:
     cents: Ints
 
 
-def round_up(quantity: int, lot: int) -> int:
+@dataclass(frozen=True)
+class Grid:
+    """Blocks of one length in many pools, `quantity` (pools,): whether one fits at each start, and its total in cents,
+    both of shape (pools, starts)."""
+
+    quantity: Ints
+    days: int
+    fits: NDArray[np.bool_]
+    cents: Ints
+
+    def starts(self, place: int) -> Starts:
+        """Those of one pool that fit."""
+        offsets = np.flatnonzero(self.fits[place])
+        return Starts(int(self.quantity[place]), self.days, offsets, self.cents[place, offsets])
+
+
+def round_up(quantity: int, lot: Whole) -> Whole:
     """The next whole number of lots."""
     return -(-quantity // lot) * lot
 
 
-def largest(room: Ints, days: int, starts: int, lot: int) -> Ints:
-    """The most GPUs (whole lots) that fit for `days` days from each of the first `starts` offsets, shape (starts,)."""
-    if starts < 1 or len(room) < days:
-        return np.zeros(0, dtype=np.int64)
-    least = sliding_window_view(room[: starts + days - 1], days).min(axis=1)
-    return np.maximum(least, 0) // lot * lot
+def largest(room: Ints, days: int, starts: int, lot: int | Ints) -> Ints:
+    """The most GPUs (whole lots) that fit for `days` days from each of the first `starts` offsets: (…, starts)."""
+    if starts < 1 or room.shape[-1] < days:
+        return np.zeros((*room.shape[:-1], 0), dtype=np.int64)
+    least = _running_minimum(room[..., : starts + days - 1], days)
+    lots = np.asarray(lot, dtype=np.int64)
+    return np.maximum(least, 0) // lots * lots
+
+
+def _running_minimum(values: Ints, days: int) -> Ints:
+    """The least of every `days` days in a row: windows of 1, 2, 4 … days, the last two of which may overlap."""
+    found, width = values, 1
+    while width < days:
+        step = min(width, days - width)
+        found = np.minimum(found[..., : found.shape[-1] - step], found[..., step:])
+        width += step
+    return found
 
 
 def price_starts(room: Ints, day_cents: Ints, quantity: int, days: int, starts: int) -> Starts:
-    """Fit and total of one quantity and length at every start, by prefix sums: one pass over the days."""
-    short = np.concatenate(([0], np.cumsum(room < quantity)))
-    spent = np.concatenate(([0], np.cumsum(day_cents)))
-    first = np.arange(min(starts, len(room) - days + 1))
-    fits = short[first + days] == short[first]
-    return Starts(quantity, days, first[fits], (spent[first + days] - spent[first])[fits])
+    """Fit and total of one quantity and length at every start of one pool."""
+    return price_grid(room[None], day_cents[None], np.array([quantity]), days, starts).starts(0)
+
+
+def price_grid(room: Ints, day_cents: Ints, quantity: Ints, days: int, starts: int) -> Grid:
+    """Fit and total of one length, and a quantity for each pool, at every start, by prefix sums."""
+    count = max(0, min(starts, room.shape[-1] - days + 1))
+    short, spent = _prefix_sums(room < quantity[:, None]), _prefix_sums(day_cents)
+    until = slice(days, days + count)
+    return Grid(quantity, days, short[:, until] == short[:, :count], spent[:, until] - spent[:, :count])
+
+
+def _prefix_sums(values: NDArray[np.bool_] | Ints) -> Ints:
+    """(pools, days + 1): the sum of all days before each."""
+    sums = np.zeros((values.shape[0], values.shape[1] + 1), dtype=np.int64)
+    np.cumsum(values, axis=1, out=sums[:, 1:])
+    return sums

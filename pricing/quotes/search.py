@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
-from decimal import Decimal
+from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,16 +10,15 @@ from numpy.typing import NDArray
 from marketplace.catalogue.models import Pool
 from marketplace.units.compute import gpu_hours
 from marketplace.units.firmness import rank
-from marketplace.units.money import Money, unit_price, usd_from_cents
 from marketplace.units.period import Period
-from pricing.curve.queries import NoPrice
 from pricing.curve.terms import totals_at
-from pricing.quotes.blocks import Starts, largest, price_starts, round_up
+from pricing.quotes.blocks import Grid, Ints, Starts, largest, price_grid, round_up
+from pricing.quotes.calendar import Calendar, cheapest_by_start, no_days
 from pricing.quotes.need import Need, Range
 from pricing.quotes.offers import Offer, make_offer
 from pricing.quotes.ranking import Block, Chosen, choose
 from pricing.quotes.refusals import Refusal, refusal
-from pricing.quotes.shelf import Shelf, sellable, stock
+from pricing.quotes.shelf import Shelf, sellable_rooms, stock
 
 MOST_OFFERS = 10
 LENGTHS_TRIED = 12  # of a range of durations
@@ -28,12 +26,14 @@ LENGTHS_TRIED = 12  # of a range of durations
 
 @dataclass(frozen=True)
 class Candidate:
-    """One pool, quantity and length, at every start that fits. `worth` is what it is ranked by, shape (starts,)."""
+    """One pool, quantity and length, at every start that fits. `worth` is what it is ranked by, shape (starts,);
+    `day_cents` the list price of the quantity on each day, shape (days of the shelf,)."""
 
     place: int
     asked: int
     starts: Starts
     worth: NDArray[np.float64]
+    day_cents: Ints
 
     def best(self) -> tuple[float, int]:
         """The lowest worth, and the index of its start (the first of equals)."""
@@ -42,96 +42,72 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class CalendarDay:
-    """The cheapest total for a start, over every pool that fits."""
-
-    start: date
-    total: Money
-    unit_price: Decimal
-
-
-@dataclass(frozen=True)
 class Search:
     need: Need
     offers: tuple[Offer, ...]
-    calendar: tuple[CalendarDay, ...]
+    calendar: Calendar
     refusal: Refusal | None
 
 
 def search(*, need: Need, organisation_id: int, now: datetime) -> Search:
     """Answers a need for an organisation as of `now`. Prices are blind to who asks; the token is not."""
     shelf = stock(need, need.start_from, need.start_to, now)
-    candidates = _all_candidates(shelf, need)
+    candidates = list(_candidates(shelf, need)) if shelf.pools else []
     if not candidates:
-        return Search(need, (), (), refusal(need, now))
+        return Search(need, (), no_days(need.start_from), refusal(need, now))
     chosen = choose(_blocks(shelf, candidates, need), sort=need.sort, most=MOST_OFFERS)
     offers = tuple(_offer(shelf, candidates[each.block.which], each, need, organisation_id, now) for each in chosen)
-    return Search(need, offers, tuple(_calendar(shelf, candidates)), None)
+    priced = ((candidate.starts, candidate.worth) for candidate in candidates)
+    calendar = cheapest_by_start(need.start_from, (need.start_to - need.start_from).days + 1, priced)
+    return Search(need, offers, calendar, None)
 
 
 def blocks_that_fit(shelf: Shelf, need: Need) -> list[tuple[Block, Starts]]:
     """The blocks that a search would offer, in its order: for prices alone, without confidence and tokens."""
-    candidates = _all_candidates(shelf, need)
+    candidates = list(_candidates(shelf, need)) if shelf.pools else []
     if not candidates:
         return []
     chosen = choose(_blocks(shelf, candidates, need), sort=need.sort, most=MOST_OFFERS)
     return [(each.block, candidates[each.block.which].starts) for each in chosen]
 
 
-def _all_candidates(shelf: Shelf, need: Need) -> list[Candidate]:
-    return [found for place in range(len(shelf.pools)) for found in _candidates(shelf, place, need)]
-
-
-def _candidates(shelf: Shelf, place: int, need: Need) -> Iterator[Candidate]:
-    """Every length of the need in one pool, at the largest quantity that fits, with its price at every start."""
-    lot = shelf.pools[place].lot
-    room = sellable(shelf, place, need.firmness)
-    starts = len(room) - need.duration.most + 1
+def _candidates(shelf: Shelf, need: Need) -> Iterator[Candidate]:
+    """Every length of the need in every pool, at the largest quantity that fits, with its price at every start."""
+    room = sellable_rooms(shelf, need.firmness)
     for days in _lengths(need.duration):
-        most = int(largest(room, days, starts, lot).max(initial=0))
-        quantity = min(round_up(need.quantity.most, lot), most)
-        if quantity < round_up(need.quantity.least, lot):
-            continue
-        found = _priced(shelf, place, need, room, quantity, days, starts)
-        if found is not None and len(found.offsets):
-            worth = found.cents / (gpu_hours(quantity, days) if need.is_range else 1)
-            yield Candidate(place, min(need.quantity.most, quantity), found, worth)
+        cents, grid, enough = _priced(shelf, need, room, days)
+        for place in np.flatnonzero(enough).tolist():
+            found = grid.starts(place)
+            worth = found.cents / (gpu_hours(found.quantity, days) if need.is_range else 1)
+            yield Candidate(place, min(need.quantity.most, found.quantity), found, worth, cents[place])
 
 
-def _priced(
-    shelf: Shelf,
-    place: int,
-    need: Need,
-    room: NDArray[np.int64],
-    quantity: int,
-    days: int,
-    starts: int,
-) -> Starts | None:
-    end = min(shelf.period.end, shelf.prices[place].last_day)
-    if (end - shelf.period.start).days < days:
-        return None
-    period = Period(shelf.period.start, end)
-    try:
-        cents = shelf.prices[place].day_cents(need.firmness, period, room[: period.days], quantity)
-    except NoPrice:
-        return None
-    found = price_starts(room[: period.days], cents, quantity, days, starts)
-    return replace(found, cents=_after_terms(shelf, place, cents, found, need.prepayment))
+def _priced(shelf: Shelf, need: Need, room: Ints, days: int) -> tuple[Ints, Grid, NDArray[np.bool_]]:
+    """Blocks of one length in all pools at once: the list price of each day, what fits and its total after terms at
+    every start, and in which pools the least that is wanted fits from some start."""
+    starts = room.shape[1] - need.duration.most + 1
+    most = largest(room, days, starts, shelf.lots[:, None]).max(axis=1, initial=0)
+    quantity = np.minimum(round_up(need.quantity.most, shelf.lots), most)
+    cents = shelf.stack(need.firmness).day_cents(shelf.period, shelf.rooms[:, rank(need.firmness)], quantity)
+    enough = quantity >= round_up(need.quantity.least, shelf.lots)
+    return cents, _after_terms(shelf, price_grid(room, cents, quantity, days, starts), cents, need.prepayment), enough
 
 
-def _after_terms(shelf: Shelf, place: int, cents: NDArray[np.int64], found: Starts, prepaid: int) -> NDArray[np.int64]:
+def _after_terms(shelf: Shelf, listed: Grid, day_cents: Ints, prepaid: int) -> Grid:
     """What each start costs after the terms of the pool's policy: what is ranked, shown and quoted."""
-    prices = shelf.prices[place]
-    return totals_at(
-        prices.terms,
-        day_cents=cents,
-        offsets=found.offsets,
-        days=found.days,
-        gpus=found.quantity,
-        first_lead=(shelf.period.start - shelf.today).days,
-        prepaid=prepaid,
-        floor_parts=prices.constants.floor_parts,
-    )
+    totals = listed.cents.copy()
+    for rows in shelf.rows_of_versions:
+        totals[rows] = totals_at(
+            shelf.prices[rows[0]].terms,
+            listed=listed.cents[rows],
+            day_cents=day_cents[rows],
+            days=listed.days,
+            gpus=listed.quantity[rows],
+            first_lead=(shelf.period.start - shelf.today).days,
+            prepaid=prepaid,
+            floor_parts=np.array([shelf.prices[row].constants.floor_parts for row in rows], dtype=np.int64),
+        )
+    return replace(listed, cents=totals)
 
 
 def _lengths(duration: Range) -> list[int]:
@@ -163,23 +139,6 @@ def _block(pool: Pool, candidate: Candidate, which: int, index: int, need: Need)
     )
 
 
-def _calendar(shelf: Shelf, candidates: Sequence[Candidate]) -> Iterator[CalendarDay]:
-    """For each start the cheapest candidate, found by one pass over arrays of (start, worth)."""
-    offsets = np.concatenate([c.starts.offsets for c in candidates])
-    worth = np.concatenate([c.worth for c in candidates])
-    cents = np.concatenate([c.starts.cents for c in candidates])
-    hours = np.concatenate([np.full(len(c.worth), gpu_hours(c.starts.quantity, c.starts.days)) for c in candidates])
-    order = np.lexsort((worth, offsets))
-    days, first = np.unique(offsets[order], return_index=True)
-    for day, at in zip(days.tolist(), order[first].tolist(), strict=True):
-        total = usd_from_cents(int(cents[at]))
-        yield CalendarDay(
-            shelf.period.start + timedelta(days=day),
-            total,
-            unit_price(total, int(hours[at])),
-        )
-
-
 def _offer(
     shelf: Shelf,
     found: Candidate,
@@ -190,7 +149,7 @@ def _offer(
 ) -> Offer:
     first, quantity = chosen.block.offset, found.starts.quantity
     window, row = slice(first, first + found.starts.days), rank(need.firmness)
-    nested, room = shelf.nested[found.place, row, window], shelf.rooms[found.place, row, window]
+    nested, cents = shelf.nested[found.place, row, window], found.day_cents[window]
     pool, prices = shelf.pools[found.place], shelf.prices[found.place]
     period = Period.of(shelf.period.start + timedelta(days=first), found.starts.days)
     return make_offer(
@@ -202,7 +161,9 @@ def _offer(
         asked_quantity=found.asked,
         period=period,
         firmness=need.firmness,
-        price=prices.price(need.firmness, period, room, quantity, quoted_on=shelf.today, prepaid=need.prepayment),
+        price=prices.price_of_days(
+            need.firmness, period, cents, quantity, quoted_on=shelf.today, prepaid=need.prepayment
+        ),
         prepayment=need.prepayment,
         required=nested + quantity,
         organisation_id=organisation_id,

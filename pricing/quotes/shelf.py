@@ -2,19 +2,20 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from marketplace.capacity.queries import inventory
+from marketplace.capacity.kept import kept_inventory
 from marketplace.catalogue.models import Pool
-from marketplace.catalogue.queries import service_documents
 from marketplace.supply.models import Projection
-from marketplace.supply.queries import latest_projection
 from marketplace.units.firmness import rank
 from marketplace.units.period import Period
 from pricing.curve.models import PricePolicy
-from pricing.curve.queries import PoolPrices, current_versions, pool_prices
+from pricing.curve.queries import PoolPrices
+from pricing.curve.stacks import Stack, rows_of, stacked
+from pricing.quotes.market import Market, current_market
 from pricing.quotes.need import Need
 from pricing.quotes.wishes import unmet
 
@@ -31,33 +32,56 @@ class Shelf:
     policies: dict[int, PricePolicy]  # by seller
     projection: Projection | None
     today: date
+    market: Market
+    rows: tuple[int, ...]  # the pools' places in the market
+
+    @cached_property
+    def lots(self) -> NDArray[np.int64]:
+        return np.array([pool.lot for pool in self.pools], dtype=np.int64)
+
+    @cached_property
+    def rows_of_versions(self) -> list[list[int]]:
+        """The places of the pools of each price version: they have their terms in common."""
+        found: dict[int, list[int]] = {}
+        for place, prices in enumerate(self.prices):
+            found.setdefault(prices.version_id, []).append(place)
+        return list(found.values())
+
+    def stack(self, firmness: str) -> Stack:
+        """The pools' curves as one."""
+        return rows_of(stacked(self.market.prices, firmness), self.rows)
 
 
 def stock(need: Need, first: date, last: date, now: datetime) -> Shelf:
     """The pools that a need accepts, over every day that a start in first..last (both included) could occupy."""
     period = Period(first, last + timedelta(days=need.duration.most))
-    prices = pool_prices(current_versions().values())
-    pools = tuple(pool for pool in _accepted(need) if pool.pk in prices)
-    found = inventory(pool_ids=[pool.pk for pool in pools], period=period, now=now)
+    market = current_market()
+    rows = tuple(row for row, pool in enumerate(market.pools) if not unmet(need, pool, market.documents))
+    pools = tuple(market.pools[row] for row in rows)
+    found = kept_inventory(pool_ids=[pool.pk for pool in pools], period=period, now=now)
     return Shelf(
         pools,
-        tuple(prices[pool.pk] for pool in pools),
+        tuple(market.prices[row] for row in rows),
         period,
         found.room(),
         found.nested,
-        PricePolicy.objects.by_seller({pool.seller_id for pool in pools}, now),
-        latest_projection(),
+        market.policy_of_each_seller(now),
+        market.projection,
         now.date(),
+        market,
+        rows,
     )
 
 
-def _accepted(need: Need) -> list[Pool]:
-    documents = service_documents() if need.service else {}
-    return [pool for pool in Pool.objects.select_related("seller") if not unmet(need, pool, documents)]
+def sellable_rooms(shelf: Shelf, firmness: str) -> NDArray[np.int64]:
+    """Room of the class, shape (pools, days), on the days that the versions price: without a price nothing is sold."""
+    if not shelf.pools:
+        return np.zeros((0, shelf.period.days), dtype=np.int64)
+    return np.where(shelf.stack(firmness).priced_days(shelf.period), shelf.rooms[:, rank(firmness)], 0)
 
 
 def sellable(shelf: Shelf, place: int, firmness: str) -> NDArray[np.int64]:
-    """Room of the class, cut to the days that the version prices: without a price nothing is sold."""
+    """The same of one pool."""
     days = (shelf.prices[place].last_day - shelf.period.start).days
     room = shelf.rooms[place, rank(firmness)].copy()
     room[max(days, 0) :] = 0

@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from marketplace.units.firmness import CHOICES, FIRM, FIRMNESS, rank
-from pricing.curve.board import P90, Board, Row, current_board
+from pricing.curve.board import P90, Board, Row, causes_between, current_board
 from pricing.web.prices_ahead import forward, regions
 from pricing.web.supply import heat, supply
 from pricing.web.weeks import WEEK, YEAR, by_accelerator, has_price, weeks_of
@@ -17,6 +17,7 @@ HALF_YEAR = 26 * WEEK
 RANGES = {"12": (52, "1 year"), "24": (104, "2 years"), "60": (260, "5 years")}
 MOVERS_SHOWN = 5
 SMALLEST_MOVE = 0.001
+CAUSE_WORDS = {"supply": "supply", "policy": "rules", "use": "demand"}
 
 
 @require_GET
@@ -107,7 +108,8 @@ def _movers(found: Board, firmness: str) -> list[dict[str, Any]]:
     pairs = [(row, found.before.row(row.pool.pk)) for row in found.rows]
     moves = [_move(row, old, firmness) for row, old in pairs if old and _both_priced(row, old, firmness)]
     large = [move for move in moves if abs(move["change"]) >= SMALLEST_MOVE]
-    return sorted(large, key=lambda move: -abs(move["change"]))[:MOVERS_SHOWN]
+    shown = sorted(large, key=lambda move: -abs(move["change"]))[:MOVERS_SHOWN]
+    return [{**move, "reason": _reason(move, firmness)} for move in shown]
 
 
 def _both_priced(row: Row, old: Row, firmness: str) -> bool:
@@ -116,5 +118,13 @@ def _both_priced(row: Row, old: Row, firmness: str) -> bool:
 
 def _move(row: Row, old: Row, firmness: str) -> dict[str, Any]:
     was, now = (float(np.nanmean(each.price(firmness)[:YEAR])) for each in (old, row))
-    reason = row.version.reason if row.version.pk != old.version.pk else "demand in total"
-    return {"pool": row.pool, "was": was, "now": now, "change": now / was - 1, "reason": reason}
+    return {"pool": row.pool, "was": was, "now": now, "change": now / was - 1, "row": row, "old": old}
+
+
+def _reason(move: dict[str, Any], firmness: str) -> str:
+    """The largest cause: one that a solve stored, or, for what those leave, sales and days that passed."""
+    causes = causes_between(move["row"], move["old"], firmness)
+    stored = sum(change for change, _ in causes.values())
+    causes["use"] = move["change"] - stored, "sold and held in total"
+    cause, (_, reason) = max(causes.items(), key=lambda pair: abs(pair[1][0]))
+    return f"{CAUSE_WORDS[cause]}: {reason}" if cause in CAUSE_WORDS else reason

@@ -1,6 +1,7 @@
 """What other start dates cost: a calendar of totals, and the change against the date asked for."""
 
 import calendar as months
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -10,8 +11,8 @@ from typing import Any
 from marketplace.web import formats
 from marketplace.web.charts.flex import Flex, flex_table, start_date_changes
 from marketplace.web.charts.table import Table, table
+from pricing.quotes.calendar import CalendarDay
 from pricing.quotes.offers import Offer
-from pricing.quotes.search import CalendarDay
 from pricing.web.ask import AskForm
 
 MONTHS_SHOWN = 3
@@ -41,7 +42,7 @@ class Week:
 class Calendar:
     """The starts of a window with their totals; `chosen` is the date that the offers are for."""
 
-    days: tuple[CalendarDay, ...]
+    days: Sequence[CalendarDay]
     first: date
     last: date
     chosen: date

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from pricing.web import capacity, market, quotes, selling, starts_csv
+from pricing.web import capacity, demand, market, quotes, selling, starts_csv
 
 urlpatterns = [
     path("", market.board, name="market"),
@@ -8,6 +8,7 @@ urlpatterns = [
     path("capacity.csv", starts_csv.export, name="capacity-csv"),
     path("capacity/quote/", capacity.take, name="take-quote"),
     path("selling/", selling.supply, name="selling"),
+    path("selling/demand/", demand.page, name="demand"),
     path("quotes/", quotes.listing, name="quotes"),
     path("quotes/<str:public_id>/", quotes.show, name="quote"),
     path("quotes/<str:public_id>/release/", quotes.release, name="release-quote"),

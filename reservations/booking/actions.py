@@ -2,6 +2,7 @@ from marketplace.capacity import ledger
 from marketplace.journal.actions import record
 from marketplace.journal.actor import Actor
 from marketplace.outbox.actions import emit
+from pricing.demand.actions import record_taken
 from pricing.quotes.actions import lock_open_quote
 from pricing.quotes.models import ACCEPTED
 from reservations.booking.models import Reservation
@@ -22,6 +23,7 @@ def accept_quote(*, public_id: str, by: Actor, organisation_id: int) -> Reservat
     ledger.commit_hold(claim_id=quote.claim_id, now=now)
     quote.status = ACCEPTED
     quote.save(update_fields=["status"])
+    record_taken(quote=quote.public_id, now=now)
     reservation = Reservation.objects.create(
         quote=quote,
         accepted_by=by.label,

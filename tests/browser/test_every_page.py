@@ -20,6 +20,7 @@ PUBLIC = {
     "problem": "/errors/price_changed/",
     "not-found": "/nothing/here/",
     "api": "/api/docs/",
+    "calibration": "/calibration/",
 }
 MEMBERS = {
     "ask": "/capacity/",

@@ -10,8 +10,10 @@ from marketplace.supply.actions import project_supply
 from marketplace.supply.models import Milestone, MilestoneNote, Project, Projection
 from marketplace.supply.reporting import report_milestone
 from marketplace.units import clock
+from marketplace.web import formats
 from pricing.curve.actions import publish_tape, solve_prices
 from pricing.curve.models import PricePolicy, TapePool
+from tests.cockpit import signed_in
 from tests.contracts.conftest import Caller, calls_of
 from tests.contracts.test_schema import follows
 from tests.market import Market
@@ -95,6 +97,18 @@ def test_nobody_else_hears_what_a_seller_knows_of_its_phases(
             assert "Hall 1" not in shown or (caller is other_seller and path == "/projects")
 
 
+def test_a_phase_is_on_the_board_until_its_last_milestone_is_there(market: Market, bank: Caller) -> None:
+    project = building(market)
+    buyer = signed_in(market.bank.buyer)
+    chips = Milestone.objects.create(project=project, kind="chips", planned=market.day(100))
+    project.milestones.filter(kind="power").update(actual=market.day(-1))
+    assert f"phase {project.ordinal}, H100" in buyer.get("/").content.decode()
+    assert [each["id"] for each in bank.get("/projects").json()["data"]] == [project.public_id]
+    Milestone.objects.filter(pk=chips.pk).update(actual=market.day(-1))
+    assert f"phase {project.ordinal}, H100" not in buyer.get("/").content.decode()
+    assert bank.get("/projects").json()["data"] == []
+
+
 def test_a_finished_phase_of_another_seller_is_like_none_at_all(market: Market, bank: Caller, seller: Caller) -> None:
     project = building(market)
     project.milestones.update(actual=market.day(-1))
@@ -140,6 +154,16 @@ def test_a_version_says_what_moved_since_the_one_before(market: Market, bank: Ca
     assert [pool["pool"] for pool in own["moved"]["pools"]] == [market.h100.public_id]
     (move,) = others["moved"]["projects"]
     assert (move["causes"], move["expected_days"], others["moved"]["pools"]) == (None, None, [])
+
+
+def test_the_board_has_the_same_dates_and_the_same_move(market: Market, bank: Caller) -> None:
+    project = building(market)
+    late(project, 60)
+    newest = on_board(market, in_minutes=10)
+    (move,) = bank.get(f"/projections/{newest.public_id}").json()["moved"]["projects"]
+    board = signed_in(market.bank.buyer).get("/").content.decode()
+    assert formats.signed(f"{move['p50_days']:+d} d") in board
+    assert f'datetime="{move["after"]["p50"]}"' in board
 
 
 def test_versions_are_listed_newest_first_and_the_first_has_nothing_before_it(market: Market, bank: Caller) -> None:

@@ -1,5 +1,8 @@
 """What disruptions, windows and retirements do to supply: each takes away and none gives, in every scenario."""
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -7,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from marketplace.local.home import ROOT
 from marketplace.supply.disruptions import delayed
 from marketplace.supply.projection import ProjectedSupply, block_confidence, project, readiness, usable_supply
 from marketplace.supply.slips import DEFAULT_POLICY
@@ -40,6 +44,9 @@ def less(world: World, *windows: Any) -> World:
 def nowhere_more(after: ProjectedSupply, before: ProjectedSupply) -> None:
     for name in ("p90", "p50", "p10", "mean"):
         assert (getattr(after, name) <= getattr(before, name)).all(), name
+
+
+STORMY = less(hit_by(STEADY, (5, 90, 20), (-30, 60, 15, [0, 2])), (0, 9, 30, 0.7), (1, 20, 25, 0.0))
 
 
 class TestADelay:
@@ -213,6 +220,59 @@ class TestPower:
         before, after = run(world), run(hit_by(world, (0, 2000, 90, [1])))
         assert (after.p90[0] >= before.p90[0]).all()
         assert (after.p90[0] > before.p90[0]).any()
+
+
+class TestOthersAreLeftAlone:
+    @settings(max_examples=20, deadline=None)
+    @given(
+        world=worlds,
+        which=st.integers(0, 5),
+        later=st.integers(-60, 200),
+        gpus=st.integers(1, 9000),
+        storm=storm,
+    )
+    def test_by_a_change_in_one_project(self, world: World, which: int, later: int, gpus: int, storm: Any) -> None:
+        if not world.projects.keys:
+            return
+        changed = which % len(world.projects.keys)
+        document = world.as_json()
+        document["projects"][changed][2] = gpus
+        own = [row for row, found in enumerate(document["milestones"]) if found[0] == changed]
+        for row in own:
+            document["milestones"][row][3] = document["milestones"][row][2] + later
+        starts, reach, days = storm
+        document["delays"] = [("storm", starts, starts + reach, days, own)]
+        before, after = (
+            readiness(each, DEFAULT_POLICY, seed=SEED, scenarios=SCENARIOS).days
+            for each in (world, World.from_json(document))
+        )
+        others = np.arange(len(before)) != changed
+        assert (after[others] == before[others]).all()
+
+
+IN_ANOTHER_PROCESS = """
+from hashlib import sha256
+from tests.marketplace.test_disruptions import STORMY, run
+supply = run(STORMY)
+parts = (supply.p90, supply.p50, supply.p10, supply.mean, supply.ready.days)
+print(sha256(b"".join(part.tobytes() for part in parts)).hexdigest())
+"""
+
+
+def test_two_processes_with_one_seed_agree_to_the_bit() -> None:
+    answers = {
+        subprocess.run(
+            [sys.executable, "-c", IN_ANOTHER_PROCESS],
+            env=os.environ | {"PYTHONHASHSEED": str(number)},
+            cwd=ROOT,
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout
+        for number in (1, 2)
+    }
+    (answer,) = answers
+    assert len(answer.strip()) == 64
 
 
 class TestWhatIsStored:

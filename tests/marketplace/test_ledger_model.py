@@ -96,7 +96,7 @@ def stop(model: Model, pool: Any) -> None:
         for day, (firm, standard, standby) in enumerate(before)
     ]
     cut = sum(now != then for now, then in zip(model.limits, before, strict=True))
-    assert ledger.stop_selling(pool_id=pool.pk) == cut
+    assert ledger.stop_selling(pool_id=pool.pk, first_day=FIRST) == cut
 
 
 def move(model: Model, verb: str, claim_id: int) -> None:

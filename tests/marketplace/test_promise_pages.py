@@ -102,6 +102,7 @@ class TestStaff:
             assert word in shown
         reason = SellingStop.objects.get().reason
         assert reason in root.get(page("sellingstop", "changelist")).content.decode()
+        assert reason in root.get(reverse("admin:index")).content.decode()
         start = market.today
         capacity = root.get(
             reverse("admin:capacity"),

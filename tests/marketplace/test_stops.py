@@ -224,6 +224,15 @@ class TestStop:
         assert room(market.h100) == room(market.h100, 0) == [0, 0, 0]
         assert shortfall(market.h100) == 0
 
+    def test_leaves_the_days_that_are_over_as_they_were(self, market: Market) -> None:
+        oversell(market)
+        stop_at(gpu_days=1000)
+        with clock.frozen(clock.now() + timedelta(days=2)):
+            Projection.objects.update(first_day=clock.today())
+            watch_exposure()
+            assert room(market.h100, 0) == [0, 0, 0]
+        assert room(market.h100, 1) == [2048, 3072, 4096]
+
     def test_of_a_killed_sweep_is_carried_out_by_the_next(self, market: Market) -> None:
         oversell(market)
         stop_at(gpu_days=1000)

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
 
 from marketplace.capacity.ledger import set_limits
+from marketplace.models import User
 from marketplace.units import clock
 from marketplace.units.period import Period
 from pricing.curve import continuity, scarcity
@@ -19,6 +21,7 @@ from pricing.curve.actions import publish_tape, solve_prices
 from pricing.curve.models import PoolCurve, PricePolicy, PriceVersion
 from pricing.curve.queries import PoolPrices, pool_prices
 from pricing.curve.solving import Duals
+from tests.cockpit import signed_in
 from tests.market import DAYS, H100_LIMITS, Market, open_market
 from tests.pricing.test_quotes import take
 
@@ -207,3 +210,23 @@ def test_nothing_of_a_published_price_is_ever_rewritten(market: Market, table: s
         for name in columns:
             with pytest.raises(IntegrityError), transaction.atomic():
                 cursor.execute(f"UPDATE {table} SET {name} = {name}")
+
+
+def test_the_board_says_why_a_price_moved_since_yesterday(market: Market, client: Any) -> None:
+    tomorrow = clock.now() + timedelta(days=1, minutes=6)
+    with clock.frozen(tomorrow):
+        solve(market, duals=forecast(market, "frc 1", 0.5))
+        take(market, market.bank, accelerators=["gb200"], quantity=648, duration_days=30)
+        publish_tape(now=clock.now())
+        movers = client.get(reverse("market")).context["movers"]
+    assert {move["pool"]: move["reason"] for move in movers} == {
+        market.h100: "a new forecast of demand",
+        market.gb200: "demand: sold and held in total",
+    }
+
+
+def test_the_admin_says_what_moved_in_a_version_and_why(market: Market) -> None:
+    version = solve(market, duals=forecast(market, "frc 1", 0.5))
+    root = signed_in(User.objects.create_superuser("root@headroom.test", "a demo of capacity", name="Root"))
+    page = root.get(reverse("admin:pricing_priceversion_change", args=[version.pk])).content.decode()
+    assert "demand: a new forecast of demand" in page

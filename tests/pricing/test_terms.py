@@ -46,12 +46,17 @@ def pools(draw: Any) -> scarcity.Curve:
     )
 
 
+def floor_parts(of: scarcity.Curve) -> int:
+    """The base as a floor, in millionths of a dollar."""
+    return round(float(of.base) * 1e6)
+
+
 def total(of: scarcity.Curve, under: terms.Terms, days: slice, x: Any, gpus: int, prepaid: int) -> tuple[int, int]:
     """List price and total of a block over those days where x GPUs are taken, cents."""
     cents = scarcity.day_cents(of, x, gpus)[days]
     length = days.stop - days.start
     hours = gpus * length * HOURS
-    parts = round(of.base * 1e6)
+    parts = floor_parts(of)
     blocks = terms.Blocks(
         listed=np.array([cents.sum()]),
         weighted=np.array([terms.lead_weighted(under, cents, days.start).sum()]),
@@ -90,31 +95,52 @@ def test_a_total_stays_at_its_floor_where_the_policy_says_so(
 ) -> None:
     listed, whole = total(of, under, slice(0, 40), np.full(40, float(taken)), gpus, prepaid)
     if under.keeps_floor:
-        assert whole * 10_000 >= round(of.base * 1e6) * gpus * 40 * HOURS
+        assert whole * 10_000 >= floor_parts(of) * gpus * 40 * HOURS
         # A list price is rounded to cents a day: by that much it may lie below the floor and be lifted to it.
         assert whole <= max(listed, listed + 40)
     else:
         assert 0 <= whole <= listed
 
 
+@given(pools(), policies(), st.integers(0, 3_500), st.integers(1, 1_000), st.integers(1, 900), st.integers(1, 40))
+def test_less_room_makes_no_total_cheaper_by_more_than_a_cent_a_day(
+    of: scarcity.Curve, under: terms.Terms, taken: int, more: int, gpus: int, days: int
+) -> None:
+    """Rule 4 after terms. Were each discount rounded alone, four of them could take a cent each at once."""
+    first, later = (
+        total(of, under, slice(0, days), np.full(40, float(x)), gpus, 100)[1] for x in (taken, taken + more)
+    )
+    assert later >= first - days
+
+
+def test_the_lines_of_the_discounts_add_up_to_their_rounded_sum() -> None:
+    schedule = terms.Schedule.of([[1, 333]])
+    under = terms.Terms(schedule, schedule, schedule, schedule, keeps_floor=False)
+    block = terms.Blocks(np.array([10_010]), np.array([333 * 10_010]), 1, 1, 1, 0)
+    applied = terms.apply(under, block)
+    assert sum(int(each[0]) for each in applied.off.values()) == 4 * 333 * 10_010 // terms.WHOLE == 1_333
+    assert [int(each[0]) for each in applied.off.values()] == [333, 333, 333, 334]
+
+
 @given(pools(), policies(), st.integers(0, 2_000), st.integers(1, 900), st.integers(1, 40), st.integers(0, 100))
 def test_the_calendar_says_what_each_start_would_cost_alone(
     of: scarcity.Curve, under: terms.Terms, taken: int, gpus: int, length: int, prepaid: int
 ) -> None:
-    x = np.full(40, float(taken))
-    offsets = np.arange(40 - length + 1)
+    pools_of = [(np.full(40, float(taken)), gpus), (np.full(40, taken / 2), gpus + 7)]
+    starts = range(40 - length + 1)
+    day_cents = np.stack([scarcity.day_cents(of, x, quantity) for x, quantity in pools_of])
     found = terms.totals_at(
         under,
-        day_cents=scarcity.day_cents(of, x, gpus),
-        offsets=offsets,
+        listed=np.stack([day_cents[:, first : first + length].sum(axis=1) for first in starts], axis=1),
+        day_cents=day_cents,
         days=length,
-        gpus=gpus,
+        gpus=np.array([quantity for _, quantity in pools_of]),
         first_lead=0,
         prepaid=prepaid,
-        floor_parts=round(of.base * 1e6),
+        floor_parts=np.array([floor_parts(of)] * 2),
     )
-    alone = [total(of, under, slice(first, first + length), x, gpus, prepaid)[1] for first in offsets.tolist()]
-    assert found.tolist() == alone
+    for row, (x, quantity) in zip(found.tolist(), pools_of, strict=True):
+        assert row == [total(of, under, slice(at, at + length), x, quantity, prepaid)[1] for at in starts]
 
 
 def test_without_the_rule_on_steps_cutting_would_pay() -> None:

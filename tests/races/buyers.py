@@ -87,7 +87,7 @@ def move_limits(pool_id: int, levels: Sequence[int]) -> None:
 def stop_selling(pool_id: int, times: int) -> int:
     """Cuts the pool's limits to what is claimed, so many times; on how many days, the last time."""
     for _ in range(times):
-        days = change.run(lambda: ledger.stop_selling(pool_id=pool_id))
+        days = change.run(lambda: ledger.stop_selling(pool_id=pool_id, first_day=FIRST))
     return days
 
 

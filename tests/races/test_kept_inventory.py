@@ -270,6 +270,16 @@ def test_more_than_can_be_taken_in_is_read_again(monkeypatch: pytest.MonkeyPatch
     assert used(pool) == 64
 
 
+def test_ids_of_entries_are_handed_out_one_by_one() -> None:
+    """A session that kept some in stock would hand them out late, after ids above them had been seen."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT cache_size, increment_by FROM pg_sequences WHERE schemaname || '.' || sequencename ="
+            " pg_get_serial_sequence('marketplace_ledgerentry', 'id')"
+        )
+        assert cursor.fetchall() == [(1, 1)]
+
+
 def test_several_processes_buying_leave_no_difference_between_what_is_kept_and_the_rows() -> None:
     pool = a_pool(4000, 4000, 4000)
     warmed_up(pool)

@@ -30,7 +30,7 @@ def test_a_stop_under_buyers_leaves_no_room_and_makes_no_shortfall() -> None:
     pool = a_pool(4000)
     outcomes = race(buyers.work, [("stop_selling", pool.pk, 20)] * 2 + [("buy", pool.pk, 8, 200)] * 6)
     assert [each.error for each in outcomes] == [None] * 8
-    change.run(lambda: ledger.stop_selling(pool_id=pool.pk))
+    change.run(lambda: ledger.stop_selling(pool_id=pool.pk, first_day=FIRST))
     assert (shortfall(pool), differences()) == (0, [])
     assert total(pool.pk, "limit_firm") == sold(pool.pk) == 8 * sum(each.value for each in outcomes[2:])
     with pytest.raises(ledger.InsufficientHeadroom):
@@ -42,7 +42,7 @@ def test_a_stop_waits_for_a_claim_that_was_faster_and_counts_it() -> None:
     with variant("capacity_claim", gated):
         at_the_gate(
             lambda: change.run(lambda: commit("rsv_bank", block(pool, 40))),
-            lambda: change.run(lambda: ledger.stop_selling(pool_id=pool.pk)),
+            lambda: change.run(lambda: ledger.stop_selling(pool_id=pool.pk, first_day=FIRST)),
         )
     assert (sold(pool.pk), total(pool.pk, "limit_firm"), shortfall(pool)) == (40, 40, 0)
 

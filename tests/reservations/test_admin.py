@@ -180,9 +180,9 @@ def test_a_reservation_is_read_and_never_typed(cockpit: Cockpit) -> None:
     assert root.get(page.replace("change", "delete")).status_code == 403
 
 
-def test_the_dashboard_counts_in_ten_queries(cockpit: Cockpit, django_assert_max_num_queries: Any) -> None:
+def test_the_dashboard_counts_in_eleven_queries(cockpit: Cockpit, django_assert_max_num_queries: Any) -> None:
     bank_quote(cockpit)
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(11):
         shown = board(clock.now())
     assert (shown.holds, shown.reserved, shown.shorts) == (1, 0, ())
     assert cockpit.seller in [version.seller for version in shown.prices]
