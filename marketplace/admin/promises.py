@@ -32,7 +32,10 @@ class PolicyForm(forms.ModelForm):
     class Meta:
         model = SupplyPolicy
         fields = tuple(flatten_fieldsets(RULES))
-        labels = {"most_late_gpu_days": "Worst-in-20 late GPU-days", "most_late_share": "Share of GPU-days sold"}
+        labels = {"promise_firm": "Firm", "promise_standard": "Standard", "promise_standby": "Standby"} | {
+            "most_late_gpu_days": "Worst-in-20 late GPU-days",
+            "most_late_share": "Share of GPU-days sold",
+        }
 
     def clean_starts_at(self) -> Any:
         starts_at = self.cleaned_data["starts_at"]
@@ -93,19 +96,19 @@ class SiteExposureAdmin(FrozenAdmin):
         stopped = open_stops().filter(site=OuterRef("site"), seller=OuterRef("seller"))
         return super().get_queryset(request).annotate(stopped=Exists(stopped))
 
-    @admin.display(description="GPU-days sold and held", ordering="sold_gpu_days")
+    @admin.display(description="Sold, GPU-days", ordering="sold_gpu_days")
     def sold(self, row: SiteExposure) -> str:
         return formats.count(row.sold_gpu_days)
 
-    @admin.display(description="Late on average, GPU-days", ordering="expected_gpu_days")
+    @admin.display(description="Late on average", ordering="expected_gpu_days")
     def late_on_average(self, row: SiteExposure) -> str:
         return formats.count(row.expected_gpu_days)
 
-    @admin.display(description="Late, worst in 20, GPU-days", ordering="worst_gpu_days")
+    @admin.display(description="Worst in 20", ordering="worst_gpu_days")
     def late_at_worst(self, row: SiteExposure) -> str:
         return formats.count(row.worst_gpu_days)
 
-    @admin.display(description="Worst in 20 as a share of sold")
+    @admin.display(description="Share")
     def share(self, row: SiteExposure) -> str:
         return formats.percent(row.worst_share, digits=1)
 
