@@ -2,6 +2,8 @@
 and as many reservations as asked for, written straight into the tables, with the ledger's books in order."""
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -123,12 +125,26 @@ def reserve(count: int, gpus: int, buyer: Organisation, now: datetime) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT setseed(0.4)")
         cursor.execute(_BLOCKS, {"count": count, "gpus": gpus, "first": now.date(), "days": DAYS})
-        for table, changed in _TABLES.items():
-            cursor.execute(_copies(table, changed))
+        with _foreign_keys_taken_on_trust():
+            for table, changed in _TABLES.items():
+                cursor.execute(_copies(table, changed))
         cursor.execute(_TOTALS)
         for table in (*_TABLES, "marketplace_capacityday"):
             cursor.execute(f"VACUUM (ANALYZE) {table}")
         cursor.execute("DROP TABLE bench_block")
+
+
+@contextmanager
+def _foreign_keys_taken_on_trust() -> Iterator[None]:
+    """Copies of sound rows are not checked again, which takes longer than to write them; where the role may do so."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+        if not cursor.fetchone()[0]:
+            yield
+            return
+        cursor.execute("SET session_replication_role = replica")
+        yield
+        cursor.execute("SET session_replication_role = DEFAULT")
 
 
 def _buy_one(buyer: Organisation, now: datetime) -> None:

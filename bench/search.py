@@ -38,11 +38,11 @@ from pricing.quotes.need import Need, Range
 from pricing.quotes.offers import Offer
 from pricing.quotes.search import search
 
-FEW, MANY = 1_000, 20_000
-ROUNDS, SEARCHES = 3, 30  # each round times so many searches, in each database
-REQUESTS = 60
+FEW, MANY = 1_000, 1_000_000
+ROUNDS, SEARCHES = 9, 30  # each round times so many searches, in each database
+REQUESTS = 300
 WARM = 40  # of those: every thread of the server has a connection and the arrays
-ALONE = 30  # searches over HTTP with nothing between them, to count CPU
+ALONE = 150  # searches over HTTP with nothing between them, to count CPU
 WINDOWS = (28, 180, DAYS)
 GOALS = {"pure_p95_ms": 5.0, "http_p95_ratio": 3.0, "growth": 1.2, "cpu_ms": None}
 

@@ -180,7 +180,7 @@ def _passed(before: Inputs, after: Inputs) -> Iterator[str]:
 
 def policy_changes(before: Mapping[str, Any], after: Mapping[str, Any], kinds: Iterable[str]) -> Iterator[str]:
     """What differs between two policies for a project that waits for these kinds, in words."""
-    then, now = ({slip["kind"]: slip for slip in policy["slips"]} for policy in (before, after))
+    then, now = ({slip["kind"]: _figures(slip) for slip in policy["slips"]} for policy in (before, after))
     drawn = [kind for kind in kinds if then.get(kind) != now.get(kind)]
     if drawn:
         yield f"Slips of {', '.join(drawn)} are drawn from another distribution."
@@ -188,6 +188,11 @@ def policy_changes(before: Mapping[str, Any], after: Mapping[str, Any], kinds: I
     changed = [name.replace("_", " ") for name in names if before.get(name) != after.get(name)]
     if changed:
         yield f"Changed in the policy: {', '.join(changed)}."
+
+
+def _figures(slip: Mapping[str, Any]) -> dict[str, Any]:
+    """What is drawn from, without the words about where it comes from."""
+    return {name: value for name, value in slip.items() if name not in ("source", "assumption")}
 
 
 def _date_changes(before: Mapping[str, Dates], after: Mapping[str, Dates]) -> Iterator[str]:

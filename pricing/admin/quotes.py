@@ -9,7 +9,10 @@ from marketplace.change import change as changes
 from marketplace.units import clock
 from marketplace.web import formats
 from pricing.quotes.actions import QuoteClosed, QuoteExpired, release_quote
+from pricing.quotes.explain import explain_quote
 from pricing.quotes.models import Quote, TermsDocument
+
+PRICED = (("list_total", "prepayment_percent"), "computed_again")
 
 
 @admin.register(TermsDocument)
@@ -27,10 +30,10 @@ class QuoteAdmin(LongAdmin):
     search_help_text = "The quote's whole id"
     actions = ("release_hold",)
     change_form_outer_before_template = "admin/pricing/quote/open.html"
-    readonly_fields = ("block", "state")
+    readonly_fields = ("block", "state", "computed_again")
     fieldsets = (
         (None, {"fields": (("public_id", "state"), ("organisation", "pool"), ("block", "asked_quantity"))}),
-        ("Price", {"fields": (("total", "currency"), "breakdown", ("price_version", "delivery_confidence"))}),
+        ("Price", {"fields": (("total", "currency"), "breakdown", ("price_version", "delivery_confidence"), *PRICED)}),
         ("Terms", {"fields": (("terms", "terms_digest"), ("spec", "claim_id"))}),
         (
             "Record",
@@ -49,6 +52,11 @@ class QuoteAdmin(LongAdmin):
     @admin.display(description="Total")
     def price(self, quote: Quote) -> str:
         return formats.money(quote.total, quote.currency)
+
+    @admin.display(description="Computed again from what is stored")
+    def computed_again(self, quote: Quote) -> str:
+        found = explain_quote(quote)
+        return "the same, to the cent" if found.matches else f"DIFFERS: {'; '.join(found.differences)}"
 
     @admin.display(description="State")
     def state(self, quote: Quote) -> str:

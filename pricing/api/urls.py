@@ -3,9 +3,10 @@ from django.urls import path
 from pricing.api.demand import Demand
 from pricing.api.explanations import QuotePrice
 from pricing.api.market import Headroom, Prices, Supply
-from pricing.api.policies import Policies, Versions
+from pricing.api.policies import Policies
 from pricing.api.projects import OneProject, OneProjection, Projections, Projects
 from pricing.api.signals import BuildSignals
+from pricing.api.versions import Versions
 from pricing.api.views import Offers, OneQuote, Quotes, ReleaseQuote
 
 urlpatterns = [

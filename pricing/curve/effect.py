@@ -77,9 +77,8 @@ def governed(policy: PricePolicy) -> list[int]:
 
 def baseline(policy: PricePolicy) -> PricePolicy | None:
     """What would be in force at the policy's start without it; None for the very first."""
-    found = PricePolicy.objects.filter(starts_at__lte=policy.starts_at)
-    own = found.filter(seller=policy.seller).order_by("-version").first()
-    return own or found.filter(seller=None).order_by("-version").first()
+    started = PricePolicy.objects.filter(starts_at__lte=policy.starts_at, seller=policy.seller)
+    return started.order_by("-version").first() or PricePolicy.objects.default_at(policy.starts_at)
 
 
 def effect(policy: PricePolicy, *, now: datetime) -> list[PoolEffect]:

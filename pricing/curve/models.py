@@ -63,6 +63,10 @@ class PricePolicyQuerySet(models.QuerySet["PricePolicy"]):
             raise PricePolicy.DoesNotExist("No default price policy has started yet.")
         return {seller_id: latest.get(seller_id) or latest[None] for seller_id in wanted}
 
+    def default_at(self, at: datetime) -> "PricePolicy | None":
+        """The market's default policy at that time; None before the first has started."""
+        return self.filter(seller=None, starts_at__lte=at).order_by("-version").first()
+
     def current(self, now: datetime) -> "PricePolicyQuerySet":
         """In force: of the default and of each seller with a policy of its own, the newest version that has started."""
         newest = self.filter(starts_at__lte=now).order_by("seller_id", "-version").distinct("seller_id")

@@ -121,7 +121,7 @@ def _faults(policy: PricePolicy) -> Iterator[tuple[str, str]]:
 
 def _market_wide(policy: PricePolicy) -> Iterator[tuple[str, str]]:
     """There is one tape: its step and tick stand in the market's default policy."""
-    default = _default_at(policy.starts_at)
+    default = PricePolicy.objects.default_at(policy.starts_at)
     if policy.seller_id is None or default is None:
         for name in MARKET_WIDE:
             if getattr(policy, name) < 1:
@@ -131,10 +131,6 @@ def _market_wide(policy: PricePolicy) -> Iterator[tuple[str, str]]:
         right = getattr(default, name)
         if getattr(policy, name) != right:
             yield name, f"There is one tape for the whole market: leave this at {right}, or change the default policy."
-
-
-def _default_at(at: datetime) -> PricePolicy | None:
-    return PricePolicy.objects.filter(seller=None, starts_at__lte=at).order_by("-version").first()
 
 
 def _reserve_faults(policy: PricePolicy) -> Iterator[tuple[str, str]]:
@@ -182,7 +178,7 @@ def rolled_back(seller: Organisation | None, *, reason: str, now: datetime) -> P
     content = {f.attname: getattr(before, f.attname) for f in PricePolicy._meta.concrete_fields}
     draft = PricePolicy(**{name: value for name, value in content.items() if name not in OF_THE_VERSION})
     draft.starts_at, draft.reason = now, f"back to version {before.version} from {newest.version}: {said}"[:200]
-    default = _default_at(now)
+    default = PricePolicy.objects.default_at(now)
     if seller is not None and default is not None:
         for name in MARKET_WIDE:
             setattr(draft, name, getattr(default, name))

@@ -1,7 +1,7 @@
 """The curves of many pools as one curve over (pools, days): a whole market is priced in one pass."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 
@@ -17,7 +17,16 @@ Floats = NDArray[np.float64]
 STACKS_KEPT = 12  # three classes of a market and of the versions before it, a few megabytes each
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Taken:
+    """F(x) as it was last worked out, cents (pools, days), and the x that it is of (not a number: not yet)."""
+
+    x: Floats
+    cents: scarcity.Cents
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+@dataclass(frozen=True, eq=False)
 class Stack:
     """One class of many pools. The curve's parameters have shape (pools, days) or (pools, 1), from `first_day` on;
     `is_priced` (pools, days) says which days the pool's version prices."""
@@ -25,6 +34,7 @@ class Stack:
     first_day: date
     curve: scarcity.Curve
     is_priced: NDArray[np.bool_]
+    taken: Taken
 
     def priced_days(self, period: Period) -> NDArray[np.bool_]:
         """Which days of the period have a price, shape (pools, days of the period)."""
@@ -39,9 +49,20 @@ class Stack:
         cents = np.zeros(room.shape, dtype=np.int64)
         here, there = self._overlap(period)
         if there.start < there.stop:
-            of = _cut(self.curve, here)
-            cents[:, there] = scarcity.day_cents(of, of.limit - room[:, there], quantity[:, None].astype(np.float64))
+            of = cut(self.curve, days=here)
+            x = of.limit - room[:, there]
+            asked = scarcity.cumulative_cents(of, x + quantity[:, None])
+            with self.taken.lock:
+                cents[:, there] = asked - self._of_taken(of, x, here)
         return cents
+
+    def _of_taken(self, of: scarcity.Curve, x: Floats, days: slice) -> scarcity.Cents:
+        """F(x) over those days. Between two searches few pools are bought from: the others have it already."""
+        stale = np.flatnonzero((self.taken.x[:, days] != x).any(axis=1))
+        if len(stale):
+            self.taken.cents[stale, days] = scarcity.cumulative_cents(cut(of, rows=stale), x[stale])
+            self.taken.x[stale, days] = x[stale]
+        return self.taken.cents[:, days]
 
     def _overlap(self, period: Period) -> tuple[slice, slice]:
         """The days of the period that the stack has: in the stack, and in the period."""
@@ -74,17 +95,26 @@ def stacked(prices: tuple[PoolPrices, ...], firmness: str) -> Stack:
     names_by_day = ("limit", "use", "dual", "capped_from")
     names_by_pool = ("base", "adder", "cap", "lot", "fill_steepness", "dual_steepness")
     parts = {name: by_day(name) for name in names_by_day} | {name: by_pool(name) for name in names_by_pool}
-    return Stack(first, scarcity.Curve(**parts), is_priced)
+    return _stack(first, scarcity.Curve(**parts), is_priced)
 
 
-def rows_of(stack: Stack, rows: Sequence[int]) -> Stack:
+def _stack(first_day: date, curve: scarcity.Curve, is_priced: NDArray[np.bool_]) -> Stack:
+    taken = Taken(np.full(is_priced.shape, np.nan), np.zeros(is_priced.shape, dtype=np.int64))
+    return Stack(first_day, curve, is_priced, taken)
+
+
+@lru_cache(maxsize=STACKS_KEPT)
+def rows_of(stack: Stack, rows: tuple[int, ...]) -> Stack:
     """The same for some of the pools."""
-    if list(rows) == list(range(len(stack.is_priced))):
+    if rows == tuple(range(len(stack.is_priced))):
         return stack
-    parts = {name: value[list(rows)] for name, value in vars(stack.curve).items()}
-    return Stack(stack.first_day, scarcity.Curve(**parts), stack.is_priced[list(rows)])
+    chosen = np.array(rows, dtype=np.int64)
+    return _stack(stack.first_day, cut(stack.curve, rows=chosen), stack.is_priced[chosen])
 
 
-def _cut(of: scarcity.Curve, days: slice) -> scarcity.Curve:
-    parts = {name: value if value.shape[1] == 1 else value[:, days] for name, value in vars(of).items()}
+def cut(
+    of: scarcity.Curve, *, rows: NDArray[np.int64] | slice = slice(None), days: slice = slice(None)
+) -> scarcity.Curve:
+    """Some pools and days of a curve over (pools, days)."""
+    parts = {name: value[rows] if value.shape[1] == 1 else value[rows, days] for name, value in vars(of).items()}
     return scarcity.Curve(**parts)

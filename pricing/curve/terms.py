@@ -7,9 +7,11 @@ Four schedules of steps, each a rate from a threshold on, in hundredths of a per
     prepayment  by the share that the buyer pays up front, in percent
     volume      by the block's GPU-hours
 
-Rates apply to the list price and add up; each discount is rounded down to whole cents. The list price of a whole is the
-sum of its parts (scarcity.py), a longer or larger block never has a lower rate, and the floor of a sum is never below
-the sum of floors: so a block in one order never costs more than the same block cut by days or by GPUs, to the cent.
+Rates apply to the list price and add up; their sum is rounded down to whole cents once, and each line is what its kind
+adds to the rounded sum. The list price of a whole is the sum of its parts (scarcity.py), a longer or larger block never
+has a lower rate, and the floor of a sum is never below the sum of floors: so a block in one order never costs more than
+the same block cut by days or by GPUs, to the cent. A cent more of list price adds at most a cent of discount, so less
+headroom never makes a total cheaper than it makes the list price.
 Where the policy keeps to its floor, what a total would fall below the block's floor cost (rounded up, so that it is
 never above that of the parts) is given back as a line of its own. docs/pricing.md tells it in words.
 """
@@ -88,11 +90,6 @@ class Applied:
         return self.listed - sum(self.off.values()) + self.given_back
 
 
-def no_terms() -> Terms:
-    nothing = Schedule.of([])
-    return Terms(nothing, nothing, nothing, nothing, keeps_floor=False)
-
-
 def lead_weighted(of: Terms, day_cents: Ints, first_lead: int) -> Ints:
     """Each day's cents times its lead-time rate, shape (days,); `first_lead` is the lead time of the first day."""
     return day_cents * of.lead_time.rate(np.arange(first_lead, first_lead + len(day_cents)))
@@ -104,14 +101,16 @@ def floor_cents(floor_parts: Ints | int, gpu_hours: Ints | int) -> Ints | int:
 
 
 def apply(of: Terms, blocks: Blocks) -> Applied:
-    """The discounts of every block. Integers throughout: nothing is rounded but each discount, down."""
-    off = {
-        "tenor": of.tenor.rate(blocks.days) * blocks.listed // WHOLE,
-        "lead_time": blocks.weighted // WHOLE,
-        "prepayment": of.prepayment.rate(blocks.prepaid) * blocks.listed // WHOLE,
-        "volume": of.volume.rate(blocks.gpu_hours) * blocks.listed // WHOLE,
+    """The discounts of every block. Integers throughout: nothing is rounded but the running sum of discounts, down."""
+    at = {
+        "tenor": of.tenor.rate(blocks.days) * blocks.listed,
+        "lead_time": blocks.weighted,
+        "prepayment": of.prepayment.rate(blocks.prepaid) * blocks.listed,
+        "volume": of.volume.rate(blocks.gpu_hours) * blocks.listed,
     }
-    below = blocks.floor - (blocks.listed - sum(off.values())) if of.keeps_floor else np.zeros_like(blocks.listed)
+    sums = np.cumsum(np.stack([at[kind] for kind in KINDS]), axis=0) // WHOLE
+    off = dict(zip(KINDS, np.diff(sums, axis=0, prepend=0), strict=True))
+    below = blocks.floor - (blocks.listed - sums[-1]) if of.keeps_floor else np.zeros_like(blocks.listed)
     return Applied(blocks.listed, off, np.maximum(below, 0))
 
 

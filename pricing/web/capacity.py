@@ -21,6 +21,7 @@ from pricing.quotes.actions import MarketStale, OfferExpired, PriceChanged, take
 from pricing.quotes.need import BadNeed, parse_need
 from pricing.quotes.offers import Offer, OfferInvalid
 from pricing.quotes.queries import known_names
+from pricing.quotes.ranking import LEAST_CO2
 from pricing.quotes.relax import notes, relaxations
 from pricing.quotes.search import Search, search
 from pricing.web.ask import AskForm
@@ -80,7 +81,9 @@ def _offered(answer: Search, form: AskForm, request: HttpRequest, found: Members
     typed = form.cleaned_data["start"]
     days = Calendar(answer.calendar, answer.need.start_from, answer.need.start_to, on or typed)
     return {
-        "offers": [_row(each, index, picked, request, days) for index, each in enumerate(shown.offers)],
+        "offers": [
+            _row(each, index, picked, answer.need.sort, request, days) for index, each in enumerate(shown.offers)
+        ],
         "offer": offer,
         "need": answer.need,
         "lots": offer.terms.quantity // offer.pool.lot,
@@ -107,12 +110,12 @@ def _picked(offers: tuple[Offer, ...], text: str) -> int:
     return int(text) if text.isdecimal() and int(text) < len(offers) else 0
 
 
-def _row(offer: Offer, index: int, picked: int, request: HttpRequest, days: Calendar) -> dict[str, Any]:
+def _row(offer: Offer, index: int, picked: int, sort: str, request: HttpRequest, days: Calendar) -> dict[str, Any]:
     query = request.GET.copy()
     query["pick"] = str(index)
     return {
         "offer": offer,
-        "tag": _tag(offer),
+        "tag": _tag(offer, "least CO₂" if index == 0 and sort == LEAST_CO2 else ""),
         "chosen": index == picked,
         "href": f"?{query.urlencode()}#offers",
         "compute": 1 / offer.h100_unit_price,
@@ -120,8 +123,10 @@ def _row(offer: Offer, index: int, picked: int, request: HttpRequest, days: Cale
     }
 
 
-def _tag(offer: Offer) -> str:
-    won = [RANKS[rank] for rank in offer.ranks]
+def _tag(offer: Offer, leads: str) -> str:
+    """What the offer wins; `leads` names the order that it is first in, which may be no rank."""
+    won = [leads] if leads else []
+    won += [RANKS[rank] for rank in offer.ranks]
     text = ", ".join([*won, *(NEXT[rank] for rank in offer.next_best_in)]) or "next best"
     return text[0].upper() + text[1:]
 

@@ -103,13 +103,14 @@ def _action(found: Alternative) -> str:
 def _headroom(need: Need, refusal: Refusal) -> dict[str, Any]:
     """The steps of what each day still has, from a while before the dates asked for until they fit."""
     end = need.start_to + timedelta(days=need.duration.least)
-    later = [each.need.start_from for each in refusal.alternatives if each.kind == kinds.LATER]
-    until = max([end, *later]) + AROUND
+    later = [each.need for each in refusal.alternatives if each.kind == kinds.LATER]
+    whole = [each.start_from for each in later if each.quantity.least >= need.quantity.least]
+    until = max([end, *(each.start_from for each in later)]) + AROUND
     pairs = zip(refusal.days, refusal.headroom, strict=True)
     shown = [pair for pair in pairs if need.start_from - AROUND <= pair[0] <= until]
     if not any(most for _, most in shown):
         return {}
-    return _chart(need, shown, end, later[0] if later else None)
+    return _chart(need, shown, end, whole[0] if whole else None)
 
 
 def _chart(need: Need, shown: list[tuple[date, int]], end: date, fits_from: date | None) -> dict[str, Any]:

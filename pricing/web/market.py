@@ -75,7 +75,7 @@ def _stats(found: Board, firmness: str) -> dict[str, Any]:
 def _most_compute_per_dollar(found: Board, firmness: str) -> dict[str, Any] | None:
     prices = [(row, _lowest_day(row, firmness)[1]) for row in found.rows if has_price(row, firmness)]
     best = min(prices, key=lambda pair: pair[1] / pair[0].h100_weight, default=None)
-    return {"pool": best[0].pool, "price": best[1]} if best else None
+    return {"pool": best[0].pool, "price": best[1], "per_h100": best[1] / best[0].h100_weight} if best else None
 
 
 def _lowest_day(row: Row, firmness: str) -> tuple[int, float]:

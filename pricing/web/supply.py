@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from marketplace.supply.models import Milestone, ProjectOutlook
+from marketplace.supply.versions import before
 from marketplace.units.firmness import STANDBY, rank
 from marketplace.web import formats
 from marketplace.web.charts.fan import Fan, supply_fan, supply_table
@@ -44,10 +45,13 @@ def _projects(found: Board, first: date, last: date) -> list[ProjectBar]:
         .defer("ready_days")
         .order_by("p50")
     )
-    return [_bar(outlook) for outlook in outlooks]
+    earlier = before(found.rows[0].version.projection, published=True)
+    was = dict(earlier.projects.values_list("project_id", "p50")) if earlier else {}
+    return [_bar(outlook, was.get(outlook.project_id)) for outlook in outlooks]
 
 
-def _bar(outlook: ProjectOutlook) -> ProjectBar:
+def _bar(outlook: ProjectOutlook, was: date | None) -> ProjectBar:
+    """`was`: its P50 date in the projection before."""
     project = outlook.project
     planned = [milestone.planned for milestone in project.milestones.all()]
     waits_for = next((kind for kind, _ in outlook.ranked_bottlenecks()), "")
@@ -61,6 +65,7 @@ def _bar(outlook: ProjectOutlook) -> ProjectBar:
         gpus=project.gpus,
         mw=float(project.mw),
         bottleneck=waits_for,
+        moved=(outlook.p50 - was).days if was else None,
     )
 
 

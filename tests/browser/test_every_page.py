@@ -20,6 +20,7 @@ PUBLIC = {
     "problem": "/errors/price_changed/",
     "not-found": "/nothing/here/",
     "api": "/api/docs/",
+    "calibration": "/calibration/",
 }
 MEMBERS = {
     "ask": "/capacity/",
@@ -72,6 +73,7 @@ def test_the_way_from_a_question_to_a_reservation(
     for name, changed in (
         ("empty", {"quantity": "0"}),
         ("refusal", {"quantity": 3000}),
+        ("wishes", {"delivery": "bare metal", "sort": "least_co2"}),
         ("offers", {"flexibility": 21}),
     ):
         desk.ask(market, **changed)

@@ -5,6 +5,8 @@ from decimal import Decimal
 from tests.contracts.conftest import Caller
 from tests.market import Market
 
+FOOTPRINT = ("energy_kwh", "it_kwh", "pue", "co2_kg", "flop_per_joule", "price_per_h100_equivalent_hour")
+
 
 def test_a_need_becomes_a_reservation_in_four_calls(market: Market, bank: Caller) -> None:
     found = bank.post("/offers", market.need()).json()
@@ -24,6 +26,8 @@ def test_a_need_becomes_a_reservation_in_four_calls(market: Market, bank: Caller
     assert reservation == accepted.json()
     assert (reservation["object"], reservation["status"]) == ("reservation", "scheduled")
     assert (reservation["quote"], reservation["total"]) == (quote.json()["id"], offer["total"])
+    for figure in FOOTPRINT:
+        assert offer[figure] == quote.json()[figure] == reservation[figure], figure
 
 
 def test_an_offer_says_what_it_is_made_of(market: Market, bank: Caller) -> None:
@@ -34,6 +38,10 @@ def test_an_offer_says_what_it_is_made_of(market: Market, bank: Caller) -> None:
     hours = 64 * 30 * 24
     # 1.5 kW x 1.2 PUE for every GPU-hour, at 100 g of CO2 a kWh.
     assert (offer["energy_kwh"], offer["co2_kg"]) == (hours * 1.8, round(hours * 0.18))
+    assert (offer["it_kwh"], offer["pue"]) == (hours * 1.5, "1.20")
+    # 989 TFLOP/s over 1.5 kW x 1.2.
+    assert offer["flop_per_joule"] == round(989e12 / 1800)
+    assert offer["price_per_h100_equivalent_hour"] == offer["unit_price"]
     assert parts["energy"] == Decimal(hours) * Decimal("0.09")
     assert offer["unit_price"] == f"{Decimal(offer['total']['amount']) / hours:.4f}"
 

@@ -10,6 +10,7 @@ from marketplace.supply.actions import project_supply
 from marketplace.supply.models import Milestone, MilestoneNote, Project, Projection
 from marketplace.supply.reporting import report_milestone
 from marketplace.units import clock
+from marketplace.web import formats
 from pricing.curve.actions import publish_tape, solve_prices
 from pricing.curve.models import PricePolicy, TapePool
 from tests.cockpit import signed_in
@@ -153,6 +154,16 @@ def test_a_version_says_what_moved_since_the_one_before(market: Market, bank: Ca
     assert [pool["pool"] for pool in own["moved"]["pools"]] == [market.h100.public_id]
     (move,) = others["moved"]["projects"]
     assert (move["causes"], move["expected_days"], others["moved"]["pools"]) == (None, None, [])
+
+
+def test_the_board_has_the_same_dates_and_the_same_move(market: Market, bank: Caller) -> None:
+    project = building(market)
+    late(project, 60)
+    newest = on_board(market, in_minutes=10)
+    (move,) = bank.get(f"/projections/{newest.public_id}").json()["moved"]["projects"]
+    board = signed_in(market.bank.buyer).get("/").content.decode()
+    assert formats.signed(f"{move['p50_days']:+d} d") in board
+    assert f'datetime="{move["after"]["p50"]}"' in board
 
 
 def test_versions_are_listed_newest_first_and_the_first_has_nothing_before_it(market: Market, bank: Caller) -> None:

@@ -157,6 +157,8 @@ def test_a_block_that_is_gone_names_what_is_left(market: Market, bank: Caller, r
     assert (answer.status_code, answer.json()["code"]) == (409, "insufficient_headroom")
     nearest = answer.json()["nearest"]
     assert nearest[0]["quantity"] == 2048 - 1600
+    binding = answer.json()["binding"]
+    assert (binding["constraint"], binding["pool"], binding["headroom"]) == ("headroom", offer["pool"], 2048 - 1600)
     assert all(bank.post("/offers", need).json()["offers"] for need in nearest)
     assert Quote.objects.count() == 1
 

@@ -15,6 +15,7 @@ from marketplace.supply.learning.backtest import Scored, backtest, by_lead, quar
 from marketplace.supply.learning.hazard import HORIZON, TooLittleKnown, fit
 from marketplace.supply.learning.reports import BadReports, Reports, read, same
 from marketplace.supply.learning.scoring import clustered_error, pinball, share_reached
+from marketplace.supply.learning.shipped import hazard_at
 from marketplace.supply.learning.standing import standing_at
 from tests.marketplace.power_reports import LAST, moved_after, some_reports, write
 
@@ -133,6 +134,23 @@ def test_every_quarter_is_an_origin_with_what_it_knew() -> None:
 def test_too_little_to_learn_from_is_said() -> None:
     with pytest.raises(TooLittleKnown, match="20 needed"):
         fit(REPORTS, float(np.nanmin(REPORTS.first_report)) + 60)
+
+
+def test_where_the_reports_begin_too_late_our_own_figures_stand_in_but_not_before_they_were_known() -> None:
+    day = date(2022, 12, 31).toordinal()
+    late = replace(
+        REPORTS,
+        first_report=np.full(240, float(day)),
+        forecast_report=np.full(len(REPORTS.forecast_report), float(day)),
+    )
+    with pytest.raises(TooLittleKnown):
+        fit(late, day)
+    ours = hazard_at(late, day)
+    assert ours.shipped == day
+    assert (np.diff(ours.quantiles(standing_at(late, day)[0]), axis=1) >= 0).all()
+    early = replace(late, first_report=late.first_report - 1, forecast_report=late.forecast_report - 1)
+    with pytest.raises(TooLittleKnown):
+        hazard_at(early, day - 1)
 
 
 def command(*arguments: str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from django.core.management import call_command
 
+from marketplace.supply.learning.hazard import Hazard
 from marketplace.supply.learning.shipped import as_toml
 from marketplace.supply.learning.slip_fit import FittedSlips, Law, Slips, both_above, fit_law, shared_weights
 from marketplace.supply.slips import DEFAULT_POLICY, FIGURES, ProjectionPolicy
@@ -76,11 +77,13 @@ def test_the_command_prints_what_is_shipped(tmp_path: Path) -> None:
 
 
 def test_what_is_printed_is_what_was_fitted() -> None:
-    printed = tomllib.loads(as_toml(FittedSlips(TRUTH, 0.51, 0.32, 427, 204, date(2022, 12, 31).toordinal())))
+    hazard = Hazard(np.arange(10.0), np.arange(7.0), 204, 223)
+    printed = tomllib.loads(as_toml(FittedSlips(TRUTH, hazard, 0.51, 0.32, 427, 204, date(2022, 12, 31).toordinal())))
     assert printed["power"] == {
         "early_days": 180.0, "median_days": 150.3, "p90_days": 866.7, "full_lead_days": 300.0, "least_reach": 0.4,
     }  # fmt: skip
     assert printed["shared"] == {"site_weight": 0.51, "kind_weight": 0.32}
+    assert printed["hazard"]["effects"] == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
     assert "427 power projects with an agreement as known on 2022-12-31, 204 of them synchronised" in printed["source"]
 
 

@@ -7,13 +7,16 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.urls import reverse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from marketplace.models import User
 from marketplace.units import clock
 from pricing.curve.models import PricePolicy
 from pricing.quotes.explain import explain_quote
 from pricing.quotes.models import Quote
+from tests.cockpit import signed_in
 from tests.market import Market, open_market
 from tests.pricing.test_continuity import forecast, solve
 from tests.pricing.test_quotes import ask, quote_of, take
@@ -97,3 +100,10 @@ def test_the_command_is_loud_where_the_quote_says_otherwise(market: Market) -> N
 def test_the_command_names_what_it_wants(market: Market) -> None:
     with pytest.raises(CommandError, match="qte_"):
         call_command("explain_price", "qte_none")
+
+
+def test_the_admin_computes_a_quotes_price_again(market: Market) -> None:
+    quote = take(market, market.bank)
+    root = signed_in(User.objects.create_superuser("root@headroom.test", "a demo of capacity", name="Root"))
+    page = root.get(reverse("admin:pricing_quote_change", args=[quote.pk])).content.decode()
+    assert "the same, to the cent" in page

@@ -1,6 +1,8 @@
 """The price of scarcity: rules 3 and 4 of the market, over random limits and uses."""
 
 from dataclasses import replace
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -89,6 +91,54 @@ def test_a_pool_without_room_is_priced_without_a_fault(limit: int, use: int) -> 
     of = curve_of(limit, use, 1.0)
     assert price(of, max(limit, use)) == 8.0
     assert np.isfinite(cents(of, use + 64))
+
+
+@st.composite
+def corners(draw: Any) -> tuple[scarcity.Curve, int]:
+    """A curve whose limit lies at, just below or just above its use at the solve, and a use around both."""
+    limit, near = draw(st.integers(0, 5_000)), st.integers(-16, 16)
+    use = draw(st.one_of(st.just(limit), near.map(lambda by: limit + by), st.integers(0, 8_000)))
+    of = curve_of(limit, use, draw(st.floats(0, 10)))
+    around = st.sampled_from([limit, use])
+    x = draw(st.one_of(st.tuples(around, near).map(sum), st.integers(-500, 9_000)))
+    return of, x
+
+
+@given(corners(), st.integers(1, 64))
+def test_around_limit_and_solve_the_unit_price_never_falls_and_keeps_its_bounds(
+    at: tuple[scarcity.Curve, int], more: int
+) -> None:
+    of, x = at
+    assert 1.5 - 1e-12 <= price(of, x) <= price(of, x + more) + 1e-12 <= 8.0 + 1e-12
+    if x >= of.limit[0]:
+        assert price(of, x) == 8.0
+
+
+@given(corners(), st.lists(st.integers(1, 200), min_size=2, max_size=5))
+def test_around_limit_and_solve_cutting_costs_the_same(at: tuple[scarcity.Curve, int], parts: list[int]) -> None:
+    of, x = at
+    ends = [x, *(x + sum(parts[: index + 1]) for index in range(len(parts)))]
+    cut = [cents(of, last) - cents(of, first) for first, last in pairwise(ends)]
+    assert sum(cut) == cents(of, ends[-1]) - cents(of, x)
+    assert min(cut) >= 0
+
+
+@given(corners(), st.integers(1, 500), st.integers(1, 200))
+def test_around_limit_and_solve_less_room_makes_no_block_cheaper_by_more_than_a_cent(
+    at: tuple[scarcity.Curve, int], less: int, quantity: int
+) -> None:
+    of, x = at
+    block = [cents(of, first + quantity) - cents(of, first) for first in (x, x + less)]
+    assert block[1] >= block[0] - 1
+
+
+def test_without_the_max_the_price_would_fall_when_the_limit_is_cut_below_the_solve() -> None:
+    """The twin: the formula as it was first tried."""
+    of = curve_of(500, 1_000, 1.0)
+    spread = max(500 - 1_000, 8)
+    tried = [1.5 + np.exp(0.5 * (x - 1_000) / spread) for x in (100, 400)]
+    assert tried[0] < 1.5 + 1e-9
+    assert price(of, 100) > tried[0] + 0.9
 
 
 @given(curves, amounts, amounts)

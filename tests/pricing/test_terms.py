@@ -102,6 +102,26 @@ def test_a_total_stays_at_its_floor_where_the_policy_says_so(
         assert 0 <= whole <= listed
 
 
+@given(pools(), policies(), st.integers(0, 3_500), st.integers(1, 1_000), st.integers(1, 900), st.integers(1, 40))
+def test_less_room_makes_no_total_cheaper_by_more_than_a_cent_a_day(
+    of: scarcity.Curve, under: terms.Terms, taken: int, more: int, gpus: int, days: int
+) -> None:
+    """Rule 4 after terms. Were each discount rounded alone, four of them could take a cent each at once."""
+    first, later = (
+        total(of, under, slice(0, days), np.full(40, float(x)), gpus, 100)[1] for x in (taken, taken + more)
+    )
+    assert later >= first - days
+
+
+def test_the_lines_of_the_discounts_add_up_to_their_rounded_sum() -> None:
+    schedule = terms.Schedule.of([[1, 333]])
+    under = terms.Terms(schedule, schedule, schedule, schedule, keeps_floor=False)
+    block = terms.Blocks(np.array([10_010]), np.array([333 * 10_010]), 1, 1, 1, 0)
+    applied = terms.apply(under, block)
+    assert sum(int(each[0]) for each in applied.off.values()) == 4 * 333 * 10_010 // terms.WHOLE == 1_333
+    assert [int(each[0]) for each in applied.off.values()] == [333, 333, 333, 334]
+
+
 @given(pools(), policies(), st.integers(0, 2_000), st.integers(1, 900), st.integers(1, 40), st.integers(0, 100))
 def test_the_calendar_says_what_each_start_would_cost_alone(
     of: scarcity.Curve, under: terms.Terms, taken: int, gpus: int, length: int, prepaid: int

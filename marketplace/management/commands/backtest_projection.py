@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from marketplace.supply.learning.backtest import Backtest, Scored, backtest, by_lead, rolling, together
 from marketplace.supply.learning.hazard import COVARIATES, HORIZON, PHASES, Hazard, TooLittleKnown
+from marketplace.supply.learning.published import backtests_as_toml
 from marketplace.supply.learning.reports import BadReports, Reports, read
-from marketplace.supply.learning.shipped import backtests_as_toml
 
 HELP = """How well the dates of power projects are forecast, on public interconnection reports.
 
@@ -28,6 +28,9 @@ Lines, metrics by lead (days from --as-of to the date then announced) named with
                                --as-of taken for all three
   reached_10|50|90 VALUE N     share synchronised by their 10, 50, 90 % date with open projects censored (Kaplan-Meier):
                                all that stood, scored or not, so that a short wait hides nobody
+
+Where the files know too few synchronisations before --as-of to learn from, our own figures fitted on public reports to
+2022-12-31 stand in (said in a line `learnt_elsewhere`), but never for a day before that.
 
 A short wait (under two years or so) scores mostly those that came early, so read `reached` beside the other two.
 --rolling scores every quarter's end from --as-of on, each fitted on what was known at it, and adds them up; the
@@ -86,6 +89,8 @@ class Command(BaseCommand):
             self.stdout.write(f"{name} {number}")
 
     def _learnt(self, hazard: Hazard) -> None:
+        if hazard.shipped:
+            self.stdout.write(f"learnt_elsewhere figures of ours until {date.fromordinal(hazard.shipped)}: see --help")
         self.stdout.write(
             f"learnt from {hazard.synchronised} projects synchronised and {hazard.open} open (censored), of those that "
             f"come within {HORIZON:.0f} days: log rate per day by days after the date announced, and effects"

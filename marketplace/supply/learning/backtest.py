@@ -12,9 +12,10 @@ from datetime import date, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from marketplace.supply.learning.hazard import LEVELS, Hazard, fit
+from marketplace.supply.learning.hazard import LEVELS, Hazard
 from marketplace.supply.learning.reports import Reports, Words
 from marketplace.supply.learning.scoring import clustered_error, pinball, share_reached
+from marketplace.supply.learning.shipped import hazard_at
 from marketplace.supply.learning.standing import LeftOut, Standing, outcome, standing_at
 from marketplace.supply.world import Floats
 
@@ -81,7 +82,7 @@ class Backtest:
 def backtest(reports: Reports, *, as_of: int, until: int, by_origin: bool = False) -> Backtest:
     """Clusters are counties and quarters: those of the report that brought the date announced, or, `by_origin`, that
     of the origin. Raises TooLittleKnown."""
-    hazard = fit(reports, as_of)
+    hazard = hazard_at(reports, as_of)
     standing, left_out = standing_at(reports, as_of)
     band, after = hazard.quantiles(standing), outcome(reports, standing, until)
     held = until - as_of

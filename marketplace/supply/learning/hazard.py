@@ -45,12 +45,16 @@ class TooLittleKnown(Exception):
 
 @dataclass(frozen=True)
 class Hazard:
-    """`phases` (10,) and `effects` (7,): log rates per day. `synchronised`, `open`: projects behind them."""
+    """`phases` (10,) and `effects` (7,): log rates per day. `synchronised`, `open`: projects behind them.
+
+    `shipped`: the day until which a fit of ours knew the public data; None where fitted on the reports at hand.
+    """
 
     phases: Floats
     effects: Floats
     synchronised: int
     open: int
+    shipped: int | None = None
 
     def accumulated(self, standing: Standing) -> Floats:
         """(projects, grid): the hazard added up from the day to each day of the grid."""

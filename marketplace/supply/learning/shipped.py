@@ -1,9 +1,15 @@
 """Figures of ours as TOML: what fits on public data leave behind in the project, with their source."""
 
+import tomllib
 from datetime import date
 
-from marketplace.supply.learning.backtest import Backtest, Scored, together
+import numpy as np
+
+from marketplace.supply.learning.hazard import Hazard, TooLittleKnown, fit
+from marketplace.supply.learning.reports import Reports
 from marketplace.supply.learning.slip_fit import FittedSlips
+from marketplace.supply.slips import FIGURES
+from marketplace.supply.world import Floats
 
 SOURCE = "cut from ERCOT's public monthly interconnection reports"
 
@@ -27,38 +33,32 @@ least_reach = {law.least_reach:.3f}
 [shared]  # weights of the shocks shared by a county (a site) and by a kind of plant (a kind of milestone)
 site_weight = {fitted.site_weight:.3f}
 kind_weight = {fitted.kind_weight:.3f}
+
+[hazard]  # for backtests on files that know too little before the day; never for a day before `until` (hazard.py)
+until = {until}
+synchronised = {fitted.hazard.synchronised}
+open = {fitted.hazard.open}
+phases = {_numbers(fitted.hazard.phases)}
+effects = {_numbers(fitted.hazard.effects)}
 '''
 
 
-def backtests_as_toml(runs: list[Backtest]) -> str:
-    """The text of public_backtest.toml."""
-    scored = [run.scored for run in runs]
-    return "\n".join(
-        [
-            f"# Written by `manage.py backtest_projection --rolling --toml`. Figures of ours; data {SOURCE}.",
-            f'source = "Power projects in Texas, {SOURCE}"',
-            *_table("[overall]", runs[0].as_of, runs[0].until, together(runs)),
-            *(
-                line
-                for run, part in zip(runs, scored, strict=True)
-                for line in _table("[[origins]]", run.as_of, run.until, part)
-            ),
-            "",
-        ]
-    )
+def _numbers(values: Floats) -> str:
+    return f"[{', '.join(f'{value:.4f}' for value in values)}]"
 
 
-def _table(head: str, as_of: int, until: int, scored: Scored) -> list[str]:
-    if not len(scored):
-        return []
-    coverage, error = scored.coverage()
-    return [
-        "",
-        head,
-        f"as_of = {date.fromordinal(as_of)}",
-        f"until = {date.fromordinal(until)}",
-        f"scored = {len(scored)}",
-        f"coverage_80 = {coverage:.3f}",
-        f"standard_error = {error:.3f}",
-        f"pinball_ratio = {scored.pinball_ratio():.3f}",
-    ]
+def hazard_at(reports: Reports, day: float) -> Hazard:
+    """Fitted on what the reports knew on the day; where that is too little, ours, unless it knew more than the day.
+
+    Raises TooLittleKnown.
+    """
+    try:
+        return fit(reports, day)
+    except TooLittleKnown:
+        ours = tomllib.loads(FIGURES.read_text(encoding="utf-8"))["hazard"]
+        until = ours["until"].toordinal()
+        if day < until:
+            raise
+        return Hazard(
+            np.array(ours["phases"]), np.array(ours["effects"]), ours["synchronised"], ours["open"], shipped=until
+        )

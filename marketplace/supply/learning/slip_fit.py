@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_ndtr, ndtr
 
-from marketplace.supply.learning.hazard import landmarks
+from marketplace.supply.learning.hazard import Hazard, fit, landmarks
 from marketplace.supply.learning.reports import Reports
 from marketplace.supply.learning.standing import outcome
 from marketplace.supply.slips import EARLIEST, Z90
@@ -82,6 +82,7 @@ class FittedSlips:
     """What is shipped, and the numbers behind it."""
 
     law: Law
+    hazard: Hazard
     site_weight: float
     kind_weight: float
     projects: int
@@ -101,7 +102,7 @@ def fit_slips(reports: Reports, until: int) -> FittedSlips:
     projects, first = np.unique(standing.project[::-1], return_index=True)
     once = slips.only(len(standing.project) - 1 - first)
     site, kind = shared_weights(law, once, known.county[projects], known.fuel[projects])
-    return FittedSlips(law, site, kind, len(projects), int(once.came.sum()), until)
+    return FittedSlips(law, fit(known, until), site, kind, len(projects), int(once.came.sum()), until)
 
 
 def fit_law(slips: Slips) -> Law:

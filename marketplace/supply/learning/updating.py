@@ -11,6 +11,7 @@ e sigma0), and what it moved the two means by is added to the shipped figures: w
 one site share its shocks: n of them count as n / (1 + (n - 1) site_weight^2), the design effect of a cluster.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import exp
@@ -110,8 +111,8 @@ def _within(z: float) -> float:
 
 
 def _weights(prior: ProjectionPolicy, seen: Sequence[Observation]) -> list[float]:
-    sites = [each.site for each in seen]
-    return [1.0 / (1.0 + (sites.count(site) - 1) * prior.site_weight**2) for site in sites]
+    dates = Counter(each.site for each in seen)
+    return [1.0 / (1.0 + (dates[each.site] - 1) * prior.site_weight**2) for each in seen]
 
 
 def _moved(model: SlipModel, mu: float, log_sigma: float, seen: Sequence[Observation]) -> SlipModel:

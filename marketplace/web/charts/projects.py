@@ -16,7 +16,10 @@ AXIS = 26
 
 @dataclass(frozen=True)
 class ProjectBar:
-    """A phase. p10 <= p50 <= p90 are the dates by which it is ready with that probability; None is not foreseeable."""
+    """A phase. p10 <= p50 <= p90 are the dates by which it is ready with that probability; None is not foreseeable.
+
+    `moved`: days by which p50 moved since the projection before, None where there is nothing to compare.
+    """
 
     site: str
     phase: str
@@ -27,6 +30,7 @@ class ProjectBar:
     gpus: int
     mw: float | None
     bottleneck: str
+    moved: int | None = None
 
     def starts_by(self, last: date) -> bool:
         known = [day for day in (self.planned, self.p10, self.p50) if day]
@@ -50,18 +54,25 @@ def projects_height(rows: int, width: int) -> float:
 
 
 def project_table(projects: Sequence[ProjectBar], *, caption: str) -> Table:
-    head = ["Project", "Planned", "Ready, 10\u202f% sure", "50\u202f%", "90\u202f%", "GPUs", "MW", "Waits for"]
+    head = ["Project", "Planned", "Ready, 10\u202f% sure", "50\u202f%", "90\u202f%", "50\u202f% moved", "GPUs", "MW"]
+    head += ["Waits for"]
     rows = [
         (
             f"{project.site}, {project.phase}" if project.phase else project.site,
             *(day or NOTHING for day in (project.planned, project.p10, project.p50, project.p90)),
+            _moved(project.moved),
             formats.signed(f"{project.gpus:+,d}"),
             NOTHING if project.mw is None else formats.count(project.mw),
             project.bottleneck or NOTHING,
         )
         for project in projects
     ]
-    return table(caption, head, rows, (5, 6))
+    return table(caption, head, rows, (5, 6, 7))
+
+
+def _moved(days: int | None) -> str:
+    """`+12 d` since the projection before."""
+    return NOTHING if days is None else formats.signed(f"{days:+d} d") if days else "0 d"
 
 
 def draw_projects(
