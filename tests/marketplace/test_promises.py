@@ -139,7 +139,8 @@ class TestTheMargin:
         _, limits = limits_of(world, scenarios=10_000)
         unseen = readiness(world, DEFAULT_POLICY, seed=OTHER_SEED, scenarios=20_000).days
         for place, promise in ((0, 0.95), (1, 0.75)):
-            assert confidence(world, unseen, 0, 0, limits[0, place], seed=OTHER_SEED) >= promise
+            luck = 2 * (promise * (1 - promise) / 20_000) ** 0.5  # of the scenarios that it is tried on
+            assert confidence(world, unseen, 0, 0, limits[0, place], seed=OTHER_SEED) >= promise - luck
 
     def test_is_two_standard_errors_and_never_more_than_all_scenarios(self) -> None:
         assert scenarios_kept(0.95, 10_000) == 9544
