@@ -19,7 +19,7 @@ class DemandForecastAdmin(FrozenAdmin):
     list_filter = ("seller",)
     list_select_related = ("seller",)
     search_fields = ("public_id__exact", "seller__name")
-    fields = (("public_id", "seller"), ("first_day", "weeks"), ("created_at", "inputs_digest"))
+    fields = (("public_id", "seller"), ("first_day", "weeks"), "created_at", "inputs_digest")
     change_form_outer_before_template = "admin/pricing/demandforecast/pools.html"
 
     def change_view(

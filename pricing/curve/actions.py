@@ -12,10 +12,12 @@ from marketplace.parties.models import Organisation
 from marketplace.supply.models import PoolOutlook, Projection
 from marketplace.supply.queries import latest_projection
 from marketplace.units.period import Period
+from pricing.curve.bidding import duals_of
 from pricing.curve.models import PoolCurve, PricePolicy, PriceVersion, Tape, TapePool
 from pricing.curve.queries import current_versions, pool_prices
 from pricing.curve.solving import Before, Duals, as_published, before_of, first_curve, next_curve
 from pricing.curve.tape import republish, stepped_down, tick_of
+from pricing.demand.models import DemandForecast
 
 RESOLVE_AFTER = timedelta(days=7)  # a solve every one to two weeks gains all that there is to gain
 LONGEST_REASON = 200
@@ -41,7 +43,9 @@ def solve_if_due(*, seller_id: int, now: datetime) -> PriceVersion | None:
     reason = _due(seller, policy, projection, now)
     if not reason:
         return None
-    return solve_prices(seller=seller, policy=policy, projection=projection, reason=reason, now=now)
+    previous = PriceVersion.objects.filter(seller=seller).first()
+    duals = duals_of(seller_id=seller_id, policy=policy, projection=projection, previous=previous, now=now)
+    return solve_prices(seller=seller, policy=policy, projection=projection, reason=reason, now=now, duals=duals)
 
 
 def _due(seller: Organisation, policy: PricePolicy, projection: Projection, now: datetime) -> str:
@@ -53,6 +57,8 @@ def _due(seller: Organisation, policy: PricePolicy, projection: Projection, now:
         return f"new projection: {projection.reason}"[:LONGEST_REASON]
     if version.policy_id != policy.pk:
         return f"policy {policy.version} in force"
+    if not version.forecast and DemandForecast.objects.known_at(seller.pk, now).exists():
+        return "first forecast of demand"
     return "weekly solve" if now - version.created_at >= RESOLVE_AFTER else ""
 
 

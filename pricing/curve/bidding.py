@@ -6,13 +6,15 @@ from datetime import date, datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from marketplace.capacity.queries import inventory
 from marketplace.catalogue.models import Pool
 from marketplace.supply.models import PoolOutlook, Projection
-from marketplace.units.firmness import FIRMNESS
+from marketplace.units.firmness import FIRMNESS, STANDBY, rank
+from marketplace.units.period import Period
 from pricing.clearing import ascent
 from pricing.curve.constants import constants_of, cost_of
 from pricing.curve.models import PoolCurve, PricePolicy, PriceVersion
-from pricing.curve.solving import Duals
+from pricing.curve.solving import Duals, basis_of
 from pricing.demand.forecast import forecast_requests
 from pricing.demand.models import DemandForecast
 
@@ -26,31 +28,31 @@ def duals_of(
     seller_id: int,
     policy: PricePolicy,
     projection: Projection,
-    pools: Sequence[Pool],
-    taken: NDArray[np.int64],
     previous: PriceVersion | None,
     now: datetime,
 ) -> Duals | None:
     """Shadow prices of every pool and day, of the seller's own forecast; None until it has one.
 
-    `taken` (pools, days of the projection): GPUs sold or held, all classes. The prices of the version before are where
-    the ascent begins. All classes of a pool share a dual: what a GPU would bring elsewhere does not ask who takes it.
+    Demand may take the median projected supply less what is kept back, and less what is sold or held already. The
+    ascent begins at the prices of the version before. All classes of a pool share a dual: what a GPU would bring
+    elsewhere does not ask which class takes it here.
     """
     forecast = DemandForecast.objects.known_at(seller_id, now).first()
+    pools = list(Pool.objects.filter(seller_id=seller_id))
     if forecast is None or not pools:
         return None
+    period = Period.of(projection.first_day, projection.days)
+    found = inventory(pool_ids=[pool.pk for pool in pools], period=period, now=now)
+    taken = found.nested[:, rank(STANDBY)]
     wanted = forecast_requests(
         seller_id=seller_id, pools=pools, first_day=projection.first_day, days=projection.days, now=now, seed=SEED
     )
     left = np.maximum(_supply(projection, pools) * (1.0 - KEPT_BACK) - taken, 0.0)
     floors = np.array([float(constants_of(policy, pool, cost_of(pool)).floor) for pool in pools])
-    found = ascent.duals(wanted, left, floors, start=_before(previous, pools, projection.first_day, left.shape))
+    solved = ascent.duals(wanted, left, floors, start=_before(previous, pools, projection.first_day, left.shape))
     classes = np.ones((len(FIRMNESS), 1))
-    return Duals(
-        forecast=forecast.public_id,
-        projection=projection.public_id,
-        by_pool={pool.pk: classes * row for pool, row in zip(pools, found.duals, strict=True)},
-    )
+    by_pool = {pool.pk: classes * row for pool, row in zip(pools, solved.duals, strict=True)}
+    return Duals(basis_of(forecast.public_id, projection.public_id), by_pool)
 
 
 def _supply(projection: Projection, pools: Sequence[Pool]) -> Floats:

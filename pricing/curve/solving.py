@@ -27,10 +27,15 @@ UNREACHED = np.iinfo(np.int64).max // 4
 @dataclass(frozen=True)
 class Duals:
     """Shadow prices of capacity, USD per GPU-hour, by pool: (3 classes, days of the projection). `forecast` names
-    the demand forecast that they came from: a new name is a reason for prices to move."""
+    the demand forecast and the projection that they came from: a new name is a reason for prices to move."""
 
     forecast: str
     by_pool: Mapping[int, Floats]
+
+
+def basis_of(forecast: str, projection: str) -> str:
+    """The name of what duals came from."""
+    return f"{forecast} {projection}"
 
 
 @dataclass(frozen=True)
@@ -188,8 +193,7 @@ class _Move:
                 day = self._first_shown() + timedelta(days=effect.day)
                 yield {
                     "firmness": firmness,
-                    "cause": effect.cause,
-                    "reason": self._reason(effect.cause),
+                    **self._why(effect.cause),
                     "exact": {"mean": effect.mean, "most": effect.most, "day": day.isoformat()},
                     "public": round(shown.get(effect.cause, 0.0), 4),
                 }
@@ -227,6 +231,13 @@ class _Move:
         published = as_published(self.before.published, period)
         was, now = (republish(room.astype(np.int64), self.before.step, published) for room in self.rooms)
         return was.astype(np.float64), now.astype(np.float64)
+
+    def _why(self, cause: str) -> dict[str, str]:
+        """The cause and its reason. Where the forecast is the one before, what moved its prices is the supply."""
+        was, now = (version.forecast.partition(" ") for version in (self.before.row.version, self.version))
+        if cause == DEMAND and was[0] == now[0] and was[2] != now[2]:
+            return {"cause": SUPPLY, "reason": f"what is left: {self.version.projection.reason}"[:LONGEST_REASON]}
+        return {"cause": cause, "reason": self._reason(cause)}
 
     def _reason(self, cause: str) -> str:
         policy, projection, same = self.version.policy, self.version.projection, self.before.row.version.projection_id

@@ -35,6 +35,7 @@ class Assumptions:
     standby: float = 0.1
     serious: float = 0.25  # part of wishes with an offer that end in a quote
     prior_requests: float = 30.0  # the assumptions count like so many requests seen
+    opening_days: float = 14.0  # in which, on the mean, those come who had waited for the market to open
     evidence_days: int = 120  # older wishes are not looked at
     half_life_days: float = 60.0  # a wish so old counts half
 
@@ -73,6 +74,7 @@ SOURCES = {
     "standby": "assumed",
     "serious": "assumed: most searches look around",
     "prior_requests": "assumed: a month of a middling pool",
+    "opening_days": "assumed",
     "evidence_days": "assumed",
-    "half_life_days": "assumed: twice the weeks between two solves, doubled again",
+    "half_life_days": "assumed: a season, roughly",
 }

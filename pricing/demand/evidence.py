@@ -1,8 +1,8 @@
 """What a seller's pools have been asked for, as arrays, and what is learnt of it. No Django here.
 
 Everything is drawn from the assumptions towards what was seen, by as much as was seen (docs/demand.md):
-volume by gamma-Poisson shrinkage, first over the seller's pools together and then pool by pool; the shape of requests
-by mixing the assumed distribution with the wishes seen (Ferguson 1973); worth by a censored normal on the log scale.
+volume by gamma-Poisson shrinkage, each pool towards the seller's others and these towards the assumed; the shape of
+requests by mixing the assumed distribution with the wishes seen (Ferguson 1973); worth by a censored normal of its log.
 """
 
 from dataclasses import dataclass, fields
@@ -74,14 +74,17 @@ class Learnt:
 
 
 def learn(evidence: Evidence, expected: Floats, assumed: Assumptions) -> Learnt:
-    """expected (pools,): requests that the assumptions would have had by now, weighted by age as the evidence is."""
+    """expected (pools,): requests that the assumptions would have had by now, weighted by age as the evidence is.
+
+    A pool's volume is drawn to that of the seller's other pools, so that no wish counts twice.
+    """
     prior = assumed.prior_requests
     seen = np.bincount(evidence.pool, evidence.weight, minlength=len(expected)).astype(np.float64)
-    together = (prior + seen.sum()) / (prior + expected.sum())
+    others = (prior + seen.sum() - seen) / (prior + expected.sum() - expected)
     kept = slice(max(0, len(evidence) - MOST_KEPT), None)
     return Learnt(
-        volume=(prior * together + seen) / (prior + expected),
-        seller_volume=float(together),
+        volume=(prior * others + seen) / (prior + expected),
+        seller_volume=float((prior + seen.sum()) / (prior + expected.sum())),
         sure=prior + seen,
         classes=_classes(evidence, assumed),
         worth=_worth(evidence, assumed),

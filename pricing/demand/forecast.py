@@ -14,9 +14,9 @@ from marketplace.catalogue.models import Pool
 from marketplace.supply.models import PoolOutlook, Projection
 from pricing.clearing.requests import Requests
 from pricing.demand.assumptions import DEFAULTS, Assumptions
-from pricing.demand.evidence import Floats, Learnt, days_of_evidence, learn
+from pricing.demand.evidence import Floats, Learnt, learn
 from pricing.demand.models import DemandForecast
-from pricing.demand.sampling import Places, assumed_arrivals, draw, requests, weekly
+from pricing.demand.sampling import Places, assumed_wishes, draw, requests, weekly
 from pricing.demand.wishes import Wishes, wishes
 
 REQUESTS_WANTED = 4000
@@ -96,8 +96,8 @@ def read(*, seller_id: int, now: datetime, assumed: Assumptions = DEFAULTS) -> R
     weeks = min(MOST_WEEKS, max(0, (last_day - first_day).days // WEEK))
     places = places_of(pools, first_day, weeks * WEEK, now)
     found = wishes(pools, places.floor, assumed, now)
-    arrivals = assumed_arrivals(places, assumed, SEED) * days_of_evidence(_days_open(now), assumed)
-    return Reading(pools, first_day, places, assumed, found, learn(found.evidence, arrivals, assumed))
+    expected = assumed_wishes(places, assumed, days_open=_days_open(now), seed=SEED)
+    return Reading(pools, first_day, places, assumed, found, learn(found.evidence, expected, assumed))
 
 
 def expect(reading: Reading) -> Expected:

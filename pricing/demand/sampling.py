@@ -9,7 +9,7 @@ from scipy.special import ndtr, ndtri
 
 from pricing.clearing.requests import Requests
 from pricing.demand.assumptions import Assumptions
-from pricing.demand.evidence import Learnt
+from pricing.demand.evidence import Learnt, days_of_evidence
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -73,17 +73,31 @@ def assumed_starts(places: Places, assumed: Assumptions) -> Floats:
     return assumed.load * places.supply / _mean_gpu_days(places, assumed)[:, None]
 
 
-def assumed_arrivals(places: Places, assumed: Assumptions, seed: int) -> Floats:
-    """(pools,): requests a day that would be asking now for a start within the horizon, if all were as assumed."""
+def assumed_wishes(places: Places, assumed: Assumptions, *, days_open: float, seed: int) -> Floats:
+    """(pools,): requests that the assumptions would have had by now, faded by age as the evidence is.
+
+    Two parts: who would have asked before the market opened and comes in its first weeks instead, and who asked on each
+    day since. Supply is taken as it is projected now.
+    """
     rng = np.random.default_rng(seed)
-    starts = assumed_starts(places, assumed)
+    starts = np.pad(assumed_starts(places, assumed).cumsum(axis=1), ((0, 0), (1, 0)))
+    tomorrow = np.clip(places.today + 1, 0, places.days)
     found = np.zeros(len(starts))
     for pool, most in enumerate(places.largest(assumed)):
         gpus = _assumed_gpus(rng.random(LEADS_TRIED), np.full(LEADS_TRIED, places.lot[pool]), most, assumed)
         lead = _assumed_lead(rng, gpus, rng.random(LEADS_TRIED) < assumed.urgent, assumed)
-        day = np.clip(places.today + 1 + np.floor(lead).astype(np.int64), 0, places.days - 1)
-        found[pool] = starts[pool, day].mean() if places.days else 0.0
+        day = np.clip(places.today + 1 + np.floor(lead).astype(np.int64), 0, places.days)
+        waiting = (starts[pool, day] - starts[pool, tomorrow]).mean()
+        a_day = (starts[pool, np.minimum(day + 1, places.days)] - starts[pool, day]).mean()
+        found[pool] = waiting * _opening_counts(days_open, assumed) + a_day * days_of_evidence(days_open, assumed)
     return found
+
+
+def _opening_counts(days_open: float, assumed: Assumptions) -> float:
+    """Part of those who had waited that has come by now, times what they still count."""
+    if days_open >= assumed.evidence_days:
+        return 0.0
+    return float((1 - np.exp(-days_open / assumed.opening_days)) * 0.5 ** (days_open / assumed.half_life_days))
 
 
 def draw(places: Places, learnt: Learnt, assumed: Assumptions, *, wanted: int, seed: int) -> Drawn:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pricing.demand.assumptions import DEFAULTS, SOURCES
 from pricing.demand.evidence import NOTHING_SEEN, Evidence, Learnt, days_of_evidence, learn
-from pricing.demand.sampling import Drawn, Places, assumed_starts, draw, requests, weekly
+from pricing.demand.sampling import Drawn, Places, assumed_starts, assumed_wishes, draw, requests, weekly
 
 DAYS = 364
 
@@ -71,6 +71,13 @@ def test_a_pool_that_nobody_asked_for_follows_the_sellers_others_and_then_itself
     assert learnt.volume[1] > 2
     learnt = learn(wishes(300), np.array([100.0, 400.0]), DEFAULTS)
     assert learnt.volume[1] < 0.2
+
+
+def test_no_wish_counts_twice() -> None:
+    """With one pool the volume is the gamma-Poisson mean, (30 + 10) / (30 + 90), and not drawn towards itself again."""
+    learnt = learn(wishes(10), np.array([90.0]), DEFAULTS)
+    assert learnt.volume == pytest.approx([40 / 120])
+    assert learnt.seller_volume == pytest.approx(40 / 120)
 
 
 def test_requests_take_the_shape_of_the_wishes_seen_as_they_become_many() -> None:
@@ -164,6 +171,17 @@ def test_a_week_has_the_gpu_days_of_the_blocks_that_lie_in_it() -> None:
     mean, variance = weekly(block, 2, 0, 3)
     assert mean.tolist() == [[40, 40, 0], [0, 0, 0]]
     assert variance.tolist() == [[800, 800, 0], [0, 0, 0]]
+
+
+def test_at_the_opening_nobody_is_missed_yet_and_who_had_waited_for_it_comes_in_the_first_weeks() -> None:
+    world = places(20_000, today=0)
+    a_day = assumed_starts(world, DEFAULTS)[0, 0]
+    at = {days: assumed_wishes(world, DEFAULTS, days_open=days, seed=1)[0] for days in (0, 14, 500)}
+    assert at[0] == 0
+    # A third is urgent, 10 days ahead; the rest asks 53 days ahead, the larger ones earlier: about 40 days of requests.
+    waited = (at[14] - a_day * days_of_evidence(14, DEFAULTS)) / (1 - np.exp(-1)) / 0.5 ** (14 / 60)
+    assert 30 * a_day < waited < 55 * a_day
+    assert at[500] == pytest.approx(a_day * days_of_evidence(500, DEFAULTS), rel=0.05)
 
 
 def test_evidence_fades_with_its_half_life() -> None:

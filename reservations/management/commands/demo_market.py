@@ -13,7 +13,7 @@ from marketplace.supply.importing import import_campuses
 from marketplace.tasks import project_due_supply
 from marketplace.units import clock
 from pricing.curve.models import Tape
-from pricing.tasks import publish_due_tape, solve_due_prices
+from pricing.tasks import forecast_due_demand, publish_due_tape, solve_due_prices
 from reservations.management.cast import create_cast, write_sign_ins
 from reservations.management.trade import trade
 
@@ -44,6 +44,7 @@ class Command(BaseCommand):
             change.run(lambda: import_campuses(demo_campuses(now.date()), by=SYSTEM, now=now))
         self.stdout.write(f"build-out: {Pool.objects.count()} pools")
         project_due_supply()
+        forecast_due_demand()
         solve_due_prices()
         self.stdout.write("supply projected and priced")
         if is_ours:
