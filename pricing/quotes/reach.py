@@ -38,7 +38,6 @@ class Reach:
             period=period,
             rooms=self.whole.rooms[places, :, days],
             nested=self.whole.nested[places, :, days],
-            rows=tuple(self.whole.rows[at] for at in places),
         )
 
 
