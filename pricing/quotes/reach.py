@@ -34,7 +34,6 @@ class Reach:
             self.whole,
             pools=tuple(self.whole.pools[at] for at in places),
             prices=tuple(self.whole.prices[at] for at in places),
-            rows=tuple(self.whole.rows[at] for at in places),
             period=period,
             rooms=self.whole.rooms[places, :, days],
             nested=self.whole.nested[places, :, days],
