@@ -3,27 +3,42 @@ or a serializer for each, in the very form that `CalendarShape` describes (a tes
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 
-from pricing.api.shapes import OfferShape, RefusalShape
+from pricing.api.shapes import OfferShape, RefusalShape, RelaxationShape
 from pricing.quotes.blocks import Ints
 from pricing.quotes.calendar import Calendar
-from pricing.quotes.search import Search
+from pricing.quotes.relax import Answer
 
 JSON = "application/json"
 TEN_THOUSANDTHS = 100  # of a dollar in a cent: unit prices have four decimals
 
 _DAY = '{"start":"%s","unit_price":"%d.%04d","total":{"amount":"%d.%02d","currency":"USD"}}'
 # Made once: DRF copies every field for each new serializer, which takes longer than to fill it in.
-_offer, _refusal = OfferShape(), RefusalShape()
+_offer, _refusal, _relaxation = OfferShape(), RefusalShape(), RelaxationShape()
 
 
-def search_json(found: Search) -> str:
+def search_json(found: Answer) -> str:
     """What `SearchShape` describes."""
-    offers = json.dumps([_offer.to_representation(offer) for offer in found.offers], separators=(",", ":"))
-    refusal = json.dumps(found.refusal and _refusal.to_representation(found.refusal), separators=(",", ":"))
-    return f'{{"object":"search","offers":{offers},"calendar":{calendar_json(found.calendar)},"refusal":{refusal}}}'
+    parts = {
+        "object": "search",
+        "offers": [_offer.to_representation(offer) for offer in found.offers],
+        "refusal": found.refusal and _refusal.to_representation(found.refusal),
+        "relaxations": _relaxed(found),
+        "notes": found.notes,
+    }
+    return f'{_text(parts)[:-1]},"calendar":{calendar_json(found.calendar)}}}'
+
+
+def _relaxed(found: Answer) -> list[Any] | None:
+    asked = found.relaxations
+    return None if asked is None else [_relaxation.to_representation(each) for each in asked]
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
 def calendar_json(calendar: Calendar) -> str:
