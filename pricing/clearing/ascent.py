@@ -60,12 +60,15 @@ def duals(
     *,
     start: Floats | None = None,
     iterations: int = ITERATIONS,
+    step: float = STEP,
     prove: bool = False,
 ) -> Ascent:
     """Shadow prices of `supply` (pools, days; GPUs) under these requests, valued net of `floor` (pools,).
 
-    `start` (pools, days) are prices to begin from: those of the last solve, moved to today's columns. `prove` also
-    builds the choice that shows how far the bound is off. Raises RequestsDoNotFit where the arrays contradict.
+    `start` (pools, days) are prices to begin from: those of the last solve, moved to today's columns. `step` is the
+    first one, in mean worths net of the floor at an excess of a pool's whole supply: shorter where blocks are long.
+    `prove` also builds the choice that shows how far the bound is off. Raises RequestsDoNotFit where the arrays
+    contradict each other.
     """
     options = options_of(requests, supply, floor)
     prices = np.zeros(supply.shape) if start is None else np.maximum(_same_shape(start, supply), 0.0)
@@ -73,7 +76,7 @@ def duals(
         prices = prices if len(options) else np.zeros(supply.shape)
         found = Ascent(prices, prices, bound(options, supply, prices), 0.0, 0, np.empty(0))
     else:
-        found = _ascend(options, supply, prices, iterations, prove)
+        found = _ascend(options, supply, prices, iterations, step, prove)
     return _with_empty_days(found, options, supply)
 
 
@@ -83,10 +86,10 @@ def bound(options: Options, supply: Floats, prices: Floats) -> float:
     return _bound(options, supply, prices, surplus)
 
 
-def _ascend(options: Options, supply: Floats, prices: Floats, iterations: int, prove: bool) -> Ascent:
+def _ascend(options: Options, supply: Floats, prices: Floats, iterations: int, step: float, prove: bool) -> Ascent:
     # By the pool's largest day and not by the day's own supply, which may be next to nothing.
     scale = np.maximum(supply.max(axis=1, keepdims=True), 1.0)
-    step = STEP * options.mean_net
+    step = step * options.mean_net
     history, total = np.empty(iterations), np.zeros_like(prices)
     chosen_often = np.zeros(options.count)
     half = iterations // 2

@@ -1,5 +1,6 @@
 """What is asked for, as arrays: the one shape in which demand reaches the kernel, forecast or real."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,3 +28,23 @@ class Requests:
 
     def __len__(self) -> int:
         return len(self.gpus)
+
+
+def pooled(futures: Sequence[Requests]) -> Requests:
+    """Several futures as one, each as likely: all of their requests, at their share of the weight."""
+    sizes = [int(each.first[-1]) for each in futures]
+    begins = np.cumsum([0, *sizes[:-1]])
+    first = np.concatenate([[0], *(each.first[1:] + begin for each, begin in zip(futures, begins, strict=True))])
+
+    def every(name: str) -> NDArray:
+        return np.concatenate([getattr(each, name) for each in futures])
+
+    return Requests(
+        gpus=every("gpus"),
+        days=every("days"),
+        worth=every("worth"),
+        weight=every("weight") / len(futures),
+        first=first.astype(np.int64),
+        pool=every("pool"),
+        start=every("start"),
+    )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from marketplace.capacity.queries import inventory
@@ -12,6 +13,7 @@ from marketplace.supply.models import PoolOutlook, Projection
 from marketplace.units.firmness import FIRMNESS, STANDBY, rank
 from marketplace.units.period import Period
 from pricing.clearing import ascent
+from pricing.clearing.requests import pooled
 from pricing.curve.constants import constants_of, cost_of
 from pricing.curve.models import PoolCurve, PricePolicy, PriceVersion
 from pricing.curve.solving import Duals, basis_of
@@ -20,7 +22,8 @@ from pricing.demand.models import DemandForecast
 
 Floats = NDArray[np.float64]
 KEPT_BACK = 0.05  # of the projected supply: what a solve leaves for what no forecast knows
-SEED = 20_261_124  # one for all solves: two of them differ by their inputs and not by luck
+FUTURES = tuple(range(20_261_124, 20_261_132))  # the same for all solves: they differ by their inputs, not by luck
+SPREAD_DAYS = 28  # a dual is spread over as many days on either side, the nearer the more
 
 
 def duals_of(
@@ -44,15 +47,39 @@ def duals_of(
     period = Period.of(projection.first_day, projection.days)
     found = inventory(pool_ids=[pool.pk for pool in pools], period=period, now=now)
     taken = found.nested[:, rank(STANDBY)]
-    wanted = forecast_requests(
-        seller_id=seller_id, pools=pools, first_day=projection.first_day, days=projection.days, now=now, seed=SEED
+    wanted = pooled(
+        [
+            forecast_requests(
+                seller_id=seller_id,
+                pools=pools,
+                first_day=projection.first_day,
+                days=projection.days,
+                now=now,
+                seed=seed,
+            )
+            for seed in FUTURES
+        ]
     )
     left = np.maximum(_supply(projection, pools) * (1.0 - KEPT_BACK) - taken, 0.0)
     floors = np.array([float(constants_of(policy, pool, cost_of(pool)).floor) for pool in pools])
     solved = ascent.duals(wanted, left, floors, start=_before(previous, pools, projection.first_day, left.shape))
     classes = np.ones((len(FIRMNESS), 1))
-    by_pool = {pool.pk: classes * row for pool, row in zip(pools, solved.duals, strict=True)}
+    by_pool = {pool.pk: classes * row for pool, row in zip(pools, spread(solved.duals), strict=True)}
     return Duals(basis_of(forecast.public_id, projection.public_id), by_pool)
+
+
+def spread(duals: Floats) -> Floats:
+    """Duals (pools, days) spread over the days around, by a triangle of weights.
+
+    A block is worth the sum of its days' duals, so a solve may put all of a month's scarcity on any day of it, and
+    puts it on one: the day after costs a floor, the day itself three, and the next forecast picks another. Spread,
+    the sum over a block stays as it was to within its ends, and prices of neighbouring days are neighbours.
+    """
+    weights = np.concatenate([np.arange(1, SPREAD_DAYS + 2), np.arange(SPREAD_DAYS, 0, -1)]).astype(np.float64)
+    held = np.pad(duals, ((0, 0), (SPREAD_DAYS, SPREAD_DAYS)), mode="edge")
+    windows = sliding_window_view(held, len(weights), axis=1)
+    found: Floats = windows @ (weights / weights.sum())
+    return found
 
 
 def _supply(projection: Projection, pools: Sequence[Pool]) -> Floats:

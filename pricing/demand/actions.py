@@ -10,6 +10,7 @@ from marketplace.catalogue.models import Pool
 from marketplace.units.period import Period
 from pricing.demand.models import LOST, OFFERED, QUOTE, QUOTED, REFUSED, SEARCH, TAKEN, Enquiry
 
+NAMED = ("accelerators", "sites", "jurisdictions", "sellers")
 LONGEST_TRIED = 20  # enquiries of an organisation among which the one that led to a quote is looked for
 
 
@@ -38,6 +39,8 @@ class Asked(Protocol):
     def sites(self) -> tuple[str, ...]: ...
     @property
     def jurisdictions(self) -> tuple[str, ...]: ...
+    @property
+    def sellers(self) -> tuple[str, ...]: ...
 
 
 class Refused(Protocol):
@@ -132,7 +135,7 @@ def record_quoted(
         need=body,
         offers=1,
         source=QUOTE,
-        wish=wish_of(quantity, period.days, period.start, firmness, [pool.public_id], [], []),
+        wish=wish_of(quantity, period.days, period.start, firmness, [pool.public_id]),
         quantity=quantity,
         days=period.days,
         start_from=period.start,
@@ -141,6 +144,7 @@ def record_quoted(
         accelerators=[],
         sites=[],
         jurisdictions=[],
+        sellers=[],
         offered_pools=[pool.pk],
         offered_prices=[float(unit_price)],
         created_at=now,
@@ -158,43 +162,28 @@ def record_lost(*, quote: str, now: datetime) -> None:
     _end(quote, LOST, now)
 
 
-def wish_of(
-    quantity: int,
-    days: int,
-    start: date,
-    firmness: str,
-    accelerators: Sequence[str],
-    sites: Sequence[str],
-    jurisdictions: Sequence[str],
-) -> str:
-    """The same for needs that are one wish tried in several ways.
+def wish_of(quantity: int, days: int, start: date, firmness: str, *named: Sequence[str]) -> str:
+    """The same for needs that are one wish tried in several ways; `named`: accelerators, sites and the like.
 
     Sizes and lengths count as the same within a factor of two, starts within a calendar week.
     """
-    parts = [
-        str(quantity.bit_length()),
-        str(days.bit_length()),
-        start.strftime("%G-%V"),
-        firmness,
-        *("+".join(sorted(names)) for names in (accelerators, sites, jurisdictions)),
-    ]
+    chosen = ("+".join(sorted(names)) for names in named)
+    parts = [str(quantity.bit_length()), str(days.bit_length()), start.strftime("%G-%V"), firmness, *chosen]
     return hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]
 
 
 def _fields(need: Asked) -> dict[str, Any]:
     quantity, days = need.quantity.most, need.duration.most
-    where = (list(need.accelerators), list(need.sites), list(need.jurisdictions))
+    named = {name: list(getattr(need, name)) for name in NAMED}
     return {
         "need": need.as_json(),
-        "wish": wish_of(quantity, days, need.start_from, need.firmness, *where),
+        "wish": wish_of(quantity, days, need.start_from, need.firmness, *named.values()),
         "quantity": quantity,
         "days": days,
         "start_from": need.start_from,
         "start_to": need.start_to,
         "firmness": need.firmness,
-        "accelerators": where[0],
-        "sites": where[1],
-        "jurisdictions": where[2],
+        **named,
     }
 
 

@@ -52,6 +52,7 @@ class Enquiry(models.Model):
     accelerators = ArrayField(models.TextField(), help_text="Keys; empty for any")
     sites = ArrayField(models.TextField(), help_text="Public ids; empty for any")
     jurisdictions = ArrayField(models.TextField(), help_text="Empty for any")
+    sellers = ArrayField(models.TextField(), help_text="Public ids; empty for any")
     offered_pools = NumberArray(models.BigIntegerField(), help_text="Pools that had an offer for it")
     offered_prices = NumberArray(models.FloatField(), help_text="Theirs, USD per GPU-hour, in the same order")
     limit_price = models.DecimalField(

@@ -43,30 +43,34 @@ _QUOTED = """
     ORDER BY quoted_at, id
 """
 # Every wish once for each own pool that would do, as it was last asked, unless one of the own pools has quoted for it.
+# A wish for a service spec is left out: whether a pool's spec is as good is decided field by field, when it is asked.
 _ASKED = """
     WITH asked AS (
         SELECT DISTINCT ON (organisation_id, wish) *,
             min(created_at) OVER (PARTITION BY organisation_id, wish) AS first_at
         FROM pricing_enquiry
         WHERE created_at <= %(now)s AND created_at > %(since)s AND organisation_id IS NOT NULL AND source <> 'quote'
+            AND NOT jsonb_exists(need, 'service')
         ORDER BY organisation_id, wish, id DESC
     ),
     accepted AS (
-        SELECT n.accelerators, n.sites, n.jurisdictions, p.id AS pool_id, count(*) OVER needs AS pools
-        FROM (SELECT DISTINCT accelerators, sites, jurisdictions FROM asked) n
+        SELECT n.*, p.id AS pool_id, count(*) OVER needs AS pools
+        FROM (SELECT DISTINCT accelerators, sites, jurisdictions, sellers FROM asked) n
         JOIN marketplace_pool p ON true
         JOIN marketplace_site s ON s.id = p.site_id
         JOIN marketplace_accelerator a ON a.id = p.accelerator_id
+        JOIN marketplace_organisation o ON o.id = p.seller_id
         WHERE (n.accelerators = '{}' OR a.key = ANY(n.accelerators))
             AND (n.sites = '{}' OR s.public_id = ANY(n.sites))
             AND (n.jurisdictions = '{}' OR s.jurisdiction = ANY(n.jurisdictions))
-        WINDOW needs AS (PARTITION BY n.accelerators, n.sites, n.jurisdictions)
+            AND (n.sellers = '{}' OR o.public_id = ANY(n.sellers))
+        WINDOW needs AS (PARTITION BY n.accelerators, n.sites, n.jurisdictions, n.sellers)
     )
     SELECT accepted.pool_id, array_position(ARRAY['firm', 'standard', 'standby'], firmness::text) - 1, quantity, days,
         greatest(start_from - (first_at AT TIME ZONE 'UTC')::date, 0), start_to - start_from, 1.0 / pools,
         (offered_pools && %(own)s::bigint[] OR cardinality(offered_pools) >= %(full)s)::int, (source <> 'search')::int,
         COALESCE(limit_price, 0), extract(epoch FROM %(now)s - asked.created_at) / 86400, organisation_id
-    FROM asked JOIN accepted USING (accelerators, sites, jurisdictions)
+    FROM asked JOIN accepted USING (accelerators, sites, jurisdictions, sellers)
     WHERE accepted.pool_id = ANY(%(own)s) AND NOT EXISTS (
         SELECT 1 FROM pricing_enquiry own
         WHERE own.organisation_id = asked.organisation_id AND own.wish = asked.wish AND own.pool_id = ANY(%(own)s)

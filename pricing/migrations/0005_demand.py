@@ -20,6 +20,7 @@ FROM_NEED = """
         accelerators = ARRAY(SELECT jsonb_array_elements_text(COALESCE(need->'accelerators', '[]'))),
         sites = ARRAY(SELECT jsonb_array_elements_text(COALESCE(need->'sites', '[]'))),
         jurisdictions = ARRAY(SELECT jsonb_array_elements_text(COALESCE(need->'jurisdictions', '[]'))),
+        sellers = ARRAY(SELECT jsonb_array_elements_text(COALESCE(need->'sellers', '[]'))),
         outcome = CASE WHEN offers = 0 THEN 'refused' ELSE 'offered' END,
         wish = md5(need::text)
 """
@@ -146,6 +147,12 @@ class Migration(migrations.Migration):
             model_name='enquiry',
             name='quoted_gpus',
             field=models.PositiveIntegerField(blank=True, null=True),
+        ),
+        migrations.AddField(
+            model_name='enquiry',
+            name='sellers',
+            field=django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, help_text='Public ids; empty for any', size=None),
+            preserve_default=False,
         ),
         migrations.AddField(
             model_name='enquiry',

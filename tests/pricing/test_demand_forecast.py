@@ -192,6 +192,18 @@ def test_a_wish_for_which_two_sellers_would_do_counts_half_for_each_whatever_the
     assert known(market).weight == pytest.approx([0.125], rel=0.01)
 
 
+def test_a_wish_for_one_seller_is_that_sellers_alone(market: Market) -> None:
+    ask(market, market.bank, accelerators=[], quantity=4000, sellers=[market.seller.organisation.public_id])
+    assert known(market).weight == pytest.approx([0.25], rel=0.01)
+    assert len(read(seller_id=market.other_seller.organisation.pk, now=clock.now()).found.evidence) == 0
+
+
+def test_a_wish_for_a_service_spec_is_nobodys_evidence(market: Market) -> None:
+    ask(market, market.bank, quantity=4000, service={"delivery": "bare metal"})
+    assert Enquiry.objects.count() == 1
+    assert len(known(market)) == 0
+
+
 def test_another_sellers_pool_is_refused(market: Market) -> None:
     with pytest.raises(NotTheSellersPool):
         forecast_requests(

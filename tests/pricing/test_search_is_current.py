@@ -84,7 +84,7 @@ def test_new_limits_are_in_the_next_answer(market: Market) -> None:
 
 def test_a_new_price_version_is_in_the_next_answer(market: Market) -> None:
     before = offered(market).terms
-    policy = PricePolicy(seller=market.seller.organisation, starts_at=clock.now(), premium_firm=Decimal("0.04"))
+    policy = PricePolicy(seller=market.seller.organisation, starts_at=clock.now(), premium_firm=Decimal("0.01"))
     change.run(lambda: publish_policy(policy=policy, by=SYSTEM, now=policy.starts_at))
     assert offered(market).terms.price_version == before.price_version
     version = PriceVersion.objects.latest("pk")
