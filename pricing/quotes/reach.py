@@ -22,7 +22,7 @@ class Reach:
 
     @property
     def documents(self) -> Documents:
-        return self.whole.market.documents
+        return self.whole.documents
 
     def of(self, need: Need, span: tuple[date, date] | None = None) -> Shelf:
         """What `stock` would answer for a need whose starts lie in the span (its own window if not given)."""

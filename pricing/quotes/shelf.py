@@ -17,7 +17,7 @@ from pricing.curve.queries import PoolPrices
 from pricing.curve.stacks import Stack, stacked
 from pricing.quotes.market import current_market
 from pricing.quotes.need import Need
-from pricing.quotes.wishes import unmet
+from pricing.quotes.wishes import Documents, unmet
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class Shelf:
     policies: dict[int, PricePolicy]  # by seller
     projection: Projection | None
     today: date
+    documents: Documents  # service specs in force, which a need may have wishes for
 
     @cached_property
     def lots(self) -> NDArray[np.int64]:
@@ -66,6 +67,7 @@ def stock(need: Need, first: date, last: date, now: datetime) -> Shelf:
         market.policy_of_each_seller(now),
         market.projection,
         now.date(),
+        market.documents,
     )
 
 
