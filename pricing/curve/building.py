@@ -7,6 +7,7 @@ import numpy as np
 from marketplace.supply.queries import BuildOut, build_out
 from marketplace.supply.slips import ProjectionPolicy
 from marketplace.supply.world import Floats
+from pricing.curve.constants import stored_constants
 from pricing.curve.models import BuildSignal, PoolCurve, PriceVersion
 from pricing.curve.queries import current_versions
 from pricing.curve.signals import Scene, Signal, signals
@@ -57,7 +58,7 @@ def _bids(found: BuildOut, version: PriceVersion) -> Floats:
     bids = np.zeros((len(found.pools), version.projection.days))
     for place, pool in enumerate(found.pools):
         if curve := curves.get(pool.pk):
-            bids[place] = float(curve.energy + curve.capital) + np.asarray(curve.dual, dtype=np.float64).max(axis=0)
+            bids[place] = float(stored_constants(curve).floor) + np.asarray(curve.dual, dtype=np.float64).max(axis=0)
     return bids
 
 
