@@ -29,7 +29,7 @@ from reservations.booking.actions import accept_quote
 DAYS = 730
 SITES, POOLS_A_SITE, SELLERS, PROJECTS_A_POOL = 10, 2, 4, 10
 LOT = 8
-FIRST_HALL = 40_000  # GPUs that stand already: room for a million reservations of a lot or two
+FIRST_HALL = 60_000  # GPUs that stand already: room for a million reservations of a lot or two
 SEED = 20_261_124
 
 
@@ -70,7 +70,7 @@ def _site(number: int, seller: Organisation) -> list[Pool]:
         carbon_g_per_kwh=Decimal("100.0"),
         energy_usd_per_kwh=Decimal("0.0500") + Decimal(number) / 1000,
         # At two sites the power binds once most halls stand.
-        facility_mw=Decimal(180) if number < 2 else Decimal(500),
+        facility_mw=Decimal(250) if number < 2 else Decimal(500),
         share_on_sale=Decimal(1),
     )
     return [

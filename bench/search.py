@@ -55,7 +55,7 @@ def run() -> Iterator[tuple[str, float, float | None]]:
     with scratch_database("headroom_bench_search_few"):
         now = clock.now()
         buyer, secret = open_market(now)
-        reserve(FEW, 2000, buyer, now)
+        reserve(FEW, 50 * LOT, buyer, now)
         few = connection.settings_dict["NAME"]
         with scratch_database("headroom_bench_search_many", copy_of=str(few)):
             reserve(MANY - FEW, LOT, buyer, now)

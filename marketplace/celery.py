@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 # Sweeps that are woken when something changes; beat finds the same rows a few seconds later.
 PROJECT_SUPPLY, SOLVE_PRICES = "marketplace.project_supply", "pricing.solve_prices"
+BUILD_SIGNALS = "pricing.build_signals"
 WATCH_EXPOSURE = "marketplace.watch_exposure"
 
 

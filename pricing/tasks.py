@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from marketplace.celery import SOLVE_PRICES
+from marketplace.celery import BUILD_SIGNALS, SOLVE_PRICES, wake
 from marketplace.change import change
 from marketplace.units import clock
 from pricing.curve.actions import publish_tape, sellers_due, solve_if_due
@@ -27,6 +27,8 @@ def solve_due_prices() -> int:
         change.run(lambda pk=pk: solve_if_due(seller_id=pk, now=clock.now()))  # type: ignore[misc]
         for pk in sellers_due(now=clock.now())
     ]
+    if any(solved):
+        wake(BUILD_SIGNALS)
     return sum(version is not None for version in solved)
 
 
@@ -61,7 +63,7 @@ def expire_lapsed_quotes() -> int:
     return sum(quote is not None for quote in closed)
 
 
-@shared_task(name="pricing.build_signals")
+@shared_task(name=BUILD_SIGNALS)
 def work_out_due_signals() -> int:
     """Works out what building would be worth for every price version that has no signals yet; one a transaction."""
     return sum(

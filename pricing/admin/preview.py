@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from marketplace.units.firmness import FIRM, FIRMNESS, rank
 from marketplace.web import formats
-from marketplace.web.charts.forward import Series, forward_curves, forward_table
+from marketplace.web.charts.forward import Series, forward_curves
 from pricing.curve.effect import YEAR, PoolEffect, effect, governed, rises
 from pricing.curve.models import PricePolicy
 from pricing.curve.policies import notice
@@ -68,10 +68,7 @@ def _chart(pools: Sequence[PoolEffect]) -> dict[str, Any]:
     ]
     if not series:
         return {}
-    return {
-        "chart": forward_curves(series, title="Firm forward price per GPU-hour: dotted as it is, drawn with the draft"),
-        "chart_table": forward_table(series, caption="firm forward price with the draft, and as it is"),
-    }
+    return {"chart": forward_curves(series, title="Firm forward price: dotted as it is, drawn through with the draft")}
 
 
 def _weeks(each: PoolEffect) -> list[date]:

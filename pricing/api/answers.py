@@ -3,27 +3,35 @@ or a serializer for each, in the very form that `CalendarShape` describes (a tes
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
+from rest_framework import serializers
 
-from pricing.api.shapes import OfferShape, RefusalShape
+from pricing.api.shapes import SearchShape
 from pricing.quotes.blocks import Ints
 from pricing.quotes.calendar import Calendar
-from pricing.quotes.search import Search
+from pricing.quotes.relax import Answer
 
 JSON = "application/json"
 TEN_THOUSANDTHS = 100  # of a dollar in a cent: unit prices have four decimals
 
 _DAY = '{"start":"%s","unit_price":"%d.%04d","total":{"amount":"%d.%02d","currency":"USD"}}'
 # Made once: DRF copies every field for each new serializer, which takes longer than to fill it in.
-_offer, _refusal = OfferShape(), RefusalShape()
+_shape = SearchShape()
 
 
-def search_json(found: Search) -> str:
-    """What `SearchShape` describes."""
-    offers = json.dumps([_offer.to_representation(offer) for offer in found.offers], separators=(",", ":"))
-    refusal = json.dumps(found.refusal and _refusal.to_representation(found.refusal), separators=(",", ":"))
-    return f'{{"object":"search","offers":{offers},"calendar":{calendar_json(found.calendar)},"refusal":{refusal}}}'
+def search_json(found: Answer) -> str:
+    """What `SearchShape` describes, field by field."""
+    texts = (f'"{name}":{_field_json(name, field, found)}' for name, field in _shape.fields.items())
+    return "{" + ",".join(texts) + "}"
+
+
+def _field_json(name: str, field: serializers.Field[Any, Any, Any, Any], found: Answer) -> str:
+    if name == "calendar":
+        return calendar_json(found.calendar)
+    value = field.get_attribute(found)
+    return json.dumps(None if value is None else field.to_representation(value), separators=(",", ":"))
 
 
 def calendar_json(calendar: Calendar) -> str:

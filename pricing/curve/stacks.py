@@ -14,7 +14,7 @@ from pricing.curve import scarcity
 from pricing.curve.queries import PoolPrices, Room
 
 Floats = NDArray[np.float64]
-STACKS_KEPT = 12  # three classes of a market and of the versions before it, a few megabytes each
+STACKS_KEPT = 24  # three classes of a whole market and of what is asked for most; at most a few megabytes each
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,21 +95,8 @@ def stacked(prices: tuple[PoolPrices, ...], firmness: str) -> Stack:
     names_by_day = ("limit", "use", "dual", "capped_from")
     names_by_pool = ("base", "adder", "cap", "lot", "fill_steepness", "dual_steepness")
     parts = {name: by_day(name) for name in names_by_day} | {name: by_pool(name) for name in names_by_pool}
-    return _stack(first, scarcity.Curve(**parts), is_priced)
-
-
-def _stack(first_day: date, curve: scarcity.Curve, is_priced: NDArray[np.bool_]) -> Stack:
     taken = Taken(np.full(is_priced.shape, np.nan), np.zeros(is_priced.shape, dtype=np.int64))
-    return Stack(first_day, curve, is_priced, taken)
-
-
-@lru_cache(maxsize=STACKS_KEPT)
-def rows_of(stack: Stack, rows: tuple[int, ...]) -> Stack:
-    """The same for some of the pools."""
-    if rows == tuple(range(len(stack.is_priced))):
-        return stack
-    chosen = np.array(rows, dtype=np.int64)
-    return _stack(stack.first_day, cut(stack.curve, rows=chosen), stack.is_priced[chosen])
+    return Stack(first, scarcity.Curve(**parts), is_priced, taken)
 
 
 def cut(

@@ -8,9 +8,8 @@ import numpy as np
 
 from marketplace.units.firmness import FIRMNESS, rank
 from marketplace.units.period import in_days, in_words
-from pricing.quotes.blocks import round_up
 from pricing.quotes.need import MOST_GPUS, Need, Range
-from pricing.quotes.reach import Reach, fits, fits_somewhere, most
+from pricing.quotes.reach import Reach, fits, fits_somewhere, most, starts_that_fit
 from pricing.quotes.wishes import PLACE, SERVICE, wishes_of, without
 
 FEWER, LATER, SOONER, SHORTER, LESS_SURE, ELSEWHERE, OTHER_ACCELERATOR, OTHER_SERVICE, ANYTHING = (
@@ -85,11 +84,7 @@ def _starts(need: Need, around: Reach) -> np.ndarray:
     """Offsets of every start of the whole span at which the least that is wanted fits."""
     whole = around.whole.period
     shelf = around.of(need, (whole.start, whole.end - timedelta(days=need.duration.most)))
-    fitting = [
-        np.flatnonzero(each >= round_up(need.quantity.least, pool.lot))
-        for pool, each in fits(shelf, need.firmness, need.duration.least)
-    ]
-    return np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *fitting]))
+    return starts_that_fit(shelf, need)
 
 
 def _from(need: Need, start: date) -> Need:
@@ -181,8 +176,9 @@ def _largest(need: Need, around: Reach) -> tuple[int, date] | None:
     """The largest quantity of the whole span, at most what is wanted, and the first start that has it."""
     whole = around.whole.period
     shelf = around.of(need, (whole.start, whole.end - timedelta(days=need.duration.most)))
-    by_start = [each for _, each in fits(shelf, need.firmness, need.duration.least) if each.size]
-    best = np.maximum.reduce(by_start) if by_start else np.zeros(1, dtype=np.int64)
+    best = fits(shelf, need.firmness, need.duration.least).max(axis=0, initial=0)
+    if not best.size:
+        return None
     quantity, offset = int(best.max()), int(np.argmax(best))
     if not quantity:
         return None

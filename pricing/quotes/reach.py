@@ -1,27 +1,28 @@
 """Everything on sale around a need, read once, so that many variations of the need can be tried on it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
-from marketplace.catalogue.models import Pool
-from marketplace.catalogue.queries import service_documents
 from marketplace.units.period import Period
 from pricing.quotes.blocks import largest, round_up
 from pricing.quotes.need import Need, Range
-from pricing.quotes.shelf import Shelf, sellable, stock
+from pricing.quotes.shelf import Shelf, sellable_rooms, stock
 from pricing.quotes.wishes import Documents, unmet, wishes_of, without
 
 
 @dataclass(frozen=True)
 class Reach:
-    """All pools over a span of days, and their service specs where a need asks for any."""
+    """All pools over a span of days: what `stock` says of any need is a part of it."""
 
     whole: Shelf
-    documents: Documents
+
+    @property
+    def documents(self) -> Documents:
+        return self.whole.documents
 
     def of(self, need: Need, span: tuple[date, date] | None = None) -> Shelf:
         """What `stock` would answer for a need whose starts lie in the span (its own window if not given)."""
@@ -36,7 +37,6 @@ class Reach:
             period=period,
             rooms=self.whole.rooms[places, :, days],
             nested=self.whole.nested[places, :, days],
-            rows=tuple(self.whole.rows[at] for at in places),
         )
 
 
@@ -44,26 +44,32 @@ def reach(needs: Sequence[Need], span: tuple[date, date], now: datetime) -> Reac
     """Wide enough for those needs, whatever they wish, with starts in the span (both included)."""
     longest = max(need.duration.most for need in needs)
     free = without(needs[0], wishes_of(needs[0]))
-    whole = stock(replace(free, duration=Range(longest, longest)), *span, now)
-    return Reach(whole, service_documents() if any(need.service for need in needs) else {})
+    return Reach(stock(replace(free, duration=Range(longest, longest)), *span, now))
 
 
-def fits(shelf: Shelf, firmness: str, days: int) -> Iterator[tuple[Pool, NDArray[np.int64]]]:
-    """Per pool, the most GPUs in whole lots that fit from each start of the shelf for that many days."""
-    starts = shelf.period.days - days + 1
-    for place, pool in enumerate(shelf.pools):
-        yield pool, largest(sellable(shelf, place, firmness), days, starts, pool.lot)
+def fits(shelf: Shelf, firmness: str, days: int) -> NDArray[np.int64]:
+    """The most GPUs in whole lots that fit from each start of the shelf for that many days, shape (pools, starts)."""
+    starts = max(shelf.period.days - days + 1, 0)
+    if not shelf.pools:
+        return np.zeros((0, starts), dtype=np.int64)
+    return largest(sellable_rooms(shelf, firmness), days, starts, shelf.lots[:, None])
 
 
 def most(shelf: Shelf, need: Need) -> int:
     """The largest quantity, in whole lots of its pool, that fits somewhere for the need's shortest length."""
-    found = fits(shelf, need.firmness, need.duration.least)
-    return max((int(each.max(initial=0)) for _, each in found), default=0)
+    return int(fits(shelf, need.firmness, need.duration.least).max(initial=0))
 
 
 def fits_somewhere(shelf: Shelf, need: Need) -> bool:
     """Whether the least that is wanted fits in some pool from some start of the shelf."""
-    return any(
-        int(each.max(initial=0)) >= round_up(need.quantity.least, pool.lot)
-        for pool, each in fits(shelf, need.firmness, need.duration.least)
-    )
+    return bool(_enough(shelf, need).any())
+
+
+def starts_that_fit(shelf: Shelf, need: Need) -> NDArray[np.int64]:
+    """Offsets of every start at which the least that is wanted fits in some pool."""
+    return np.flatnonzero(_enough(shelf, need).any(axis=0))
+
+
+def _enough(shelf: Shelf, need: Need) -> NDArray[np.bool_]:
+    found = fits(shelf, need.firmness, need.duration.least)
+    return found >= round_up(need.quantity.least, shelf.lots)[:, None]

@@ -96,10 +96,7 @@ def _last_priced_day() -> date:
 
 def _most_by_day(shelf: Shelf, firmness: str) -> tuple[int, ...]:
     """Per day the most that any one pool still has, in whole lots: what a block of one day could be."""
-    by_day = np.zeros(shelf.period.days, dtype=np.int64)
-    for _, each in fits(shelf, firmness, 1):
-        by_day = np.maximum(by_day, each)
-    return tuple(by_day.tolist())
+    return tuple(fits(shelf, firmness, 1).max(axis=0, initial=0).tolist())
 
 
 def _binding(need: Need, window: Shelf, around: Reach) -> Binding:

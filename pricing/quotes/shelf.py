@@ -14,10 +14,10 @@ from marketplace.units.firmness import rank
 from marketplace.units.period import Period
 from pricing.curve.models import PricePolicy
 from pricing.curve.queries import PoolPrices
-from pricing.curve.stacks import Stack, rows_of, stacked
-from pricing.quotes.market import Market, current_market
+from pricing.curve.stacks import Stack, stacked
+from pricing.quotes.market import current_market
 from pricing.quotes.need import Need
-from pricing.quotes.wishes import unmet
+from pricing.quotes.wishes import Documents, unmet
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,7 @@ class Shelf:
     policies: dict[int, PricePolicy]  # by seller
     projection: Projection | None
     today: date
-    market: Market
-    rows: tuple[int, ...]  # the pools' places in the market
+    documents: Documents  # service specs in force, which a need may have wishes for
 
     @cached_property
     def lots(self) -> NDArray[np.int64]:
@@ -49,7 +48,7 @@ class Shelf:
 
     def stack(self, firmness: str) -> Stack:
         """The pools' curves as one."""
-        return rows_of(stacked(self.market.prices, firmness), self.rows)
+        return stacked(self.prices, firmness)
 
 
 def stock(need: Need, first: date, last: date, now: datetime) -> Shelf:
@@ -68,8 +67,7 @@ def stock(need: Need, first: date, last: date, now: datetime) -> Shelf:
         market.policy_of_each_seller(now),
         market.projection,
         now.date(),
-        market,
-        rows,
+        market.documents,
     )
 
 

@@ -81,9 +81,7 @@ def _offered(answer: Search, form: AskForm, request: HttpRequest, found: Members
     typed = form.cleaned_data["start"]
     days = Calendar(answer.calendar, answer.need.start_from, answer.need.start_to, on or typed)
     return {
-        "offers": [
-            _row(each, index, picked, answer.need.sort, request, days) for index, each in enumerate(shown.offers)
-        ],
+        "offers": [_row(each, index, index == picked, request, days) for index, each in enumerate(shown.offers)],
         "offer": offer,
         "need": answer.need,
         "lots": offer.terms.quantity // offer.pool.lot,
@@ -110,13 +108,13 @@ def _picked(offers: tuple[Offer, ...], text: str) -> int:
     return int(text) if text.isdecimal() and int(text) < len(offers) else 0
 
 
-def _row(offer: Offer, index: int, picked: int, sort: str, request: HttpRequest, days: Calendar) -> dict[str, Any]:
+def _row(offer: Offer, index: int, chosen: bool, request: HttpRequest, days: Calendar) -> dict[str, Any]:
     query = request.GET.copy()
     query["pick"] = str(index)
     return {
         "offer": offer,
-        "tag": _tag(offer, "least CO₂" if index == 0 and sort == LEAST_CO2 else ""),
-        "chosen": index == picked,
+        "tag": _tag(offer, "least CO₂" if index == 0 and query.get("sort") == LEAST_CO2 else ""),
+        "chosen": chosen,
         "href": f"?{query.urlencode()}#offers",
         "compute": 1 / offer.h100_unit_price,
         "change": days.against(offer),

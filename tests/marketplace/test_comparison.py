@@ -100,7 +100,8 @@ class TestWhy:
             assert move.causes[0].said[0].startswith("20 days passed")
 
     def test_a_policy_that_draws_other_slips_is_named_with_its_kinds(self) -> None:
-        slower = (replace(DEFAULT_POLICY.slips[0], median_days=140.0), *DEFAULT_POLICY.slips[1:])
+        power = DEFAULT_POLICY.slips[0]
+        slower = (replace(power, median_days=power.median_days * 1.5), *DEFAULT_POLICY.slips[1:])
         found = moved(self.PLAN, self.PLAN, policy=replace(DEFAULT_POLICY, slips=slower))
         assert set(found) == {"a"}
         (cause,) = found["a"].causes

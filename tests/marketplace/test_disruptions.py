@@ -122,7 +122,7 @@ class TestADelay:
         assert (after.ready.days[0] == before.ready.days[0]).all()
 
     def test_can_change_what_a_project_waits_for(self) -> None:
-        before, after = run(STEADY), run(hit_by(STEADY, (0, 2000, 3000, [1])))
+        before, after = run(STEADY), run(hit_by(STEADY, (0, 2000, 20_000, [1])))
         assert before.ready.last[0][KINDS.index("power")] > 0.5
         assert after.ready.last[0][KINDS.index("chips")] == 1
 

@@ -135,10 +135,12 @@ class TestQuantilesOfSingleDays:
 class TestTheMargin:
     @pytest.mark.parametrize("world", [TWO_HALLS, campus(("a", 0, 8000, due(40)), ("b", 0, 8000, due(90, "shell")))])
     def test_keeps_the_promise_in_scenarios_that_the_limits_have_not_seen(self, world: World) -> None:
-        _, limits = limits_of(world, scenarios=4000)
+        """As many as a projection has. Two standard errors are no proof, which no sample gives."""
+        _, limits = limits_of(world, scenarios=10_000)
         unseen = readiness(world, DEFAULT_POLICY, seed=OTHER_SEED, scenarios=20_000).days
         for place, promise in ((0, 0.95), (1, 0.75)):
-            assert confidence(world, unseen, 0, 0, limits[0, place], seed=OTHER_SEED) >= promise
+            luck = 2 * (promise * (1 - promise) / 20_000) ** 0.5  # of the scenarios that it is tried on
+            assert confidence(world, unseen, 0, 0, limits[0, place], seed=OTHER_SEED) >= promise - luck
 
     def test_is_two_standard_errors_and_never_more_than_all_scenarios(self) -> None:
         assert scenarios_kept(0.95, 10_000) == 9544

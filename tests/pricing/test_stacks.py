@@ -8,7 +8,7 @@ import pytest
 from marketplace.units.firmness import FIRMNESS, rank
 from marketplace.units.period import Period
 from pricing.curve.queries import current_versions, pool_prices
-from pricing.curve.stacks import rows_of, stacked
+from pricing.curve.stacks import stacked
 from tests.market import DAYS, Market, open_market
 
 pytestmark = pytest.mark.django_db
@@ -31,7 +31,7 @@ def test_a_stack_prices_every_pool_as_it_prices_itself(market: Market, firmness:
         first = int(draws.integers(0, DAYS - 1))
         period = Period.of(market.day(first), int(draws.integers(1, DAYS - first + 1)))
         room, quantity = rooms[list(rows), first : first + period.days], draws.integers(1, 400, len(rows))
-        found = rows_of(stacked(prices, firmness), rows).day_cents(period, room, quantity)
+        found = stacked(tuple(prices[row] for row in rows), firmness).day_cents(period, room, quantity)
         for row, place in enumerate(rows):
             alone = prices[place].day_cents(firmness, period, room[row], int(quantity[row]))
             assert (found[row] == alone).all()
