@@ -10,7 +10,9 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+from django.db import transaction
 
+from marketplace.capacity import ledger
 from marketplace.capacity.ledger import set_limits
 from marketplace.catalogue.actions import set_service_spec
 from marketplace.catalogue.models import Accelerator, Pool, Site
@@ -22,6 +24,8 @@ from marketplace.supply.policies import promises_of
 from marketplace.supply.queries import build_out
 from marketplace.supply.slips import DEFAULT_POLICY
 from marketplace.units import clock
+from marketplace.units.firmness import FIRM
+from marketplace.units.period import Period
 from pricing.curve.actions import publish_tape, solve_prices
 from pricing.curve.models import PricePolicy
 from pricing.quotes.models import TermsDocument
@@ -220,3 +224,11 @@ def phase(pool: Pool, ordinal: int = 7, gpus: int = 4000) -> Project:
     )
     Milestone.objects.create(project=project, kind=POWER, planned=clock.now().date() + timedelta(days=120))
     return project
+
+
+def block_taken(pool: Pool, period: Period, quantity: int) -> None:
+    """Somebody has bought that block."""
+    with transaction.atomic():
+        ledger.commit(
+            holder="rsv_taken", firmness=FIRM, lines=[ledger.Line(pool.pk, period, quantity)], now=clock.now()
+        )

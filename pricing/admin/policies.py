@@ -31,7 +31,7 @@ from pricing.curve.policies import (
 from pricing.curve.terms import KINDS, UNIT
 
 RULES: Any = (
-    (None, {"fields": (("seller", "starts_at"), "reason")}),
+    (None, {"fields": ("seller", "starts_at", "reason")}),
     ("The curve", {"fields": (("adder_over_floor", "cap_over_floor"), ("fill_steepness", "dual_steepness"))}),
     ("Floor", {"fields": (("floor_markup", "publishes"), "reserve_prices")}),
     ("Class premiums", {"fields": (("premium_firm", "premium_standard", "premium_standby"),)}),

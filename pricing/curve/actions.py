@@ -43,8 +43,23 @@ def solve_if_due(*, seller_id: int, now: datetime) -> PriceVersion | None:
     reason = _due(seller, policy, projection, now)
     if not reason:
         return None
-    previous = PriceVersion.objects.filter(seller=seller).first()
-    duals = duals_of(seller_id=seller_id, policy=policy, projection=projection, previous=previous, now=now)
+    return _solve(seller, policy, projection, reason, now)
+
+
+def solve_again(*, seller_id: int, reason: str, now: datetime) -> PriceVersion | None:
+    """Solves a seller's prices although nothing asks for it, for a reason that is stored; None without a projection."""
+    seller = Organisation.objects.select_for_update().get(pk=seller_id)
+    projection = latest_projection()
+    if projection is None:
+        return None
+    return _solve(seller, PricePolicy.objects.in_force(seller, now), projection, reason, now)
+
+
+def _solve(
+    seller: Organisation, policy: PricePolicy, projection: Projection, reason: str, now: datetime
+) -> PriceVersion:
+    previous = PriceVersion.objects.filter(seller=seller).select_related("projection").first()
+    duals = duals_of(seller_id=seller.pk, policy=policy, projection=projection, previous=previous, now=now)
     return solve_prices(seller=seller, policy=policy, projection=projection, reason=reason, now=now, duals=duals)
 
 

@@ -1,7 +1,7 @@
 """Bid prices: what the forecast demand of one seller makes of what is left of its supply."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -15,7 +15,8 @@ from marketplace.units.period import Period
 from pricing.clearing import ascent, foresight
 from pricing.clearing.requests import pooled
 from pricing.curve.constants import constants_of, cost_of
-from pricing.curve.models import PoolCurve, PricePolicy, PriceVersion
+from pricing.curve.continuity import DEMAND, SUPPLY
+from pricing.curve.models import PricePolicy, PriceVersion
 from pricing.curve.solving import Duals, basis_of
 from pricing.demand.forecast import forecast_requests
 from pricing.demand.models import DemandForecast
@@ -24,6 +25,8 @@ Floats = NDArray[np.float64]
 FUTURES = tuple(
     range(20_261_124, 20_261_140)
 )  # seeds, the same for all solves: they differ by their inputs, not by luck
+ITERATIONS = 120  # from nothing: a solve follows from its inputs, and not from the solves before it
+SUPPLY_MOVED = 0.005  # of a seller's projected GPU-days: less is the luck of a new first day
 SPREAD_DAYS = 7  # a dual is spread over as many days on either side, the nearer the more
 
 
@@ -38,8 +41,8 @@ def duals_of(
     """Shadow prices of every pool and day, of the seller's own forecast; None until it has one.
 
     Demand may take the median projected supply less what foresight keeps back, and less what is sold or held already.
-    The ascent begins at the prices of the version before. All classes of a pool share a dual: what a GPU would bring
-    elsewhere does not ask which class takes it here.
+    All classes of a pool share a dual: what a GPU would bring elsewhere does not ask which class takes it here. The
+    same inputs give the same duals, to the bit.
     """
     forecast = DemandForecast.objects.known_at(seller_id, now).first()
     pools = list(Pool.objects.filter(seller_id=seller_id))
@@ -64,10 +67,11 @@ def duals_of(
     lead = np.arange(projection.days) - (now.date() - projection.first_day).days
     left = np.maximum(_supply(projection, pools) * (1.0 - foresight.kept_back(lead)) - taken, 0.0)
     floors = np.array([float(constants_of(policy, pool, cost_of(pool)).floor) for pool in pools])
-    solved = ascent.duals(wanted, left, floors, start=_before(previous, pools, projection.first_day, left.shape))
+    solved = ascent.duals(wanted, left, floors, iterations=ITERATIONS)
     posted, classes = spread(solved.duals) * foresight.weight(lead), np.ones((len(FIRMNESS), 1))
     by_pool = {pool.pk: classes * row for pool, row in zip(pools, posted, strict=True)}
-    return Duals(basis_of(forecast.public_id, projection.public_id), by_pool)
+    cause, reason = _what_is_left(previous, projection, pools)
+    return Duals(basis_of(forecast.public_id, projection.public_id), by_pool, cause, reason)
 
 
 def spread(duals: Floats) -> Floats:
@@ -85,23 +89,19 @@ def spread(duals: Floats) -> Floats:
     return found
 
 
+def _what_is_left(previous: PriceVersion | None, projection: Projection, pools: Sequence[Pool]) -> tuple[str, str]:
+    """Why less or more is left than at the version before, under the same forecast: supply moved, or it was sold."""
+    if previous is not None and previous.projection_id != projection.pk:
+        days = (projection.first_day - previous.projection.first_day).days
+        was, now = _supply(previous.projection, pools)[:, days:], _supply(projection, pools)
+        shared = min(was.shape[1], now.shape[1])
+        was, now = was[:, :shared], now[:, :shared]
+        if np.abs(now - was).sum() > SUPPLY_MOVED * was.sum():
+            return SUPPLY, f"what is left: {projection.reason}"
+    return DEMAND, "sold since the solve before: less is left"
+
+
 def _supply(projection: Projection, pools: Sequence[Pool]) -> Floats:
     """(pools, days): P50 of the projection, nothing for a pool that is newer than it."""
     p50 = dict(PoolOutlook.objects.filter(projection=projection, pool__in=pools).values_list("pool_id", "p50"))
     return np.array([p50.get(pool.pk, [0] * projection.days) for pool in pools], dtype=np.float64)
-
-
-def _before(
-    previous: PriceVersion | None, pools: Sequence[Pool], first_day: date, shape: tuple[int, ...]
-) -> Floats | None:
-    """The duals of the version before on the days of this one; its last day's on days that it does not have."""
-    if previous is None or not previous.forecast:
-        return None
-    start = np.zeros(shape)
-    rows = {row.pool_id: row for row in PoolCurve.objects.filter(version=previous).only("pool_id", "first_day", "dual")}
-    for place, pool in enumerate(pools):
-        if row := rows.get(pool.pk):
-            dual = np.asarray(row.dual[0], dtype=np.float64)
-            days = np.arange(shape[1]) + (first_day - row.first_day).days
-            start[place] = dual[np.clip(days, 0, len(dual) - 1)]
-    return start

@@ -31,6 +31,8 @@ class Duals:
 
     forecast: str
     by_pool: Mapping[int, Floats]
+    cause: str = DEMAND  # of what moved under the same forecast, and in words
+    reason: str = ""
 
 
 def basis_of(forecast: str, projection: str) -> str:
@@ -79,7 +81,7 @@ def next_curve(
     if shared.days < 1:
         return first_curve(version, pool, limits, nested, duals)
     target = _may_ask(version, before, duals, shared.of_new(dual))
-    move = _Move(version, pool, before, shared, shared.of_new(limits), shared.of_new(nested), target)
+    move = _Move(version, pool, before, shared, shared.of_new(limits), shared.of_new(nested), target, duals)
     days = slice(shared.new, shared.new + shared.days)
     for index in range(len(FIRMNESS)):
         use[index, days], dual[index, days] = move.made(index, move.rooms)
@@ -147,6 +149,7 @@ class _Move:
     limits: Floats
     nested: Floats
     target: list[Target] | None
+    duals: Duals | None
 
     @cached_property
     def old_limits(self) -> Floats:
@@ -233,10 +236,10 @@ class _Move:
         return was.astype(np.float64), now.astype(np.float64)
 
     def _why(self, cause: str) -> dict[str, str]:
-        """The cause and its reason. Where the forecast is the one before, what moved its prices is the supply."""
-        was, now = (version.forecast.partition(" ") for version in (self.before.row.version, self.version))
-        if cause == DEMAND and was[0] == now[0] and was[2] != now[2]:
-            return {"cause": SUPPLY, "reason": f"what is left: {self.version.projection.reason}"[:LONGEST_REASON]}
+        """The cause and its reason. Under the forecast of before, duals move by what is left."""
+        was, now = (version.forecast.partition(" ")[0] for version in (self.before.row.version, self.version))
+        if cause == DEMAND and was == now and self.duals is not None and self.duals.reason:
+            return {"cause": self.duals.cause, "reason": self.duals.reason[:LONGEST_REASON]}
         return {"cause": cause, "reason": self._reason(cause)}
 
     def _reason(self, cause: str) -> str:

@@ -1,5 +1,6 @@
 from argparse import ArgumentParser
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from marketplace.local.demo_campuses import demo_campuses
 from marketplace.supply.importing import import_campuses
 from marketplace.tasks import project_due_supply
 from marketplace.units import clock
+from pricing.curve.actions import solve_again
 from pricing.curve.models import Tape
 from pricing.tasks import forecast_due_demand, publish_due_tape, solve_due_prices
 from reservations.management.cast import create_cast, write_sign_ins
@@ -49,4 +51,6 @@ class Command(BaseCommand):
         self.stdout.write("supply projected and priced")
         if is_ours:
             self.stdout.write(f"{trade()} blocks of invented demand bought")
+            for seller_id in sorted(set(Pool.objects.values_list("seller_id", flat=True))):
+                change.run(partial(solve_again, seller_id=seller_id, reason="opening sales", now=clock.now()))
         publish_due_tape()
