@@ -12,7 +12,7 @@ from marketplace.catalogue.models import Pool
 from marketplace.supply.models import PoolOutlook, Projection
 from marketplace.units.firmness import FIRMNESS, STANDBY, rank
 from marketplace.units.period import Period
-from pricing.clearing import ascent
+from pricing.clearing import ascent, foresight
 from pricing.clearing.requests import pooled
 from pricing.curve.constants import constants_of, cost_of
 from pricing.curve.models import PoolCurve, PricePolicy, PriceVersion
@@ -21,9 +21,10 @@ from pricing.demand.forecast import forecast_requests
 from pricing.demand.models import DemandForecast
 
 Floats = NDArray[np.float64]
-KEPT_BACK = 0.05  # of the projected supply: what a solve leaves for what no forecast knows
-FUTURES = tuple(range(20_261_124, 20_261_132))  # the same for all solves: they differ by their inputs, not by luck
-SPREAD_DAYS = 28  # a dual is spread over as many days on either side, the nearer the more
+FUTURES = tuple(
+    range(20_261_124, 20_261_140)
+)  # seeds, the same for all solves: they differ by their inputs, not by luck
+SPREAD_DAYS = 7  # a dual is spread over as many days on either side, the nearer the more
 
 
 def duals_of(
@@ -36,8 +37,8 @@ def duals_of(
 ) -> Duals | None:
     """Shadow prices of every pool and day, of the seller's own forecast; None until it has one.
 
-    Demand may take the median projected supply less what is kept back, and less what is sold or held already. The
-    ascent begins at the prices of the version before. All classes of a pool share a dual: what a GPU would bring
+    Demand may take the median projected supply less what foresight keeps back, and less what is sold or held already.
+    The ascent begins at the prices of the version before. All classes of a pool share a dual: what a GPU would bring
     elsewhere does not ask which class takes it here.
     """
     forecast = DemandForecast.objects.known_at(seller_id, now).first()
@@ -60,11 +61,12 @@ def duals_of(
             for seed in FUTURES
         ]
     )
-    left = np.maximum(_supply(projection, pools) * (1.0 - KEPT_BACK) - taken, 0.0)
+    lead = np.arange(projection.days) - (now.date() - projection.first_day).days
+    left = np.maximum(_supply(projection, pools) * (1.0 - foresight.kept_back(lead)) - taken, 0.0)
     floors = np.array([float(constants_of(policy, pool, cost_of(pool)).floor) for pool in pools])
     solved = ascent.duals(wanted, left, floors, start=_before(previous, pools, projection.first_day, left.shape))
-    classes = np.ones((len(FIRMNESS), 1))
-    by_pool = {pool.pk: classes * row for pool, row in zip(pools, spread(solved.duals), strict=True)}
+    posted, classes = spread(solved.duals) * foresight.weight(lead), np.ones((len(FIRMNESS), 1))
+    by_pool = {pool.pk: classes * row for pool, row in zip(pools, posted, strict=True)}
     return Duals(basis_of(forecast.public_id, projection.public_id), by_pool)
 
 
@@ -73,7 +75,8 @@ def spread(duals: Floats) -> Floats:
 
     A block is worth the sum of its days' duals, so a solve may put all of a month's scarcity on any day of it, and
     puts it on one: the day after costs a floor, the day itself three, and the next forecast picks another. Spread,
-    the sum over a block stays as it was to within its ends, and prices of neighbouring days are neighbours.
+    the sum over a block stays as it was to within its ends, and prices of neighbouring days are neighbours. Wider
+    spreads cost welfare: docs/decisions/0007.
     """
     weights = np.concatenate([np.arange(1, SPREAD_DAYS + 2), np.arange(SPREAD_DAYS, 0, -1)]).astype(np.float64)
     held = np.pad(duals, ((0, 0), (SPREAD_DAYS, SPREAD_DAYS)), mode="edge")

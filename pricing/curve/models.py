@@ -11,7 +11,7 @@ from marketplace.parties.models import Organisation
 from marketplace.supply.models import Project, Projection
 from marketplace.units.arrays import NumberArray
 from marketplace.units.ids import new_id
-from pricing.curve.terms import KINDS, WHOLE, Schedule, Terms
+from pricing.curve.terms import KINDS, WHOLE, Terms, terms_of
 
 FLOOR, RESERVE = "floor", "reserve"
 PUBLISHED = [(FLOOR, "The floor: energy and capital cost"), (RESERVE, "A reserve price in its place")]
@@ -190,8 +190,8 @@ class PricePolicy(models.Model):
 
     def terms(self) -> Terms:
         """The schedules ready to be applied."""
-        steps = {kind: Schedule.of(found) for kind, found in self.schedules().items()}
-        return Terms(**steps, keeps_floor=self.keeps_floor)
+        found = self.schedules()
+        return terms_of(tuple(tuple((at, rate) for at, rate in found[kind]) for kind in KINDS), self.keeps_floor)
 
     @property
     def hold(self) -> timedelta:

@@ -18,6 +18,7 @@ never above that of the parts) is given back as a line of its own. docs/pricing.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -88,6 +89,12 @@ class Applied:
     @property
     def total(self) -> Ints:
         return self.listed - sum(self.off.values()) + self.given_back
+
+
+@lru_cache(maxsize=64)
+def terms_of(steps: tuple[tuple[tuple[int, int], ...], ...], keeps_floor: bool) -> Terms:
+    """Terms of schedules in the order of KINDS. Policies that say the same share them: blocks are priced together."""
+    return Terms(**dict(zip(KINDS, map(Schedule.of, steps), strict=True)), keeps_floor=keeps_floor)
 
 
 def lead_weighted(of: Terms, day_cents: Ints, first_lead: int) -> Ints:

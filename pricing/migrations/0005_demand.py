@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('marketplace', '0002_ledger'),
-        ('pricing', '0006_signals'),
+        ('pricing', '0004_signals'),
     ]
 
     operations = [

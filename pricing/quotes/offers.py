@@ -1,6 +1,7 @@
 """An offer: a priced answer to a need. A signed token, no row, and no claim on capacity."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -16,12 +17,13 @@ from marketplace.units.compute import Footprint, gpu_hours
 from marketplace.units.money import Money, unit_price, usd_from_cents
 from marketplace.units.period import Period
 from pricing.curve.models import PricePolicy
-from pricing.curve.queries import PoolPrices, Price
+from pricing.curve.queries import PoolPrices
 
 SALT = "headroom.offer"
 PREFIX = "off_"
 TOKEN_FIELDS = 11
 CONFIDENCE_STEP = Decimal("0.0001")
+Lines = Sequence[tuple[str, Money]]
 
 
 class OfferInvalid(Exception):
@@ -46,15 +48,27 @@ class OfferTerms:
 
 @dataclass(frozen=True)
 class Offer:
-    """An offer as it is shown. `ranks` says which it wins, `next_best_in` where it comes next (`ranking.py`)."""
+    """An offer as it is shown. `ranks` says which it wins, `next_best_in` where it comes next (`ranking.py`).
 
-    id: str
+    It is signed and taken apart where it is shown: a search compares many offers of which nobody sees the token.
+    """
+
     terms: OfferTerms
     pool: Pool
-    breakdown: tuple[tuple[str, Money], ...]
+    price_lines: Callable[[], Lines] = field(compare=False)
     delivery_confidence: Decimal
     ranks: tuple[str, ...] = ()
     next_best_in: tuple[str, ...] = ()
+
+    @cached_property
+    def id(self) -> str:
+        """The token."""
+        return write_token(self.terms)
+
+    @cached_property
+    def breakdown(self) -> Lines:
+        """What the total is made of, to the cent."""
+        return self.price_lines()
 
     @property
     def unit_price(self) -> Decimal:
@@ -137,7 +151,8 @@ def make_offer(
     asked_quantity: int,
     period: Period,
     firmness: str,
-    price: Price,
+    total: Money,
+    price_lines: Callable[[], Lines],
     prepayment: int,
     required: NDArray[np.int64],
     organisation_id: int,
@@ -145,14 +160,15 @@ def make_offer(
     ranks: tuple[str, ...] = (),
     next_best_in: tuple[str, ...] = (),
 ) -> Offer:
-    """Signs an offer. `required` is the nested use per day with this block in it: what the site must deliver."""
+    """An offer of a block at its total after terms. `required` is the nested use per day with this block in it: what
+    the site must deliver."""
     terms = OfferTerms(
         pool=pool.public_id,
         quantity=quantity,
         asked_quantity=asked_quantity,
         period=period,
         firmness=firmness,
-        total=price.total,
+        total=total,
         price_version=prices.version,
         organisation_id=organisation_id,
         valid_until=(now + timedelta(minutes=policy.offer_minutes)).replace(microsecond=0),
@@ -160,10 +176,9 @@ def make_offer(
     )
     confidence = delivery_confidence(pool_id=pool.pk, period=period, required=required, projection=projection)
     return Offer(
-        id=write_token(terms),
         terms=terms,
         pool=pool,
-        breakdown=price.lines,
+        price_lines=price_lines,
         delivery_confidence=Decimal(confidence).quantize(CONFIDENCE_STEP),
         ranks=ranks,
         next_best_in=next_best_in,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from marketplace.catalogue.models import Pool
 from marketplace.units.compute import gpu_hours
 from marketplace.units.firmness import rank
+from marketplace.units.money import usd_from_cents
 from marketplace.units.period import Period
 from pricing.curve.terms import totals_at
 from pricing.quotes.blocks import Grid, Ints, Starts, largest, price_grid, round_up
@@ -96,7 +97,7 @@ def _priced(shelf: Shelf, need: Need, room: Ints, days: int) -> tuple[Ints, Grid
 def _after_terms(shelf: Shelf, listed: Grid, day_cents: Ints, prepaid: int) -> Grid:
     """What each start costs after the terms of the pool's policy: what is ranked, shown and quoted."""
     totals = listed.cents.copy()
-    for rows in shelf.rows_of_versions:
+    for rows in shelf.rows_of_terms:
         totals[rows] = totals_at(
             shelf.prices[rows[0]].terms,
             listed=listed.cents[rows],
@@ -161,8 +162,11 @@ def _offer(
         asked_quantity=found.asked,
         period=period,
         firmness=need.firmness,
-        price=prices.price_of_days(
-            need.firmness, period, cents, quantity, quoted_on=shelf.today, prepaid=need.prepayment
+        total=usd_from_cents(int(found.starts.cents[chosen.block.index])),
+        price_lines=lambda: (
+            prices.price_of_days(
+                need.firmness, period, cents, quantity, quoted_on=shelf.today, prepaid=need.prepayment
+            ).lines
         ),
         prepayment=need.prepayment,
         required=nested + quantity,

@@ -39,11 +39,11 @@ class Shelf:
         return np.array([pool.lot for pool in self.pools], dtype=np.int64)
 
     @cached_property
-    def rows_of_versions(self) -> list[list[int]]:
-        """The places of the pools of each price version: they have their terms in common."""
+    def rows_of_terms(self) -> list[list[int]]:
+        """The places of the pools that have their terms in common."""
         found: dict[int, list[int]] = {}
         for place, prices in enumerate(self.prices):
-            found.setdefault(prices.version_id, []).append(place)
+            found.setdefault(id(prices.terms), []).append(place)
         return list(found.values())
 
     def stack(self, firmness: str) -> Stack:

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('marketplace', '0002_ledger'),
+        ('marketplace', '0004_promises'),
         ('pricing', '0003_terms'),
     ]
 
