@@ -26,7 +26,7 @@ FUTURES = tuple(
     range(20_261_124, 20_261_140)
 )  # seeds, the same for all solves: they differ by their inputs, not by luck
 ITERATIONS = 120  # from nothing: a solve follows from its inputs, and not from the solves before it
-SUPPLY_MOVED = 0.005  # of a seller's projected GPU-days: less is the luck of a new first day
+SUPPLY_MOVED = 0.001  # of a seller's projected GPU-days: less is the luck of a new first day
 SPREAD_DAYS = 7  # a dual is spread over as many days on either side, the nearer the more
 
 

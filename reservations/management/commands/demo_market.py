@@ -10,11 +10,13 @@ from marketplace.catalogue.models import Pool, Site
 from marketplace.change import change
 from marketplace.journal.actor import SYSTEM
 from marketplace.local.demo_campuses import demo_campuses
+from marketplace.parties.models import Organisation
 from marketplace.supply.importing import import_campuses
 from marketplace.tasks import project_due_supply
 from marketplace.units import clock
 from pricing.curve.actions import solve_again
 from pricing.curve.models import Tape
+from pricing.demand.versions import store_forecast
 from pricing.tasks import forecast_due_demand, publish_due_tape, solve_due_prices
 from reservations.management.cast import create_cast, write_sign_ins
 from reservations.management.trade import trade
@@ -51,6 +53,11 @@ class Command(BaseCommand):
         self.stdout.write("supply projected and priced")
         if is_ours:
             self.stdout.write(f"{trade()} blocks of invented demand bought")
-            for seller_id in sorted(set(Pool.objects.values_list("seller_id", flat=True))):
-                change.run(partial(solve_again, seller_id=seller_id, reason="opening sales", now=clock.now()))
+            self.take_in_sales()
         publish_due_tape()
+
+    def take_in_sales(self) -> None:
+        """Demand and prices once more: the market opens as one whose forecasts know what it has sold."""
+        for seller in Organisation.objects.filter(pools__isnull=False).distinct():
+            change.run(partial(store_forecast, seller=seller, now=clock.now()))
+            change.run(partial(solve_again, seller_id=seller.pk, reason="opening sales", now=clock.now()))
