@@ -7,6 +7,7 @@ import numpy as np
 from bench._policy_instances import CAP, DAYS, FLOOR, POOLS, SALES_OPEN, Instance
 from bench._policy_market import Market, steps
 from bench._policy_slip import make_room
+from pricing.clearing import foresight
 from pricing.clearing.ascent import Ascent, duals
 from pricing.clearing.requests import Floats, Ints, Requests
 from pricing.curve import scarcity
@@ -24,10 +25,12 @@ class Constants:
     iterations: int = 20  # from the last prices; the first solve has none and takes more
     first_iterations: int = 150
     step: float = 0.6
-    kept_far: float = 0.05  # part of the supply that a solve leaves out for days far ahead
-    kept_near: float = -0.05  # and for today: below zero, because some of what is forecast will not fit
-    stress_far: float = 1.15  # what a dual far ahead is multiplied with: demand for it may still surprise
-    near_days: float = 40.0  # e-fold of the way from near to far
+    kept_far: float = foresight.KEPT_FAR  # part of the supply that a solve leaves out for days far ahead
+    kept_near: float = foresight.KEPT_NEAR  # and for today: below zero, because some of what is forecast will not fit
+    stress_far: float = (
+        foresight.WEIGHT_FAR
+    )  # what a dual far ahead is multiplied with: demand for it may still surprise
+    near_days: float = foresight.NEAR_DAYS  # e-fold of the way from near to far
     adder: float = 2.0
     fill_steepness: float = 8.0
     dual_steepness: float = 0.5

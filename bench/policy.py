@@ -3,7 +3,7 @@
 Welfare is what the served had budgeted, gross of the floor; the bound is the Lagrangian dual of "serve the most worth
 within supply" over all that was asked for, which nobody could know. Ours is one setting for all loads and sets: the
 product's own curve (pricing.curve.scarcity) at the duals of its own kernel (pricing.clearing) under forecast demand.
-Between the two stand the benchmark's own constants (decision 7), which the product's solve does not all share.
+Between the two stand the constants of pricing.clearing.foresight; what else parts them is in decision 7.
 The simple policies are tuned for each load on the tuning seeds. Means over the scoring seeds, `_sd` their spread.
 
 The openb set needs its trace, which is not part of the project: HEADROOM_OPENB_CSV, or `shared/data` beside the
