@@ -13,7 +13,7 @@ from marketplace.supply.models import PoolOutlook, Projection
 from marketplace.units.firmness import FIRMNESS, STANDBY, rank
 from marketplace.units.period import Period
 from pricing.clearing import ascent, foresight
-from pricing.clearing.requests import pooled
+from pricing.clearing.requests import Requests, pooled
 from pricing.curve.constants import constants_of, cost_of
 from pricing.curve.continuity import DEMAND, SUPPLY
 from pricing.curve.models import PricePolicy, PriceVersion
@@ -51,27 +51,25 @@ def duals_of(
     period = Period.of(projection.first_day, projection.days)
     found = inventory(pool_ids=[pool.pk for pool in pools], period=period, now=now)
     taken = found.nested[:, rank(STANDBY)]
-    wanted = pooled(
-        [
-            forecast_requests(
-                seller_id=seller_id,
-                pools=pools,
-                first_day=projection.first_day,
-                days=projection.days,
-                now=now,
-                seed=seed,
-            )
-            for seed in FUTURES
-        ]
-    )
     lead = np.arange(projection.days) - (now.date() - projection.first_day).days
     left = np.maximum(_supply(projection, pools) * (1.0 - foresight.kept_back(lead)) - taken, 0.0)
     floors = np.array([float(constants_of(policy, pool, cost_of(pool)).floor) for pool in pools])
-    solved = ascent.duals(wanted, left, floors, iterations=ITERATIONS)
+    solved = ascent.duals(_futures(seller_id, pools, projection, now), left, floors, iterations=ITERATIONS)
     posted, classes = spread(solved.duals) * foresight.weight(lead), np.ones((len(FIRMNESS), 1))
     by_pool = {pool.pk: classes * row for pool, row in zip(pools, posted, strict=True)}
     cause, reason = _what_is_left(previous, projection, pools)
     return Duals(basis_of(forecast.public_id, projection.public_id), by_pool, cause, reason)
+
+
+def _futures(seller_id: int, pools: Sequence[Pool], projection: Projection, now: datetime) -> Requests:
+    """What the forecast expects over the projection's days, drawn once for each seed."""
+    first_day, days = projection.first_day, projection.days
+    return pooled(
+        [
+            forecast_requests(seller_id=seller_id, pools=pools, first_day=first_day, days=days, now=now, seed=seed)
+            for seed in FUTURES
+        ]
+    )
 
 
 def spread(duals: Floats) -> Floats:
