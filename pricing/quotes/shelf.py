@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from marketplace.capacity.kept import kept_inventory
+from marketplace.capacity.kept import kept_view
 from marketplace.catalogue.models import Pool
 from marketplace.supply.models import Projection
 from marketplace.units.firmness import rank
@@ -15,7 +15,7 @@ from marketplace.units.period import Period
 from pricing.curve.models import PricePolicy
 from pricing.curve.queries import PoolPrices
 from pricing.curve.stacks import Stack, stacked
-from pricing.quotes.market import current_market
+from pricing.quotes.market import FINGERPRINT, market_of
 from pricing.quotes.need import Need
 from pricing.quotes.wishes import Documents, unmet
 
@@ -54,10 +54,11 @@ class Shelf:
 def stock(need: Need, first: date, last: date, now: datetime) -> Shelf:
     """The pools that a need accepts, over every day that a start in first..last (both included) could occupy."""
     period = Period(first, last + timedelta(days=need.duration.most))
-    market = current_market()
-    rows = tuple(row for row, pool in enumerate(market.pools) if not unmet(need, pool, market.documents))
-    pools = tuple(market.pools[row] for row in rows)
-    found = kept_inventory(pool_ids=[pool.pk for pool in pools], period=period, now=now)
+    with kept_view(now, beside=FINGERPRINT) as view:
+        market = market_of(view.beside)
+        rows = tuple(row for row, pool in enumerate(market.pools) if not unmet(need, pool, market.documents))
+        pools = tuple(market.pools[row] for row in rows)
+        found = view.inventory([pool.pk for pool in pools], period)
     return Shelf(
         pools,
         tuple(market.prices[row] for row in rows),
