@@ -124,13 +124,13 @@ def best_block(shelf: Shelf, need: Need) -> Priced | None:
     chosen = blocks_that_fit(shelf, need)
     if not chosen:
         return None
-    best, starts = chosen[0]
+    best, grid = chosen[0]
     return Priced(
         shelf.pools[best.place],
-        starts.quantity,
+        int(grid.quantity[best.place]),
         shelf.period.start + timedelta(days=best.offset),
-        starts.days,
-        usd_from_cents(int(starts.cents[best.index])),
+        grid.days,
+        usd_from_cents(int(grid.cents[best.place, best.offset])),
     )
 
 

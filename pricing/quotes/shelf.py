@@ -15,9 +15,9 @@ from marketplace.units.period import Period
 from pricing.curve.models import PricePolicy
 from pricing.curve.queries import PoolPrices
 from pricing.curve.stacks import Stack, stacked
-from pricing.quotes.market import FINGERPRINT, market_of
+from pricing.quotes.market import FINGERPRINT, Figures, market_of
 from pricing.quotes.need import Need
-from pricing.quotes.wishes import Documents, unmet
+from pricing.quotes.wishes import Documents, rows_that_meet
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,11 @@ class Shelf:
     projection: Projection | None
     today: date
     documents: Documents  # service specs in force, which a need may have wishes for
+    figures: Figures
 
-    @cached_property
+    @property
     def lots(self) -> NDArray[np.int64]:
-        return np.array([pool.lot for pool in self.pools], dtype=np.int64)
+        return self.figures.lots
 
     @cached_property
     def rows_of_terms(self) -> list[list[int]]:
@@ -56,7 +57,7 @@ def stock(need: Need, first: date, last: date, now: datetime) -> Shelf:
     period = Period(first, last + timedelta(days=need.duration.most))
     with kept_view(now, beside=FINGERPRINT) as view:
         market = market_of(view.beside)
-        rows = tuple(row for row, pool in enumerate(market.pools) if not unmet(need, pool, market.documents))
+        rows = rows_that_meet(need, market.pools, market.documents)
         pools = tuple(market.pools[row] for row in rows)
         found = view.inventory([pool.pk for pool in pools], period)
     return Shelf(
@@ -69,6 +70,7 @@ def stock(need: Need, first: date, last: date, now: datetime) -> Shelf:
         market.projection,
         now.date(),
         market.documents,
+        market.figures.of_rows(rows),
     )
 
 
