@@ -48,8 +48,11 @@ def largest(room: Ints, days: int, starts: int, lot: int | Ints = 1) -> Ints:
     """The most GPUs (whole lots) that fit for `days` days from each of the first `starts` offsets: (…, starts)."""
     if starts < 1 or room.shape[-1] < days:
         return np.zeros((*room.shape[:-1], 0), dtype=np.int64)
-    least = np.maximum(_running_minimum(room[..., : starts + days - 1], days), 0)
-    return least if isinstance(lot, int) and lot == 1 else least // lot * lot
+    least: Ints = np.maximum(_running_minimum(room[..., : starts + days - 1], days), 0)
+    if isinstance(lot, int) and lot == 1:
+        return least
+    lots = np.asarray(lot, dtype=np.int64)
+    return least // lots * lots
 
 
 def _running_minimum(values: Ints, days: int) -> Ints:

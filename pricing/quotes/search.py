@@ -11,6 +11,7 @@ from marketplace.units.compute import gpu_hours
 from marketplace.units.firmness import rank
 from marketplace.units.money import usd_from_cents
 from marketplace.units.period import Period
+from pricing.curve.stacks import terms_in_common
 from pricing.curve.terms import totals_at
 from pricing.quotes.blocks import Grid, Ints, largest, price_grid, round_up
 from pricing.quotes.calendar import Calendar, cheapest_by_start, no_days
@@ -90,17 +91,17 @@ def _priced_length(shelf: Shelf, need: Need, room: Ints, days: int) -> Priced:
 
 def _after_terms(shelf: Shelf, listed: Grid, day_cents: Ints, prepaid: int) -> Grid:
     """What each start costs after the terms of the pool's policy: what is ranked, shown and quoted."""
-    totals = listed.cents.copy()
-    for rows in shelf.rows_of_terms:
-        totals[rows] = totals_at(
-            shelf.prices[rows[0]].terms,
-            listed=listed.cents[rows],
-            day_cents=day_cents[rows],
+    totals = np.empty_like(listed.cents)
+    for each in terms_in_common(shelf.prices):
+        totals[each.rows] = totals_at(
+            each.terms,
+            listed=listed.cents[each.rows],
+            day_cents=day_cents[each.rows],
             days=listed.days,
-            gpus=listed.quantity[rows],
+            gpus=listed.quantity[each.rows],
             first_lead=(shelf.period.start - shelf.today).days,
             prepaid=prepaid,
-            floor_parts=np.array([shelf.prices[row].constants.floor_parts for row in rows], dtype=np.int64),
+            floor_parts=each.floor_parts,
         )
     return replace(listed, cents=totals)
 

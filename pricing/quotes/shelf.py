@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,14 +37,6 @@ class Shelf:
     @property
     def lots(self) -> NDArray[np.int64]:
         return self.figures.lots
-
-    @cached_property
-    def rows_of_terms(self) -> list[list[int]]:
-        """The places of the pools that have their terms in common."""
-        found: dict[int, list[int]] = {}
-        for place, prices in enumerate(self.prices):
-            found.setdefault(id(prices.terms), []).append(place)
-        return list(found.values())
 
     def stack(self, firmness: str) -> Stack:
         """The pools' curves as one."""
