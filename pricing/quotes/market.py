@@ -1,14 +1,11 @@
 """What is in force now: pools with their prices, policies and the projection. Kept in this process, and read again as
 soon as any row behind it is another one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from marketplace.catalogue.models import Pool
 from marketplace.catalogue.queries import service_documents
@@ -40,29 +37,6 @@ FINGERPRINT = """
 
 
 @dataclass(frozen=True, eq=False)
-class Figures:
-    """What pools are compared by, as arrays of shape (pools,): the lot, H100-equivalents of a GPU, and kg of CO2 of a
-    GPU-hour."""
-
-    lots: NDArray[np.int64]
-    h100_weights: NDArray[np.float64]
-    kg_per_hour: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, pools: Sequence[Pool]) -> "Figures":
-        grams = [pool.accelerator.all_in_kw * pool.site.pue * pool.site.carbon_g_per_kwh for pool in pools]
-        return cls(
-            np.array([pool.lot for pool in pools], dtype=np.int64),
-            np.array([pool.accelerator.h100_weight for pool in pools], dtype=np.float64),
-            np.array(grams, dtype=np.float64) / 1000,
-        )
-
-    def of_rows(self, rows: Sequence[int]) -> "Figures":
-        at = np.array(rows, dtype=np.int64)
-        return Figures(self.lots[at], self.h100_weights[at], self.kg_per_hour[at])
-
-
-@dataclass(frozen=True, eq=False)
 class Market:
     """Pools that have prices, by name, with their prices; every policy; and the projection behind the limits."""
 
@@ -71,7 +45,6 @@ class Market:
     policies: tuple[PricePolicy, ...]
     projection: Projection | None
     documents: Mapping[int, Mapping[str, Any]]  # service specs by pool
-    figures: Figures
 
     def policy_of_each_seller(self, now: datetime) -> dict[int, PricePolicy]:
         """Seller -> its latest policy that has started, else the market's default."""
@@ -103,5 +76,4 @@ def market_of(seen: Fingerprint) -> Market:
         tuple(PricePolicy.objects.order_by("seller_id", "version")),
         Projection.objects.defer("inputs").filter(pk=projection_id).first(),
         service_documents(),
-        Figures.of(pools),
     )

@@ -37,7 +37,6 @@ class Reach:
             period=period,
             rooms=self.whole.rooms[places, :, days],
             nested=self.whole.nested[places, :, days],
-            figures=self.whole.figures.of_rows(places),
         )
 
 

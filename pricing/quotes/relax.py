@@ -124,13 +124,13 @@ def best_block(shelf: Shelf, need: Need) -> Priced | None:
     chosen = blocks_that_fit(shelf, need)
     if not chosen:
         return None
-    best, grid = chosen[0]
+    best, starts = chosen[0]
     return Priced(
         shelf.pools[best.place],
-        int(grid.quantity[best.place]),
+        starts.quantity,
         shelf.period.start + timedelta(days=best.offset),
-        grid.days,
-        usd_from_cents(int(grid.cents[best.place, best.offset])),
+        starts.days,
+        usd_from_cents(starts.cents_at(best.offset)),
     )
 
 

@@ -13,7 +13,7 @@ from marketplace.units.money import usd_from_cents
 from marketplace.units.period import Period
 from pricing.curve.stacks import terms_in_common
 from pricing.curve.terms import totals_at
-from pricing.quotes.blocks import Grid, Ints, largest, price_grid, round_up
+from pricing.quotes.blocks import Grid, Ints, Starts, largest, price_grid, round_up
 from pricing.quotes.calendar import Calendar, cheapest_by_start, no_days
 from pricing.quotes.need import Need, Range
 from pricing.quotes.offers import Offer, make_offer
@@ -60,12 +60,12 @@ def search(*, need: Need, organisation_id: int, now: datetime) -> Search:
     return Search(need, offers, calendar, None)
 
 
-def blocks_that_fit(shelf: Shelf, need: Need) -> list[tuple[Block, Grid]]:
+def blocks_that_fit(shelf: Shelf, need: Need) -> list[tuple[Block, Starts]]:
     """The blocks that a search would offer, in its order: for prices alone, without confidence and tokens."""
     priced = _priced(shelf, need)
     blocks = _blocks(shelf, priced, need)
     chosen = choose(blocks, sort=need.sort, most=MOST_OFFERS) if blocks else []
-    return [(each.block, priced[each.block.which].grid) for each in chosen]
+    return [(each.block, priced[each.block.which].grid.starts(each.block.place)) for each in chosen]
 
 
 def _priced(shelf: Shelf, need: Need) -> list[Priced]:
@@ -79,11 +79,11 @@ def _priced(shelf: Shelf, need: Need) -> list[Priced]:
 def _priced_length(shelf: Shelf, need: Need, room: Ints, days: int) -> Priced:
     """One length: the list price of each day, what fits and its total after terms at every start. Where less fits than
     the least that is wanted, nothing does."""
-    starts = room.shape[1] - need.duration.most + 1
-    most = largest(room, days, starts).max(axis=1, initial=0) // shelf.lots * shelf.lots
+    least = largest(room, days, room.shape[1] - need.duration.most + 1)
+    most = least.max(axis=1, initial=0) // shelf.lots * shelf.lots
     quantity = np.minimum(round_up(need.quantity.most, shelf.lots), most)
     cents = shelf.stack(need.firmness).day_cents(shelf.period, shelf.rooms[:, rank(need.firmness)], quantity)
-    grid = _after_terms(shelf, price_grid(room, cents, quantity, days, starts), cents, need.prepayment)
+    grid = _after_terms(shelf, price_grid(least, cents, quantity, days), cents, need.prepayment)
     grid.fits[quantity < round_up(need.quantity.least, shelf.lots)] = False
     compared = grid.cents / gpu_hours(np.maximum(quantity, 1), days)[:, None] if need.is_range else grid.cents
     return Priced(grid, np.where(grid.fits, compared, np.inf), cents)
@@ -119,8 +119,8 @@ def _blocks(shelf: Shelf, priced: Sequence[Priced], need: Need) -> list[Block]:
 def _blocks_of(shelf: Shelf, priced: Priced, which: int, need: Need) -> Iterator[Block]:
     grid = priced.grid
     hours = gpu_hours(grid.quantity, grid.days)
-    carbon = shelf.figures.kg_per_hour if need.is_range else shelf.figures.kg_per_hour * hours
-    per_h100 = hours * shelf.figures.h100_weights
+    carbon = shelf.kg_per_hour if need.is_range else shelf.kg_per_hour * hours
+    per_h100 = hours * shelf.h100_weights
     soonest, cheapest = grid.fits.argmax(axis=1), priced.worth.argmin(axis=1)
     for place in np.flatnonzero(grid.fits.any(axis=1)).tolist():
         for offset in sorted({int(soonest[place]), int(cheapest[place])}):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from marketplace.units.period import Period
 from pricing.curve.models import PricePolicy
 from pricing.curve.queries import PoolPrices
 from pricing.curve.stacks import Stack, stacked
-from pricing.quotes.market import FINGERPRINT, Figures, market_of
+from pricing.quotes.market import FINGERPRINT, market_of
 from pricing.quotes.need import Need
 from pricing.quotes.wishes import Documents, rows_that_meet
 
@@ -32,11 +33,22 @@ class Shelf:
     projection: Projection | None
     today: date
     documents: Documents  # service specs in force, which a need may have wishes for
-    figures: Figures
 
-    @property
+    @cached_property
     def lots(self) -> NDArray[np.int64]:
-        return self.figures.lots
+        return np.array([pool.lot for pool in self.pools], dtype=np.int64)
+
+    @cached_property
+    def h100_weights(self) -> NDArray[np.float64]:
+        """H100-equivalents of a GPU, shape (pools,)."""
+        return np.array([pool.accelerator.h100_weight for pool in self.pools], dtype=np.float64)
+
+    @cached_property
+    def kg_per_hour(self) -> NDArray[np.float64]:
+        """CO2 of a GPU-hour, kg, shape (pools,)."""
+        places = [(pool.accelerator.all_in_kw, pool.site) for pool in self.pools]
+        grams = [kw * site.pue * site.carbon_g_per_kwh for kw, site in places]
+        return np.array(grams, dtype=np.float64) / 1000
 
     def stack(self, firmness: str) -> Stack:
         """The pools' curves as one."""
@@ -61,7 +73,6 @@ def stock(need: Need, first: date, last: date, now: datetime) -> Shelf:
         market.projection,
         now.date(),
         market.documents,
-        market.figures.of_rows(rows),
     )
 
 
