@@ -85,6 +85,23 @@ def release_hold(*, claim_id: int, now: datetime) -> bool:
     return _move(claim_id, HELD, RELEASED, now)
 
 
+def prolong_hold(*, claim_id: int, expires_at: datetime, now: datetime) -> None:
+    """Keeps a hold for longer (or shorter): it ends at `expires_at` from now on. No sum changes.
+
+    Raises HoldGone where it is no longer held, or was over at `now` and so may be sold to somebody else.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_PROLONG, [expires_at, now, claim_id, HELD, now])
+        if not cursor.rowcount:
+            raise HoldGone
+
+
+_PROLONG = """
+    UPDATE marketplace_claim SET expires_at = %s, changed_at = %s
+    WHERE id = %s AND status = %s AND expires_at > %s
+"""
+
+
 def release_commitment(*, claim_id: int, now: datetime) -> bool:
     """Gives committed capacity back; False where it was not committed."""
     return _move(claim_id, COMMITTED, RELEASED, now)
