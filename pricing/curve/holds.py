@@ -1,4 +1,4 @@
-"""What a seller's policy says of holds: how much an organisation may keep unbought, and what keeping it longer costs."""
+"""What a policy says of holds: how much an organisation may keep unbought, and what keeping it longer costs."""
 
 from datetime import timedelta
 from decimal import Decimal

@@ -101,7 +101,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='quote',
             name='claim_id',
-            field=models.BigIntegerField(help_text='Handed on to the quote that replaces this one, if it has the same block'),
+            field=models.BigIntegerField(help_text='A quote of the same block that replaces this one has it, too'),
         ),
         migrations.AlterField(
             model_name='quote',

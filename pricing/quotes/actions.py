@@ -120,13 +120,7 @@ def take_quote(
     now = clock.now()
     if terms.valid_until <= now:
         raise OfferExpired
-    if (
-        client_reference
-        and Quote.objects.of(organisation.pk)
-        .filter(client_reference=client_reference)
-        .exclude(status=REPLACED)
-        .exists()
-    ):
+    if client_reference and _is_taken(organisation.pk, client_reference):
         raise ClientReferenceTaken
     pool = Pool.objects.select_related("seller").get(public_id=terms.pool)
     policy = PricePolicy.objects.in_force(pool.seller, now)
@@ -141,6 +135,11 @@ def take_quote(
     _remember(quote)
     _tell_of(quote, by)
     return quote
+
+
+def _is_taken(organisation_id: int, client_reference: str) -> bool:
+    own = Quote.objects.of(organisation_id).filter(client_reference=client_reference)
+    return own.exclude(status=REPLACED).exists()
 
 
 def _remember(quote: Quote) -> None:

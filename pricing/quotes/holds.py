@@ -57,7 +57,7 @@ class HoldLimit(Exception):
 
     def _said(self, block: Block) -> list[str]:
         said = [
-            f"Your open holds come to {self.held:,} GPU-hours, and {self.limit:,} is the most that may be held at once: "
+            f"Your open holds come to {self.held:,} GPU-hours, and {self.limit:,} is the most at one time: "
             f"these {self.asked:,} would be too much."
         ]
         if self.fits:
@@ -140,7 +140,7 @@ def _refusal(organisation_id: int, held: int, block: Block, policy: PricePolicy,
 
 
 def to_release(holds: Sequence[OpenHold], too_much: int) -> list[OpenHold]:
-    """The fewest holds that together free so many GPU-hours, the least of them in the end; none where all are too few."""
+    """The fewest holds that together free so many GPU-hours; none where all of them are too few."""
     largest = sorted(holds, key=lambda each: (-each.gpu_hours, each.quote))
     chosen: list[OpenHold] = []
     while largest and too_much > 0:

@@ -114,9 +114,7 @@ class Quote(models.Model):
     spec = models.ForeignKey(ServiceSpec, on_delete=models.PROTECT, related_name="+")
     terms = models.ForeignKey(TermsDocument, on_delete=models.PROTECT, related_name="+")
     terms_digest = models.CharField(max_length=64)
-    claim_id = models.BigIntegerField(
-        help_text="Handed on to the quote that replaces this one, if it has the same block"
-    )
+    claim_id = models.BigIntegerField(help_text="A quote of the same block that replaces this one has it, too")
     status = models.CharField(max_length=10, choices=[(s, s) for s in STATUSES])
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=254)

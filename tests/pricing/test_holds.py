@@ -204,7 +204,7 @@ def test_no_longer_than_policy_or_the_start_of_the_block(market: Market, days: i
         longer(market, quote, days)
     assert refused.value.most_days == 9
     kept = Quote.objects.get(pk=quote.pk)
-    assert (kept.expires_at, kept.hold_fee) == (quote.expires_at, 0)
+    assert (kept.expires_at, kept.hold_fee) == (quote.expires_at, Decimal(0))
 
 
 def test_a_policy_may_have_no_long_holds(market: Market) -> None:
