@@ -2,12 +2,14 @@
 
 from pricing.curve.models import BuildSignal, PoolCurve, PricePolicy, PriceVersion, Tape, TapePool
 from pricing.demand.models import DemandForecast, Enquiry, PoolDemand
+from pricing.quotes.accounts import HoldAccount
 from pricing.quotes.models import Quote, TermsDocument
 
 __all__ = [
     "BuildSignal",
     "DemandForecast",
     "Enquiry",
+    "HoldAccount",
     "PoolCurve",
     "PoolDemand",
     "PricePolicy",
