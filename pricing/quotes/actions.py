@@ -1,6 +1,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -26,6 +26,7 @@ from marketplace.units.money import unit_price
 from pricing.curve.models import PricePolicy, PriceVersion
 from pricing.curve.queries import PoolPrices, Price, current_versions, pool_prices
 from pricing.demand.actions import record_lost, record_quoted
+from pricing.quotes.contracts import ContractPolicy
 from pricing.quotes.models import EXPIRED, OPEN, RELEASED, Quote, TermsDocument
 from pricing.quotes.offers import CONFIDENCE_STEP, Offer, OfferTerms, make_offer, read_token
 
@@ -76,6 +77,7 @@ class Taking:
     terms: OfferTerms
     pool: Pool
     policy: PricePolicy
+    contract: ContractPolicy
     by: Actor
     now: datetime
     client_reference: str | None
@@ -84,6 +86,11 @@ class Taking:
     @property
     def expires_at(self) -> datetime:
         return self.now + self.policy.hold
+
+    @property
+    def occupied_end(self) -> date:
+        """The block and the turnaround after it, which is claimed and not priced."""
+        return self.terms.period.end + timedelta(days=self.contract.turnaround_days)
 
 
 @dataclass(frozen=True)
@@ -118,7 +125,8 @@ def take_quote(
         raise ClientReferenceTaken
     pool = Pool.objects.select_related("seller").get(public_id=terms.pool)
     policy = PricePolicy.objects.in_force(pool.seller, now)
-    taking = Taking(new_id("qte"), terms, pool, policy, by, now, client_reference, dict(metadata or {}))
+    contract = ContractPolicy.objects.in_force(pool.seller_id, now)
+    taking = Taking(new_id("qte"), terms, pool, policy, contract, by, now, client_reference, dict(metadata or {}))
     claimed = _hold(taking)
     priced = _price_under_lock(taking, claimed)
     if priced.price.total.amount > terms.total.amount:
@@ -148,7 +156,7 @@ def _hold(taking: Taking) -> ledger.Claimed:
     return ledger.hold(
         holder=taking.public_id,
         firmness=terms.firmness,
-        lines=[ledger.Line(taking.pool.pk, terms.period, terms.quantity)],
+        lines=[ledger.Line(taking.pool.pk, terms.period, terms.quantity, taking.occupied_end)],
         expires_at=taking.expires_at,
         now=taking.now,
     )
@@ -209,6 +217,7 @@ def _write(taking: Taking, claimed: ledger.Claimed, priced: Priced) -> Quote:
         spec=taking.pool.specs.latest("version"),
         terms=document,
         terms_digest=document.digest,
+        contract_id=taking.contract.pk,
         claim_id=claimed.claim_id,
         status=OPEN,
         created_at=taking.now,
@@ -294,7 +303,8 @@ def expire_quote(*, quote_id: int) -> Quote | None:
 def _close(quote: Quote, status: str, by: Actor, now: datetime) -> Quote:
     quote.status = status
     quote.save(update_fields=["status"])
-    ledger.release_hold(claim_id=quote.claim_id, now=now)
+    if quote.claim_id is not None:
+        ledger.release_hold(claim_id=quote.claim_id, now=now)
     record_lost(quote=quote.public_id, now=now)
     record(by=by, verb=f"quote.{status}", subject=quote.public_id, now=now)
     emit(

@@ -14,6 +14,7 @@ from marketplace.outbox.actions import emit
 from marketplace.units import clock
 from marketplace.units.instants import rfc3339
 from reservations.booking import states
+from reservations.booking.dues import no_longer_due
 from reservations.booking.models import Reservation, ReservationTransition
 
 SHORTEST_REASON = 10
@@ -143,6 +144,8 @@ def _write(
     reservation.next_at = reservation.schedule.due_at(target)
     reservation.save(update_fields=["status", "deadline", "next_at"])
     _capacity_follows(reservation, before, now)
+    if before == states.PENDING_PAYMENT and target in (states.CANCELLED, states.RELEASED):
+        no_longer_due(reservation, now)
     written = ReservationTransition.objects.create(
         reservation=reservation,
         action=rule.name,
