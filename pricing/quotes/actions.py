@@ -133,7 +133,7 @@ def take_quote(
         raise PriceChanged(_offer_again(taking, priced))
     quote = _write(taking, claimed, priced)
     _remember(quote)
-    _tell_of(quote, by)
+    tell_of_quote(quote, by)
     return quote
 
 
@@ -255,14 +255,14 @@ def _price_fields(taking: Taking, priced: Priced) -> dict[str, Any]:
     }
 
 
-def _tell_of(quote: Quote, by: Actor) -> None:
+def tell_of_quote(quote: Quote, by: Actor) -> None:
     total = quote.money.as_json()
     record(by=by, verb="quote.created", subject=quote.public_id, now=quote.created_at, after={"total": total})
     emit(
         name="quote.created",
         subject=quote.public_id,
         organisation_id=quote.organisation_id,
-        data={"quote": quote.public_id, "total": total, "expires_at": rfc3339(quote.expires_at)},
+        data={"quote": quote.public_id, "kind": quote.kind, "total": total, "expires_at": rfc3339(quote.expires_at)},
         now=quote.created_at,
     )
 

@@ -10,7 +10,8 @@ from marketplace.journal.actor import Actor
 from marketplace.outbox.actions import emit
 from pricing.demand.actions import record_taken
 from pricing.quotes.actions import QuoteExpired, lock_open_quote
-from pricing.quotes.models import ACCEPTED, Quote
+from pricing.quotes.models import ACCEPTED, BUY, Quote
+from reservations.booking.changed import accept_change
 from reservations.booking.dues import UpFront, owe_up_front, up_front_of
 from reservations.booking.models import Reservation
 from reservations.booking.states import PENDING, PENDING_PAYMENT, SCHEDULED
@@ -40,12 +41,14 @@ class Opening:
 
 
 def accept_quote(*, public_id: str, by: Actor, organisation_id: int) -> Reservation:
-    """Makes a reservation of an open quote, at its price, once. Binding: this cannot be undone.
+    """Makes a reservation of an open quote, or a change of one, at its price, once. Binding: this cannot be undone.
 
-    Raises QuoteNotFound, QuoteExpired or QuoteClosed. Capacity always suffices: the hold becomes a commitment and no
-    sum changes.
+    Raises QuoteNotFound, QuoteExpired or QuoteClosed, and for a change what `accept_change` raises. Capacity always
+    suffices: the hold becomes a commitment and no sum changes.
     """
     quote, now = lock_open_quote(public_id=public_id, organisation_id=organisation_id)
+    if quote.kind != BUY:
+        return accept_change(quote=quote, by=by)
     accepting = Acceptance(quote, by, now)
     for check in CHECKS:
         check(accepting)
