@@ -1,6 +1,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -26,6 +26,7 @@ from marketplace.units.money import unit_price
 from pricing.curve.models import PricePolicy, PriceVersion
 from pricing.curve.queries import PoolPrices, Price, current_versions, pool_prices
 from pricing.demand.actions import record_lost, record_quoted
+from pricing.quotes.contracts import ContractPolicy
 from pricing.quotes.holds import Block, check_hold
 from pricing.quotes.models import EXPIRED, OPEN, RELEASED, REPLACED, Quote, TermsDocument
 from pricing.quotes.offers import CONFIDENCE_STEP, Offer, OfferTerms, make_offer, read_token
@@ -77,6 +78,7 @@ class Taking:
     terms: OfferTerms
     pool: Pool
     policy: PricePolicy
+    contract: ContractPolicy
     by: Actor
     now: datetime
     client_reference: str | None
@@ -89,6 +91,11 @@ class Taking:
     @property
     def block(self) -> Block:
         return Block(self.terms.quantity, self.terms.period.days, self.pool.lot)
+
+    @property
+    def occupied_end(self) -> date:
+        """The block and the turnaround after it, which is claimed and not priced."""
+        return self.terms.period.end + timedelta(days=self.contract.turnaround_days)
 
 
 @dataclass(frozen=True)
@@ -124,7 +131,8 @@ def take_quote(
         raise ClientReferenceTaken
     pool = Pool.objects.select_related("seller").get(public_id=terms.pool)
     policy = PricePolicy.objects.in_force(pool.seller, now)
-    taking = Taking(new_id("qte"), terms, pool, policy, by, now, client_reference, dict(metadata or {}))
+    contract = ContractPolicy.objects.in_force(pool.seller_id, now)
+    taking = Taking(new_id("qte"), terms, pool, policy, contract, by, now, client_reference, dict(metadata or {}))
     # Before the ledger, as docs/locking.md has it: two holds of one organisation at once are counted one by one.
     check_hold(organisation_id=organisation.pk, block=taking.block, policy=policy, now=now)
     claimed = _hold(taking)
@@ -133,7 +141,7 @@ def take_quote(
         raise PriceChanged(_offer_again(taking, priced))
     quote = _write(taking, claimed, priced)
     _remember(quote)
-    _tell_of(quote, by)
+    tell_of_quote(quote, by)
     return quote
 
 
@@ -161,7 +169,7 @@ def _hold(taking: Taking) -> ledger.Claimed:
     return ledger.hold(
         holder=taking.public_id,
         firmness=terms.firmness,
-        lines=[ledger.Line(taking.pool.pk, terms.period, terms.quantity)],
+        lines=[ledger.Line(taking.pool.pk, terms.period, terms.quantity, taking.occupied_end)],
         expires_at=taking.expires_at,
         now=taking.now,
     )
@@ -222,6 +230,7 @@ def _write(taking: Taking, claimed: ledger.Claimed, priced: Priced) -> Quote:
         spec=taking.pool.specs.latest("version"),
         terms=document,
         terms_digest=document.digest,
+        contract_id=taking.contract.pk,
         claim_id=claimed.claim_id,
         status=OPEN,
         created_at=taking.now,
@@ -259,14 +268,14 @@ def _price_fields(taking: Taking, priced: Priced) -> dict[str, Any]:
     }
 
 
-def _tell_of(quote: Quote, by: Actor) -> None:
+def tell_of_quote(quote: Quote, by: Actor) -> None:
     total = quote.money.as_json()
     record(by=by, verb="quote.created", subject=quote.public_id, now=quote.created_at, after={"total": total})
     emit(
         name="quote.created",
         subject=quote.public_id,
         organisation_id=quote.organisation_id,
-        data={"quote": quote.public_id, "total": total, "expires_at": rfc3339(quote.expires_at)},
+        data={"quote": quote.public_id, "kind": quote.kind, "total": total, "expires_at": rfc3339(quote.expires_at)},
         now=quote.created_at,
     )
 
@@ -307,7 +316,8 @@ def expire_quote(*, quote_id: int) -> Quote | None:
 def _close(quote: Quote, status: str, by: Actor, now: datetime) -> Quote:
     quote.status = status
     quote.save(update_fields=["status"])
-    ledger.release_hold(claim_id=quote.claim_id, now=now)
+    if quote.claim_id is not None:
+        ledger.release_hold(claim_id=quote.claim_id, now=now)
     record_lost(quote=quote.public_id, now=now)
     record(by=by, verb=f"quote.{status}", subject=quote.public_id, now=now)
     emit(

@@ -10,15 +10,16 @@ from marketplace.journal.actor import Actor
 from marketplace.outbox.actions import emit
 from pricing.demand.actions import record_taken
 from pricing.quotes.actions import QuoteExpired, lock_open_quote
-from pricing.quotes.models import ACCEPTED, Quote
+from pricing.quotes.models import ACCEPTED, BUY, Quote
+from reservations.booking.changed import accept_change
+from reservations.booking.dues import UpFront, owe_up_front, up_front_of
 from reservations.booking.models import Reservation
-from reservations.booking.states import PENDING, SCHEDULED
+from reservations.booking.states import PENDING, PENDING_PAYMENT, SCHEDULED
 
 AGREED = (
     "organisation_id", "pool_id", "firmness", "quantity", "start", "end", "total", "currency", "claim_id",
     "terms_digest",
 )  # fmt: skip
-DEEMED_DAYS = 1  # delivery is deemed accepted this long after the first day, until the tests of delivery are there
 
 
 @dataclass(frozen=True)
@@ -32,19 +33,22 @@ class Acceptance:
 
 @dataclass(frozen=True)
 class Opening:
-    """The first state of a reservation, with the deadline of a pending one."""
+    """The first state of a reservation, with the deadline of a pending one and what is due up front."""
 
     status: str
     deadline: datetime | None = None
+    up_front: UpFront | None = None
 
 
 def accept_quote(*, public_id: str, by: Actor, organisation_id: int) -> Reservation:
-    """Makes a reservation of an open quote, at its price, once. Binding: this cannot be undone.
+    """Makes a reservation of an open quote, or a change of one, at its price, once. Binding: this cannot be undone.
 
-    Raises QuoteNotFound, QuoteExpired or QuoteClosed. Capacity always suffices: the hold becomes a commitment and no
-    sum changes.
+    Raises QuoteNotFound, QuoteExpired or QuoteClosed, and for a change what `accept_change` raises. Capacity always
+    suffices: the hold becomes a commitment and no sum changes.
     """
     quote, now = lock_open_quote(public_id=public_id, organisation_id=organisation_id)
+    if quote.kind != BUY:
+        return accept_change(quote=quote, by=by)
     accepting = Acceptance(quote, by, now)
     for check in CHECKS:
         check(accepting)
@@ -65,12 +69,14 @@ def opening_of(accepting: Acceptance) -> Opening:
 
 def after_approval(accepting: Acceptance) -> Opening:
     """Where it goes once nobody has to approve it (any more): to payment, if something is due up front."""
-    return Opening(SCHEDULED)
+    up_front = up_front_of(accepting.quote, accepting.now)
+    return Opening(PENDING_PAYMENT, up_front.deadline, up_front) if up_front else Opening(SCHEDULED)
 
 
 def _keep_capacity(accepting: Acceptance, opening: Opening) -> None:
     """The hold becomes a commitment, or is kept until the deadline of the pending state. No sum changes."""
     quote, now = accepting.quote, accepting.now
+    assert quote.claim_id is not None, "a quote to buy holds capacity"
     try:
         if opening.status in PENDING:
             assert opening.deadline is not None
@@ -90,7 +96,7 @@ def _book(accepting: Acceptance, opening: Opening) -> Reservation:
         quote=quote,
         status=opening.status,
         deadline=opening.deadline,
-        delivered_on=deemed_delivered_on(quote.start, quote.end),
+        delivered_on=deemed_delivered_on(quote),
         accepted_by=by.label,
         accepted_by_user_id=by.user_id,
         accepted_by_key_id=by.key_id,
@@ -99,12 +105,15 @@ def _book(accepting: Acceptance, opening: Opening) -> Reservation:
     )
     reservation.next_at = reservation.schedule.due_at(opening.status)
     reservation.save(force_insert=True)
+    if opening.up_front:
+        owe_up_front(reservation, opening.up_front, now)
     _tell_of(reservation, by)
     return reservation
 
 
-def deemed_delivered_on(start: date, end: date) -> date:
-    return min(start + timedelta(days=DEEMED_DAYS), end)
+def deemed_delivered_on(quote: Quote) -> date:
+    """The day on which delivery is deemed accepted, until the tests of delivery are there."""
+    return min(quote.start + timedelta(days=quote.contract_terms.acceptance_days), quote.end)
 
 
 def _tell_of(reservation: Reservation, by: Actor) -> None:
