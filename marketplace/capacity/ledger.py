@@ -144,20 +144,31 @@ def _lock_both(claim_id: int, lines: Sequence[Line]) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM marketplace_claim WHERE id = %s FOR UPDATE", [claim_id])
         cursor.execute(_DAYS_OF_BOTH, [claim_id, *_columns(lines)])
+
+
 @dataclass(frozen=True)
 class Kept:
     """What a committed claim keeps of its lines; without lines it is released."""
+
     claim_id: int
     lines: tuple[Line, ...] = ()
+
+
 def amend(*, commit: int | None, kept: Sequence[Kept], now: datetime) -> None:
     """Commits a hold (None: there is none) and cuts committed claims down to the lines that they keep, in one call.
+
     What is cut is free at once. Raises HoldGone where a claim is not held, or not committed, any more. Lines that a
     claim did not have are an IntegrityError: this only ever gives back.
+    """
     lines = [(each.claim_id, line) for each in kept for line in each.lines]
     columns = _columns([line for _, line in lines]) if lines else ["{}"] * 5
+    with connection.cursor() as cursor:
         cursor.execute(_AMEND, [commit, [each.claim_id for each in kept], [of for of, _ in lines], *columns, now])
         (done,) = cursor.fetchone()
     if not done:
+        raise HoldGone
+
+
 _AMEND = """
     SELECT capacity_amend(%s, %s::bigint[], %s::bigint[],
         %s::bigint[], %s::date[], %s::date[], %s::date[], %s::int[], %s)

@@ -30,8 +30,8 @@ from reservations.booking.dues import balance
 from reservations.booking.lifecycle import NotInThisState, NotYourRole, ReservationNotFound
 from reservations.booking.models import Reservation
 from reservations.booking.money import Due
-from reservations.booking.pieces import parts, pieces_of
 from reservations.booking.payments import record_receipt
+from reservations.booking.pieces import parts, pieces_of
 from reservations.booking.plans import Wish, WrongWish
 from tests.cockpit import staff
 from tests.market import Market, Party, block_taken, open_market
