@@ -5,7 +5,9 @@ from marketplace.catalogue.models import Accelerator, Pool, ServiceSpec, Site
 from marketplace.change.models import Change
 from marketplace.journal.models import Entry
 from marketplace.outbox.models import Event
+from marketplace.parties.agreements import MasterAgreement, SigningAuthority
 from marketplace.parties.models import ApiKey, Membership, Organisation, User
+from marketplace.parties.spending import ApprovalChain, ApprovalStep, Budget, BudgetClaim, BudgetEntry, CostCentre
 from marketplace.supply.models import (
     Disruption,
     MaintenanceWindow,
@@ -24,16 +26,23 @@ from marketplace.supply.models import (
 __all__ = [
     "Accelerator",
     "ApiKey",
+    "ApprovalChain",
+    "ApprovalStep",
+    "Budget",
+    "BudgetClaim",
+    "BudgetEntry",
     "CapacityDay",
     "Change",
     "Claim",
     "ClaimLine",
+    "CostCentre",
     "Disruption",
     "Entry",
     "Event",
     "LedgerEntry",
     "LimitsWritten",
     "MaintenanceWindow",
+    "MasterAgreement",
     "Membership",
     "Milestone",
     "MilestoneNote",
@@ -46,6 +55,7 @@ __all__ = [
     "ProjectionDue",
     "SellingStop",
     "ServiceSpec",
+    "SigningAuthority",
     "Site",
     "SiteExposure",
     "SupplyPolicy",

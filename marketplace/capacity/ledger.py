@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 import numpy as np
 from django.db import IntegrityError, connection
@@ -83,6 +84,17 @@ def commit_hold(*, claim_id: int, now: datetime) -> None:
 def release_hold(*, claim_id: int, now: datetime) -> bool:
     """Gives a hold back; False where it was no longer held."""
     return _move(claim_id, HELD, RELEASED, now)
+
+
+def prolong_hold(*, claim_id: int, expires_at: datetime, now: datetime) -> None:
+    """Moves the end of a hold that has not ended yet: a quote whose acceptance waits for an approval."""
+    if not _called("SELECT capacity_prolong(%s, %s, %s)", claim_id, expires_at, now):
+        raise HoldGone
+
+
+def expire_hold(*, claim_id: int, now: datetime) -> bool:
+    """Gives a hold back whose time is over, read under its lock; False where it was moved, or prolonged meanwhile."""
+    return _called("SELECT capacity_expire(%s, %s)", claim_id, now)
 
 
 def release_commitment(*, claim_id: int, now: datetime) -> bool:
@@ -189,7 +201,11 @@ def _refusal(error: IntegrityError, firmness: str, lines: Sequence[Line]) -> Ins
 
 
 def _move(claim_id: int, before: str, after: str, now: datetime) -> bool:
+    return _called("SELECT capacity_move(%s, %s, %s, %s)", claim_id, before, after, now)
+
+
+def _called(statement: str, *arguments: Any) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT capacity_move(%s, %s, %s, %s)", [claim_id, before, after, now])
-        (moved,) = cursor.fetchone()
-    return bool(moved)
+        cursor.execute(statement, arguments)
+        (answer,) = cursor.fetchone()
+    return bool(answer)
