@@ -87,9 +87,20 @@ def release_hold(*, claim_id: int, now: datetime) -> bool:
 
 
 def prolong_hold(*, claim_id: int, expires_at: datetime, now: datetime) -> None:
-    """Moves the end of a hold that has not ended yet: a quote whose acceptance waits for an approval."""
-    if not _called("SELECT capacity_prolong(%s, %s, %s)", claim_id, expires_at, now):
-        raise HoldGone
+    """Keeps a hold for longer (or shorter): it ends at `expires_at` from now on. No sum changes.
+
+    Raises HoldGone where it is no longer held, or was over at `now` and so may be sold to somebody else.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_PROLONG, [expires_at, now, claim_id, HELD, now])
+        if not cursor.rowcount:
+            raise HoldGone
+
+
+_PROLONG = """
+    UPDATE marketplace_claim SET expires_at = %s, changed_at = %s
+    WHERE id = %s AND status = %s AND expires_at > %s
+"""
 
 
 def expire_hold(*, claim_id: int, now: datetime) -> bool:
