@@ -7,7 +7,22 @@ from marketplace.journal.models import Entry
 from marketplace.outbox.models import Event
 from marketplace.parties.agreements import MasterAgreement, SigningAuthority
 from marketplace.parties.models import ApiKey, Membership, Organisation, User
-from marketplace.parties.spending import ApprovalChain, ApprovalStep, Budget, BudgetClaim, BudgetEntry, CostCentre
+from marketplace.parties.spending import (
+    ApprovalChain,
+    ApprovalPolicy,
+    ApprovalStep,
+    Budget,
+    BudgetClaim,
+    BudgetEntry,
+    CostCentre,
+)
+from marketplace.screening.models import (
+    Clearance,
+    ClearanceProposal,
+    EndCustomer,
+    ListedName,
+    ScreeningPolicy,
+)
 from marketplace.supply.models import (
     Disruption,
     MaintenanceWindow,
@@ -27,6 +42,7 @@ __all__ = [
     "Accelerator",
     "ApiKey",
     "ApprovalChain",
+    "ApprovalPolicy",
     "ApprovalStep",
     "Budget",
     "BudgetClaim",
@@ -35,12 +51,16 @@ __all__ = [
     "Change",
     "Claim",
     "ClaimLine",
+    "Clearance",
+    "ClearanceProposal",
     "CostCentre",
     "Disruption",
+    "EndCustomer",
     "Entry",
     "Event",
     "LedgerEntry",
     "LimitsWritten",
+    "ListedName",
     "MaintenanceWindow",
     "MasterAgreement",
     "Membership",
@@ -53,6 +73,7 @@ __all__ = [
     "ProjectOutlook",
     "Projection",
     "ProjectionDue",
+    "ScreeningPolicy",
     "SellingStop",
     "ServiceSpec",
     "SigningAuthority",

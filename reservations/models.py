@@ -1,5 +1,6 @@
 """Every model of the package in one place, for Django; the rooms define them."""
 
+from reservations.booking.approvals import ApprovalStage
 from reservations.booking.models import Reservation, ReservationTransition
 
-__all__ = ["Reservation", "ReservationTransition"]
+__all__ = ["ApprovalStage", "Reservation", "ReservationTransition"]

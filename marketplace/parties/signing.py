@@ -13,7 +13,7 @@ from marketplace.parties.agreements import MasterAgreement, SigningAuthority
 from marketplace.parties.budgets import CostCentreNeeded
 from marketplace.parties.chains import Step
 from marketplace.parties.models import ApiKey, Membership, Organisation, User
-from marketplace.parties.spending import CostCentre
+from marketplace.parties.spending import APPROVAL_HOURS, CostCentre
 from marketplace.units.money import Money
 
 WITHOUT_AGREEMENT = (
@@ -62,12 +62,14 @@ class Standing:
     """How a purchase stands with the organisation's own rules, all from one query.
 
     `steps` are those of the approval chain that applies, in order; empty where nobody else has to agree. `cost_centre`
-    is the one that was named, else the default; None where there is none of that name.
+    is the one that was named, else the default; None where there is none of that name. `approval_hours` is how long the
+    policy in force lets a request wait.
     """
 
     agreed: bool
     authorised: bool
     steps: tuple[Step, ...]
+    approval_hours: int
     keeps_cost_centres: bool
     cost_centre: CostCentre | None
 
@@ -95,6 +97,7 @@ def standing(
         "organisation": organisation_id,
         "seller": seller_id,
         "day": now.date(),
+        "now": now,
         "amount": amount.amount,
         "currency": amount.currency,
         "user": by.user_id,
@@ -104,9 +107,9 @@ def standing(
     }
     with connection.cursor() as cursor:
         cursor.execute(_STANDING, asked)
-        agreed, authorised, steps, keeps, *centre = cursor.fetchone()
+        agreed, authorised, steps, hours, keeps, *centre = cursor.fetchone()
     found = CostCentre(**dict(zip(_CENTRE, centre, strict=True))) if centre[0] is not None else None
-    return Standing(agreed, authorised, tuple(Step(*step) for step in steps), keeps, found)
+    return Standing(agreed, authorised, tuple(Step(*step) for step in steps), hours, keeps, found)
 
 
 _CENTRE = ("id", "public_id", "organisation_id", "code", "name", "period", "currency", "is_default", "created_at")
@@ -129,6 +132,8 @@ _STANDING = f"""
     SELECT agreed, authorised,
         ARRAY(SELECT json_build_array(role, user_id) FROM marketplace_approvalstep
             WHERE chain_id = (SELECT id FROM chosen) ORDER BY position),
+        COALESCE((SELECT hours FROM marketplace_approvalpolicy WHERE starts_at <= %(now)s
+            ORDER BY version DESC LIMIT 1), {APPROVAL_HOURS}),
         EXISTS (SELECT FROM marketplace_costcentre WHERE organisation_id = %(organisation)s AND closed_at IS NULL),
         {", ".join(f"c.{name}" for name in _CENTRE)}
     FROM agreements LEFT JOIN marketplace_costcentre c ON c.organisation_id = %(organisation)s

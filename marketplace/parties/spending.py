@@ -1,5 +1,7 @@
 """What an organisation lets itself spend, and who has to agree: cost centres, budgets, approval chains."""
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import F, Q
 
@@ -8,6 +10,8 @@ from marketplace.parties.models import ADMIN, APPROVER, Organisation, User
 from marketplace.units.ids import new_id
 from marketplace.units.money import USD, Money
 
+APPROVAL_HOURS = 24  # an assumption of ours: the working day after, in every time zone
+APPROVAL_HOURS = 24  # an assumption of ours: the next working day, in every time zone
 RESERVED, SPENT, RELEASED = "reserved", "spent", "released"
 
 
@@ -173,3 +177,36 @@ class ApprovalStep(models.Model):
 
     def __str__(self) -> str:
         return str(self.user or self.get_role_display())
+
+
+class ApprovalPolicyQuerySet(models.QuerySet["ApprovalPolicy"]):
+    def in_force(self, now: datetime) -> "ApprovalPolicy":
+        """The newest version that has started; the shipped one, unsaved, where none has been published."""
+        return self.filter(starts_at__lte=now).order_by("-version").first() or ApprovalPolicy(version=0, starts_at=now)
+
+
+class ApprovalPolicy(models.Model):
+    """How long capacity waits for an approval. A change is a new version: a trigger refuses edits."""
+
+    version = models.PositiveIntegerField(unique=True)
+    starts_at = models.DateTimeField()
+    published_by = models.CharField(max_length=254)
+    hours = models.PositiveSmallIntegerField(
+        default=APPROVAL_HOURS, help_text="From the acceptance; never past the block's first day"
+    )
+
+    objects = ApprovalPolicyQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "approval policies"
+        ordering = ["-version"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(hours__gte=1, hours__lte=24 * 14),
+                name="approval_within_two_weeks",
+                violation_error_message="An approval waits for 1 to 336 hours.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"approval policy v{self.version}"

@@ -15,6 +15,9 @@ from marketplace.journal.actions import record
 from marketplace.journal.actor import SYSTEM, Actor
 from marketplace.outbox.actions import emit
 from marketplace.parties.models import Organisation
+from marketplace.screening.actions import end_customer_of
+from marketplace.screening.models import EndCustomer
+from marketplace.screening.queries import check_cleared
 from marketplace.supply.models import Projection
 from marketplace.supply.queries import delivery_confidence
 from marketplace.units import clock
@@ -80,6 +83,7 @@ class Taking:
     now: datetime
     client_reference: str | None
     metadata: dict[str, str]
+    on_behalf_of: EndCustomer | None = None
 
     @property
     def expires_at(self) -> datetime:
@@ -104,11 +108,13 @@ def take_quote(
     by: Actor,
     client_reference: str | None = None,
     metadata: Mapping[str, str] | None = None,
+    on_behalf_of: str | None = None,
 ) -> Quote:
-    """Turns an offer into a quote that holds its capacity until it expires.
+    """Turns an offer into a quote that holds its capacity until it expires; `on_behalf_of` names an end customer.
 
     The price is computed again at the use found under the lock. Not dearer than the offer: the quote stands, at the
-    lower of the two. Dearer: PriceChanged, and nothing is held. Gone: InsufficientHeadroom.
+    lower of the two. Dearer: PriceChanged, and nothing is held. Gone: InsufficientHeadroom. Not cleared:
+    ScreeningRequired.
     """
     terms = read_token(offer, organisation_id=organisation.pk)
     now = clock.now()
@@ -118,7 +124,10 @@ def take_quote(
         raise ClientReferenceTaken
     pool = Pool.objects.select_related("seller").get(public_id=terms.pool)
     policy = PricePolicy.objects.in_force(pool.seller, now)
-    taking = Taking(new_id("qte"), terms, pool, policy, by, now, client_reference, dict(metadata or {}))
+    customer = end_customer_of(organisation_id=organisation.pk, public_id=on_behalf_of)
+    whose = customer.pk if customer else None
+    check_cleared(organisation_id=organisation.pk, pool_id=pool.pk, end_customer_id=whose, now=now)
+    taking = Taking(new_id("qte"), terms, pool, policy, by, now, client_reference, dict(metadata or {}), customer)
     claimed = _hold(taking)
     priced = _price_under_lock(taking, claimed)
     if priced.price.total.amount > terms.total.amount:
@@ -216,6 +225,7 @@ def _write(taking: Taking, claimed: ledger.Claimed, priced: Priced) -> Quote:
         expires_at=taking.expires_at,
         client_reference=taking.client_reference,
         metadata=taking.metadata,
+        on_behalf_of=taking.on_behalf_of,
         **_price_fields(taking, priced),
     )
     try:

@@ -81,3 +81,5 @@ CREATE TRIGGER no_budget_is_overdrawn AFTER UPDATE ON marketplace_budget FOR EAC
 
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON marketplace_budgetentry
     FOR EACH ROW EXECUTE FUNCTION refuse_rewriting();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON marketplace_approvalpolicy
+    FOR EACH ROW EXECUTE FUNCTION refuse_rewriting();
