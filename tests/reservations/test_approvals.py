@@ -107,7 +107,7 @@ def day_of(reservation: Reservation) -> CapacityDay:
     return CapacityDay.objects.get(pool=reservation.pool, day=reservation.start)
 
 
-def taken(made: CostCentre) -> tuple[Decimal, Decimal]:
+def taken(made: CostCentre) -> tuple[int | Decimal, int | Decimal]:
     found = Budget.objects.filter(cost_centre=made).aggregate(r=Sum("reserved"), s=Sum("spent"))
     return found["r"], found["s"]
 
