@@ -15,6 +15,9 @@ from marketplace.journal.actions import record
 from marketplace.journal.actor import SYSTEM, Actor
 from marketplace.outbox.actions import emit
 from marketplace.parties.models import Organisation
+from marketplace.screening.actions import end_customer_of
+from marketplace.screening.models import EndCustomer
+from marketplace.screening.queries import check_cleared
 from marketplace.supply.models import Projection
 from marketplace.supply.queries import delivery_confidence
 from marketplace.units import clock
@@ -83,6 +86,7 @@ class Taking:
     now: datetime
     client_reference: str | None
     metadata: dict[str, str]
+    on_behalf_of: EndCustomer | None = None
 
     @property
     def expires_at(self) -> datetime:
@@ -116,12 +120,14 @@ def take_quote(
     by: Actor,
     client_reference: str | None = None,
     metadata: Mapping[str, str] | None = None,
+    on_behalf_of: str | None = None,
 ) -> Quote:
-    """Turns an offer into a quote that holds its capacity until it expires.
+    """Turns an offer into a quote that holds its capacity until it expires; `on_behalf_of` names an end customer.
 
     The price is computed again at the use found under the lock. Not dearer than the offer: the quote stands, at the
-    lower of the two. Dearer: PriceChanged, and nothing is held. Gone: InsufficientHeadroom. More than the organisation
-    may hold unbought: HoldLimit, or HoldCooldown where it let too many holds lapse.
+    lower of the two. Dearer: PriceChanged, and nothing is held. Gone: InsufficientHeadroom. Not cleared:
+    ScreeningRequired. More than the organisation may hold unbought: HoldLimit, or HoldCooldown where it let too many
+    holds lapse.
     """
     terms = read_token(offer, organisation_id=organisation.pk)
     now = clock.now()
@@ -132,7 +138,12 @@ def take_quote(
     pool = Pool.objects.select_related("seller").get(public_id=terms.pool)
     policy = PricePolicy.objects.in_force(pool.seller, now)
     contract = ContractPolicy.objects.in_force(pool.seller_id, now)
-    taking = Taking(new_id("qte"), terms, pool, policy, contract, by, now, client_reference, dict(metadata or {}))
+    customer = end_customer_of(organisation_id=organisation.pk, public_id=on_behalf_of)
+    whose = customer.pk if customer else None
+    check_cleared(organisation_id=organisation.pk, pool_id=pool.pk, end_customer_id=whose, now=now)
+    taking = Taking(
+        new_id("qte"), terms, pool, policy, contract, by, now, client_reference, dict(metadata or {}), customer
+    )
     # Before the ledger, as docs/locking.md has it: two holds of one organisation at once are counted one by one.
     check_hold(organisation_id=organisation.pk, block=taking.block, policy=policy, now=now)
     claimed = _hold(taking)
@@ -238,6 +249,7 @@ def _write(taking: Taking, claimed: ledger.Claimed, priced: Priced) -> Quote:
         expires_at=taking.expires_at,
         client_reference=taking.client_reference,
         metadata=taking.metadata,
+        on_behalf_of=taking.on_behalf_of,
         **_price_fields(taking, priced),
     )
     try:

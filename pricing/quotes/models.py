@@ -8,6 +8,7 @@ from django.db.models import F, Q
 
 from marketplace.catalogue.models import Pool, ServiceSpec
 from marketplace.parties.models import Organisation
+from marketplace.screening.models import EndCustomer
 from marketplace.units.compute import Footprint, gpu_hours
 from marketplace.units.firmness import CHOICES
 from marketplace.units.ids import new_id
@@ -150,6 +151,14 @@ class Quote(models.Model):
     )
     concession = models.DecimalField(
         max_digits=18, decimal_places=2, default=Decimal(0), help_text="What sales granted below the published price"
+    )
+    on_behalf_of = models.ForeignKey(
+        EndCustomer,
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        help_text="The end customer of a reseller",
     )
 
     objects = QuoteQuerySet.as_manager()

@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from marketplace.catalogue.models import Pool
 from marketplace.parties.models import Organisation
+from marketplace.parties.spending import CostCentre
 from marketplace.units.compute import Footprint
 from marketplace.units.firmness import CHOICES
 from marketplace.units.ids import new_id
@@ -104,6 +105,8 @@ class Reservation(models.Model):
     accepted_by_key_id = models.BigIntegerField(null=True)
     accepted_at = models.DateTimeField()
     terms_digest = models.CharField(max_length=64, help_text="SHA-256 of the terms that were accepted")
+    cost_centre = models.ForeignKey(CostCentre, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+    purchase_order = models.CharField(max_length=80, blank=True, help_text="The organisation's own number")
 
     objects = ReservationQuerySet.as_manager()
 
