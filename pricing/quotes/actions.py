@@ -1,6 +1,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -29,7 +29,9 @@ from marketplace.units.money import unit_price
 from pricing.curve.models import PricePolicy, PriceVersion
 from pricing.curve.queries import PoolPrices, Price, current_versions, pool_prices
 from pricing.demand.actions import record_lost, record_quoted
-from pricing.quotes.models import EXPIRED, OPEN, RELEASED, Quote, TermsDocument
+from pricing.quotes.contracts import ContractPolicy
+from pricing.quotes.holds import Block, check_hold
+from pricing.quotes.models import EXPIRED, OPEN, RELEASED, REPLACED, Quote, TermsDocument
 from pricing.quotes.offers import CONFIDENCE_STEP, Offer, OfferTerms, make_offer, read_token
 
 REFERENCE_CONSTRAINT = "one_quote_per_client_reference"
@@ -79,6 +81,7 @@ class Taking:
     terms: OfferTerms
     pool: Pool
     policy: PricePolicy
+    contract: ContractPolicy
     by: Actor
     now: datetime
     client_reference: str | None
@@ -88,6 +91,15 @@ class Taking:
     @property
     def expires_at(self) -> datetime:
         return self.now + self.policy.hold
+
+    @property
+    def block(self) -> Block:
+        return Block(self.terms.quantity, self.terms.period.days, self.pool.lot)
+
+    @property
+    def occupied_end(self) -> date:
+        """The block and the turnaround after it, which is claimed and not priced."""
+        return self.terms.period.end + timedelta(days=self.contract.turnaround_days)
 
 
 @dataclass(frozen=True)
@@ -113,29 +125,39 @@ def take_quote(
     """Turns an offer into a quote that holds its capacity until it expires; `on_behalf_of` names an end customer.
 
     The price is computed again at the use found under the lock. Not dearer than the offer: the quote stands, at the
-    lower of the two. Dearer: PriceChanged, and nothing is held. Gone: InsufficientHeadroom. Not cleared:
-    ScreeningRequired.
+    lower of the two. Dearer: PriceChanged, and nothing is held. Gone: InsufficientHeadroom. More than the organisation
+    may hold unbought: HoldLimit, or HoldCooldown where it let too many holds lapse. Not
+    cleared: ScreeningRequired.
     """
     terms = read_token(offer, organisation_id=organisation.pk)
     now = clock.now()
     if terms.valid_until <= now:
         raise OfferExpired
-    if client_reference and Quote.objects.of(organisation.pk).filter(client_reference=client_reference).exists():
+    if client_reference and _is_taken(organisation.pk, client_reference):
         raise ClientReferenceTaken
     pool = Pool.objects.select_related("seller").get(public_id=terms.pool)
     policy = PricePolicy.objects.in_force(pool.seller, now)
+    contract = ContractPolicy.objects.in_force(pool.seller_id, now)
     customer = end_customer_of(organisation_id=organisation.pk, public_id=on_behalf_of)
     whose = customer.pk if customer else None
     check_cleared(organisation_id=organisation.pk, pool_id=pool.pk, end_customer_id=whose, now=now)
-    taking = Taking(new_id("qte"), terms, pool, policy, by, now, client_reference, dict(metadata or {}), customer)
+    kept = (client_reference, dict(metadata or {}), customer)
+    taking = Taking(new_id("qte"), terms, pool, policy, contract, by, now, *kept)
+    # Before the ledger, as docs/locking.md has it: two holds of one organisation at once are counted one by one.
+    check_hold(organisation_id=organisation.pk, block=taking.block, policy=policy, now=now)
     claimed = _hold(taking)
     priced = _price_under_lock(taking, claimed)
     if priced.price.total.amount > terms.total.amount:
         raise PriceChanged(_offer_again(taking, priced))
     quote = _write(taking, claimed, priced)
     _remember(quote)
-    _tell_of(quote, by)
+    tell_of_quote(quote, by)
     return quote
+
+
+def _is_taken(organisation_id: int, client_reference: str) -> bool:
+    own = Quote.objects.of(organisation_id).filter(client_reference=client_reference)
+    return own.exclude(status=REPLACED).exists()
 
 
 def _remember(quote: Quote) -> None:
@@ -157,7 +179,7 @@ def _hold(taking: Taking) -> ledger.Claimed:
     return ledger.hold(
         holder=taking.public_id,
         firmness=terms.firmness,
-        lines=[ledger.Line(taking.pool.pk, terms.period, terms.quantity)],
+        lines=[ledger.Line(taking.pool.pk, terms.period, terms.quantity, taking.occupied_end)],
         expires_at=taking.expires_at,
         now=taking.now,
     )
@@ -218,6 +240,7 @@ def _write(taking: Taking, claimed: ledger.Claimed, priced: Priced) -> Quote:
         spec=taking.pool.specs.latest("version"),
         terms=document,
         terms_digest=document.digest,
+        contract_id=taking.contract.pk,
         claim_id=claimed.claim_id,
         status=OPEN,
         created_at=taking.now,
@@ -256,14 +279,14 @@ def _price_fields(taking: Taking, priced: Priced) -> dict[str, Any]:
     }
 
 
-def _tell_of(quote: Quote, by: Actor) -> None:
+def tell_of_quote(quote: Quote, by: Actor) -> None:
     total = quote.money.as_json()
     record(by=by, verb="quote.created", subject=quote.public_id, now=quote.created_at, after={"total": total})
     emit(
         name="quote.created",
         subject=quote.public_id,
         organisation_id=quote.organisation_id,
-        data={"quote": quote.public_id, "total": total, "expires_at": rfc3339(quote.expires_at)},
+        data={"quote": quote.public_id, "kind": quote.kind, "total": total, "expires_at": rfc3339(quote.expires_at)},
         now=quote.created_at,
     )
 
@@ -304,7 +327,8 @@ def expire_quote(*, quote_id: int) -> Quote | None:
 def _close(quote: Quote, status: str, by: Actor, now: datetime) -> Quote:
     quote.status = status
     quote.save(update_fields=["status"])
-    ledger.release_hold(claim_id=quote.claim_id, now=now)
+    if quote.claim_id is not None:
+        ledger.release_hold(claim_id=quote.claim_id, now=now)
     record_lost(quote=quote.public_id, now=now)
     record(by=by, verb=f"quote.{status}", subject=quote.public_id, now=now)
     emit(

@@ -1,5 +1,5 @@
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, time
 from decimal import Decimal
 
 from django.contrib.postgres.fields import ArrayField
@@ -15,8 +15,19 @@ from marketplace.units.ids import new_id
 from marketplace.units.money import Money, unit_price
 from marketplace.units.period import Period
 from pricing.curve.models import PriceVersion
+from pricing.quotes.contracts import ContractPolicy, contract_of
 
-OPEN, ACCEPTED, RELEASED, EXPIRED = "open", "accepted", "released", "expired"
+OPEN, ACCEPTED, RELEASED, EXPIRED, REPLACED = "open", "accepted", "released", "expired", "replaced"
+STATUSES = (OPEN, ACCEPTED, RELEASED, EXPIRED, REPLACED)
+BUY, EXTEND, RESIZE, MOVE, END_EARLY, CANCEL = "buy", "extend", "resize", "move", "end_early", "cancel"
+KINDS = [
+    (BUY, "Buy"),
+    (EXTEND, "Extend"),
+    (RESIZE, "Resize"),
+    (MOVE, "Move dates"),
+    (END_EARLY, "End early"),
+    (CANCEL, "Cancel"),
+]
 
 
 def new_quote_id() -> str:
@@ -53,6 +64,8 @@ class QuoteQuerySet(models.QuerySet["Quote"]):
             "terms",
             "spec",
             "organisation",
+            "replaces",
+            "replaced_by",
         )
 
     def in_state(self, state: str, now: datetime) -> "QuoteQuerySet":
@@ -112,8 +125,17 @@ class Quote(models.Model):
     spec = models.ForeignKey(ServiceSpec, on_delete=models.PROTECT, related_name="+")
     terms = models.ForeignKey(TermsDocument, on_delete=models.PROTECT, related_name="+")
     terms_digest = models.CharField(max_length=64)
-    claim_id = models.BigIntegerField(unique=True)
-    status = models.CharField(max_length=10, choices=[(s, s) for s in (OPEN, ACCEPTED, RELEASED, EXPIRED)])
+    kind = models.CharField(max_length=10, choices=KINDS, default=BUY, help_text="What accepting it does")
+    changes = models.CharField(max_length=40, blank=True, help_text="The reservation that it would change")
+    lines = models.JSONField(
+        default=list, help_text="Of a change: what is added and returned, [{code, start, end, quantity, amount}]"
+    )
+    contract = models.ForeignKey(ContractPolicy, on_delete=models.PROTECT, null=True, related_name="+")
+    claim_id = models.BigIntegerField(
+        null=True,
+        help_text="None where a change holds no capacity. A quote of the same block that replaces this one has it, too",
+    )
+    status = models.CharField(max_length=10, choices=[(s, s) for s in STATUSES])
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=254)
     expires_at = models.DateTimeField()
@@ -127,6 +149,17 @@ class Quote(models.Model):
         blank=True,
         help_text="The end customer of a reseller",
     )
+    hold_days = models.PositiveSmallIntegerField(default=0, help_text="For how many days a long hold was taken")
+    hold_fee = models.DecimalField(
+        max_digits=18, decimal_places=2, default=Decimal(0), help_text="Its fee, credited when the quote is accepted"
+    )
+    is_negotiated = models.BooleanField(default=False, help_text="A negotiation is about this quote")
+    replaces = models.OneToOneField(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="replaced_by", editable=False
+    )
+    concession = models.DecimalField(
+        max_digits=18, decimal_places=2, default=Decimal(0), help_text="What sales granted below the published price"
+    )
 
     objects = QuoteQuerySet.as_manager()
 
@@ -135,15 +168,28 @@ class Quote(models.Model):
         indexes = [
             models.Index(fields=["organisation", "-id"], name="quote_of_organisation"),
             models.Index(fields=["expires_at"], condition=Q(status=OPEN), name="quote_open_until"),
+            # What an organisation holds and let lapse, without a look at the millions of quotes that it accepted.
+            models.Index(
+                fields=["organisation", "expires_at"], condition=Q(status__in=(OPEN, EXPIRED)), name="quote_not_taken"
+            ),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(start__lt=F("end")), name="quote_ends_after_start"),
-            models.CheckConstraint(condition=Q(quantity__gt=0, total__gte=0), name="quote_is_positive"),
+            models.CheckConstraint(
+                condition=Q(quantity__gt=0) & (Q(total__gte=0) | ~Q(kind=BUY)), name="quote_is_positive"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind=BUY, changes="", claim_id__isnull=False) | ~Q(kind=BUY) & ~Q(changes=""),
+                name="a_change_names_what_it_changes",
+            ),
             models.CheckConstraint(condition=Q(prepayment_percent__lte=100), name="quote_prepays_a_share"),
+            models.CheckConstraint(condition=Q(hold_fee__gte=0, concession__gte=0), name="quote_fees_not_negative"),
             models.UniqueConstraint(
                 fields=["organisation", "client_reference"],
+                condition=~Q(status=REPLACED),
                 name="one_quote_per_client_reference",
             ),
+            models.UniqueConstraint(fields=["claim_id"], condition=~Q(status=REPLACED), name="one_quote_per_claim"),
         ]
 
     def __str__(self) -> str:
@@ -158,8 +204,16 @@ class Quote(models.Model):
         return Money(self.list_total, self.currency)
 
     @property
+    def hold_fee_money(self) -> Money:
+        return Money(self.hold_fee, self.currency)
+
+    @property
     def period(self) -> Period:
         return Period(self.start, self.end)
+
+    @property
+    def gpu_hours(self) -> int:
+        return gpu_hours(self.quantity, self.period.days)
 
     @property
     def footprint(self) -> Footprint:
@@ -171,6 +225,11 @@ class Quote(models.Model):
         """Per H100-equivalent hour: what compares accelerators."""
         return unit_price(self.money, self.footprint.h100_hours)
 
+    @property
+    def contract_terms(self) -> ContractPolicy:
+        """The rules of payment, changes and exits under which it was made."""
+        return contract_of(self.contract_id)
+
     def has_expired(self, now: datetime) -> bool:
         """The one place that says when a quote is over: at its expiry, not after it."""
         return self.expires_at <= now
@@ -180,4 +239,14 @@ class Quote(models.Model):
         return EXPIRED if self.status == OPEN and self.has_expired(now) else self.status
 
     def allowed_actions(self, now: datetime) -> list[str]:
-        return ["accept", "release"] if self.state(now) == OPEN else []
+        if self.state(now) != OPEN:
+            return []
+        return ["accept", "release", "counter", *(["hold"] if self.longest_hold(now) else [])]
+
+    def longest_hold(self, now: datetime) -> int:
+        """For how many whole days more it could be held before its block begins, whatever policy says."""
+        return max((datetime.combine(self.start, time(), tzinfo=UTC) - self.held_from(now)).days, 0)
+
+    def held_from(self, now: datetime) -> datetime:
+        """Where the days of a long hold begin: now, or at the end of the one that was taken already."""
+        return self.expires_at if self.hold_days else now

@@ -15,16 +15,17 @@ from marketplace.parties.signing import Standing, standing
 from marketplace.screening.queries import check_cleared
 from pricing.demand.actions import record_taken
 from pricing.quotes.actions import QuoteExpired, lock_open_quote
-from pricing.quotes.models import ACCEPTED, Quote
+from pricing.quotes.models import ACCEPTED, BUY, Quote
 from reservations.booking.approvals import ApprovalStage
+from reservations.booking.changed import accept_change
+from reservations.booking.dues import UpFront, owe_up_front, up_front_of
 from reservations.booking.models import Reservation, new_reservation_id
-from reservations.booking.states import PENDING, PENDING_APPROVAL, SCHEDULED, midnight
+from reservations.booking.states import PENDING, PENDING_APPROVAL, PENDING_PAYMENT, SCHEDULED, midnight
 
 AGREED = (
     "organisation_id", "pool_id", "firmness", "quantity", "start", "end", "total", "currency", "claim_id",
     "terms_digest",
 )  # fmt: skip
-DEEMED_DAYS = 1  # delivery is deemed accepted this long after the first day, until the tests of delivery are there
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,11 @@ class Acceptance:
 
 @dataclass(frozen=True)
 class Opening:
-    """The first state of a reservation, with the deadline of a pending one."""
+    """The first state of a reservation, with the deadline of a pending one and what is due up front."""
 
     status: str
     deadline: datetime | None = None
+    up_front: UpFront | None = None
 
 
 def accept_quote(
@@ -68,13 +70,15 @@ def accept_quote(
     cost_centre: str | None = None,
     purchase_order: str = "",
 ) -> Reservation:
-    """Makes a reservation of an open quote, at its price, once. Binding, or binding once it is approved.
+    """Makes a reservation of an open quote, or a change of one, at its price, once. Binding once it is approved.
 
     Raises QuoteNotFound, QuoteExpired or QuoteClosed; NoAgreement, NoAuthority or ScreeningRequired; CostCentreNeeded
     or OverBudget. Capacity always suffices: the hold becomes a commitment, or is kept for the approval, and no sum
-    changes.
+    changes. For a change, what `accept_change` raises.
     """
     quote, now = lock_open_quote(public_id=public_id, organisation_id=organisation_id)
+    if quote.kind != BUY:
+        return accept_change(quote=quote, by=by)
     accepting = Acceptance(quote, by, now, cost_centre, purchase_order)
     for check in CHECKS:
         check(accepting)
@@ -118,7 +122,8 @@ def opening_of(accepting: Acceptance) -> Opening:
 
 def after_approval(accepting: Acceptance) -> Opening:
     """Where it goes once nobody has to approve it (any more): to payment, if something is due up front."""
-    return Opening(SCHEDULED)
+    up_front = up_front_of(accepting.quote, accepting.now)
+    return Opening(PENDING_PAYMENT, up_front.deadline, up_front) if up_front else Opening(SCHEDULED)
 
 
 def charge_budget(accepting: Acceptance, opening: Opening) -> None:
@@ -144,6 +149,7 @@ def charge_budget(accepting: Acceptance, opening: Opening) -> None:
 def _keep_capacity(accepting: Acceptance, opening: Opening) -> None:
     """The hold becomes a commitment, or is kept until the deadline of the pending state. No sum changes."""
     quote, now = accepting.quote, accepting.now
+    assert quote.claim_id is not None, "a quote to buy holds capacity"
     try:
         if opening.status in PENDING:
             assert opening.deadline is not None
@@ -164,7 +170,7 @@ def _book(accepting: Acceptance, opening: Opening) -> Reservation:
         quote=quote,
         status=opening.status,
         deadline=opening.deadline,
-        delivered_on=deemed_delivered_on(quote.start, quote.end),
+        delivered_on=deemed_delivered_on(quote),
         accepted_by=by.label,
         accepted_by_user_id=by.user_id,
         accepted_by_key_id=by.key_id,
@@ -177,6 +183,8 @@ def _book(accepting: Acceptance, opening: Opening) -> Reservation:
     reservation.save(force_insert=True)
     if opening.status == PENDING_APPROVAL:
         ask_for_approval(reservation, accepting.standing.steps)
+    if opening.up_front:
+        owe_up_front(reservation, opening.up_front, now)
     _tell_of(reservation, by)
     return reservation
 
@@ -189,8 +197,9 @@ def ask_for_approval(reservation: Reservation, steps: Sequence[Step]) -> None:
     )
 
 
-def deemed_delivered_on(start: date, end: date) -> date:
-    return min(start + timedelta(days=DEEMED_DAYS), end)
+def deemed_delivered_on(quote: Quote) -> date:
+    """The day on which delivery is deemed accepted, until the tests of delivery are there."""
+    return min(quote.start + timedelta(days=quote.contract_terms.acceptance_days), quote.end)
 
 
 def _tell_of(reservation: Reservation, by: Actor) -> None:

@@ -1,6 +1,7 @@
 from datetime import datetime
 from decimal import Decimal
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -92,6 +93,11 @@ class Reservation(models.Model):
     status = models.CharField(max_length=20, choices=STATES, default=SCHEDULED)
     deadline = models.DateTimeField(null=True, help_text="Of a pending state: past it the capacity is free again")
     delivered_on = models.DateField(help_text="Delivery is deemed accepted as this day begins")
+    pieces = models.JSONField(null=True, help_text="What it is made of since its first change: see pieces.py")
+    more_claims = ArrayField(
+        models.BigIntegerField(), default=list, help_text="Claims of accepted changes, beside its own"
+    )
+    revision = models.PositiveIntegerField(default=0, help_text="Counts accepted changes")
     next_at = models.DateTimeField(null=True, help_text="When the clock moves it on; null in a final state")
     claim_id = models.BigIntegerField(unique=True)
     accepted_by = models.CharField(max_length=254, help_text="The person or key that accepted")
@@ -128,6 +134,11 @@ class Reservation(models.Model):
     @property
     def period(self) -> Period:
         return Period(self.start, self.end)
+
+    @property
+    def claim_ids(self) -> list[int]:
+        """Its claims on capacity, oldest first."""
+        return [self.claim_id, *self.more_claims]
 
     @property
     def schedule(self) -> Schedule:

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('marketplace', '0008_screening'),
-        ('reservations', '0002_lifecycle'),
+        ('reservations', '0003_changes'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -11,11 +11,14 @@ from marketplace.capacity.kept import kept_inventory  # isort: skip
 from marketplace.capacity.queries import Inventory, inventory  # isort: skip
 from marketplace.catalogue.models import Pool  # isort: skip
 from marketplace.change import change  # isort: skip
+from marketplace.journal.actor import Actor  # isort: skip
 from marketplace.parties.budgets import OverBudget  # isort: skip
+from marketplace.parties.models import Organisation  # isort: skip
 from marketplace.parties.spending import CostCentre  # isort: skip
 from marketplace.supply.models import Projection  # isort: skip
 from marketplace.tasks import watch_exposure  # isort: skip
 from marketplace.units.period import Period  # isort: skip
+from pricing.quotes.actions import take_quote  # isort: skip
 import tests.budgets  # isort: skip
 from tests.capacity import FIRST, NOW, block, limit  # isort: skip
 
@@ -34,6 +37,12 @@ def buy(pool_id: int, quantity: int, times: int = 1) -> int:
         except ledger.InsufficientHeadroom:
             return bought
     return times
+
+
+def take(offer: str, organisation_id: int) -> str:
+    """Turns an offer into a quote; its id."""
+    organisation, by = Organisation.objects.get(pk=organisation_id), Actor("race", organisation_id=organisation_id)
+    return change.run(lambda: take_quote(offer=offer, organisation=organisation, by=by)).public_id
 
 
 def watch(pool_id: int, times: int) -> int:

@@ -202,7 +202,8 @@ def test_at_its_deadline_capacity_and_budget_are_free_though_every_worker_is_dow
         assert standing(asked) == "released"
     assert taken(made) == (0, 0)
     assert Claim.objects.get(pk=asked.claim_id).status == "released"
-    assert differences() == unequal() == []
+    assert differences() == []
+    assert unequal() == []
 
 
 def test_a_second_before_its_deadline_it_is_still_approved(market: Market) -> None:
