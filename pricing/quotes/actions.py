@@ -297,7 +297,8 @@ def lock_open_quote(*, public_id: str, organisation_id: int) -> tuple[Quote, dat
     Raises QuoteNotFound, QuoteExpired or QuoteClosed. The clock is read after the lock: a request that waited past
     the expiry is too late.
     """
-    quote = Quote.objects.of(organisation_id).filter(public_id=public_id).select_for_update().first()
+    rows = Quote.objects.of(organisation_id).select_related("pool__seller", "organisation", "contract", "on_behalf_of")
+    quote = rows.filter(public_id=public_id).select_for_update(of=("self",)).first()
     if quote is None:
         raise QuoteNotFound
     now = clock.now()

@@ -64,6 +64,7 @@ class QuoteQuerySet(models.QuerySet["Quote"]):
             "terms",
             "spec",
             "organisation",
+            "on_behalf_of",
             "replaces",
             "replaced_by",
         )

@@ -20,6 +20,7 @@ from reservations.booking.approvals import ApprovalStage
 from reservations.booking.changed import accept_change
 from reservations.booking.dues import UpFront, owe_up_front, up_front_of
 from reservations.booking.models import Reservation, new_reservation_id
+from reservations.booking.ordering import parties_of
 from reservations.booking.states import PENDING, PENDING_APPROVAL, PENDING_PAYMENT, SCHEDULED, midnight
 
 AGREED = (
@@ -177,6 +178,7 @@ def _book(accepting: Acceptance, opening: Opening) -> Reservation:
         accepted_at=now,
         cost_centre=accepting.standing.charged_to(accepting.cost_centre),
         purchase_order=accepting.purchase_order,
+        parties=parties_of(quote),
         **{name: getattr(quote, name) for name in AGREED},
     )
     reservation.next_at = reservation.schedule.due_at(opening.status)

@@ -298,7 +298,7 @@ def test_over_budget_nothing_is_accepted_and_the_hold_stays(market: Market) -> N
     made, quote = centre(market, amount=100), take(market, market.bank)
     with pytest.raises(budgets.OverBudget, match=r"has 100\.00 USD left"):
         accept(market.bank, quote, cost_centre=made.public_id)
-    assert (Quote.objects.get().status, Claim.objects.get(pk=quote.claim_id).status) == ("open", "held")
+    assert (Quote.objects.get().status, Claim.objects.get(holder=quote.public_id).status) == ("open", "held")
     assert taken(made) == (0, 0)
 
 
