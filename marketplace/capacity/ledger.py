@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 import numpy as np
 from django.db import IntegrityError, connection
@@ -101,11 +100,6 @@ _PROLONG = """
     UPDATE marketplace_claim SET expires_at = %s, changed_at = %s
     WHERE id = %s AND status = %s AND expires_at > %s
 """
-
-
-def expire_hold(*, claim_id: int, now: datetime) -> bool:
-    """Gives a hold back whose time is over, read under its lock; False where it was moved, or prolonged meanwhile."""
-    return _called("SELECT capacity_expire(%s, %s)", claim_id, now)
 
 
 def release_commitment(*, claim_id: int, now: datetime) -> bool:
@@ -285,11 +279,7 @@ def _refusal(error: IntegrityError, firmness: str, lines: Sequence[Line]) -> Ins
 
 
 def _move(claim_id: int, before: str, after: str, now: datetime) -> bool:
-    return _called("SELECT capacity_move(%s, %s, %s, %s)", claim_id, before, after, now)
-
-
-def _called(statement: str, *arguments: Any) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute(statement, arguments)
-        (answer,) = cursor.fetchone()
-    return bool(answer)
+        cursor.execute("SELECT capacity_move(%s, %s, %s, %s)", [claim_id, before, after, now])
+        (moved,) = cursor.fetchone()
+    return bool(moved)

@@ -11,6 +11,10 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from marketplace.parties.chains import APPROVAL_EXPIRED, OWN_REQUEST
+from marketplace.parties.signing import WITHOUT_AGREEMENT, WITHOUT_AUTHORITY
+from marketplace.screening.queries import REQUIRED
+
 PROBLEM_JSON = "application/problem+json"
 API_PREFIX = "/api/"
 # To the byte, so that nothing tells which part of the product answered.
@@ -150,6 +154,75 @@ CODES: dict[str, Code] = {
         "The client reference is taken",
         "Another quote of your organisation has this client reference.",
         "GET /api/v1/quotes?client_reference=… finds it. Choose another reference for a new quote.",
+    ),
+    "no_agreement": Code(
+        403,
+        "There is no master agreement",
+        WITHOUT_AGREEMENT,
+        "Ask Headroom's sales for one. GET /api/v1/agreements lists yours, with the days on which they are in force.",
+    ),
+    "no_authority": Code(
+        403,
+        "You may not sign for this amount",
+        WITHOUT_AUTHORITY,
+        "An administrator of your organisation gives authority up to an amount, on the organisation's page or with "
+        "POST /api/v1/authorities. Or have somebody accept who has it.",
+    ),
+    "over_budget": Code(
+        409,
+        "The budget does not suffice",
+        "A budget period of the cost centre does not hold what this needs of it. Nothing was accepted.",
+        "“period” is the one that binds, “left” what it has, and “fits” the largest total that these dates could cost. "
+        "Name another cost centre, buy less, or have an administrator raise the budget.",
+    ),
+    "cost_centre_needed": Code(
+        422,
+        "Name a cost centre",
+        "Name one of your organisation's open cost centres. Nothing was accepted.",
+        "GET /api/v1/cost-centres lists them. An administrator can make one the default.",
+    ),
+    "screening_required": Code(
+        403,
+        "A screening is needed",
+        REQUIRED,
+        "Write to us. GET /api/v1/screening says where yours stands.",
+    ),
+    "not_your_turn": Code(
+        403,
+        "This step is somebody else's",
+        "The approval waits for somebody else. Nothing was changed.",
+        "GET /api/v1/approvals says for whom. A key takes steps of a role with the scopes “commit” and “admin”; steps "
+        "that name a person are taken on the web.",
+    ),
+    "own_request": Code(
+        403,
+        "You asked for this yourself",
+        OWN_REQUEST,
+        "Ask a colleague with the role that the step names.",
+    ),
+    "approval_expired": Code(
+        409,
+        "The approval came too late",
+        APPROVAL_EXPIRED,
+        "Ask again: the block may still be there, perhaps at another price.",
+    ),
+    "not_ordered": Code(
+        409,
+        "There is no order form",
+        "There is no order form: the reservation was not approved, or not yet.",
+        "Ask again once the reservation is approved.",
+    ),
+    "not_in_this_state": Code(
+        409,
+        "The reservation's state does not allow this",
+        "The reservation is in a state in which this is not possible. Nothing was changed.",
+        "“allowed_actions” of the reservation lists what is possible now; docs/reservations.md has the whole table.",
+    ),
+    "approval_needed": Code(
+        403,
+        "This change needs an approval",
+        "Your organisation's rules ask for an approval of this change. Nothing was changed.",
+        "Whoever takes the last step of the approval chain accepts it: GET /api/v1/approval-chains names them.",
     ),
     "idempotency_mismatch": Code(
         422,

@@ -276,6 +276,9 @@ class QuoteShape(BlockShape):
     terms = TermsShape()
     client_reference = serializers.CharField(allow_null=True)
     metadata = serializers.DictField(child=serializers.CharField())
+    on_behalf_of = serializers.CharField(
+        source="on_behalf_of.public_id", allow_null=True, default=None, help_text="The end customer"
+    )
 
     def get_status(self, quote: Quote) -> str:
         return quote.state(self.context["now"])

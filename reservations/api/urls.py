@@ -1,9 +1,18 @@
 from django.urls import path
 
+from reservations.api import approval_problems, problems
+from reservations.api.approvals import Approvals, Approve, Decline, OrderFormDoor, Withdraw
 from reservations.api.views import AcceptQuote, OneReservation, Reservations
+
+__all__ = ["approval_problems", "problems", "urlpatterns"]  # importing the problems registers them
 
 urlpatterns = [
     path("quotes/<slug:public_id>/accept", AcceptQuote.as_view()),
     path("reservations", Reservations.as_view()),
     path("reservations/<slug:public_id>", OneReservation.as_view()),
+    path("reservations/<slug:public_id>/approve", Approve.as_view()),
+    path("reservations/<slug:public_id>/decline", Decline.as_view()),
+    path("reservations/<slug:public_id>/withdraw", Withdraw.as_view()),
+    path("reservations/<slug:public_id>/order-form", OrderFormDoor.as_view()),
+    path("approvals", Approvals.as_view()),
 ]

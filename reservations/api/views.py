@@ -14,11 +14,10 @@ from marketplace.api.fields import ObjectField, public_id
 from marketplace.api.idempotency import answer_once
 from marketplace.api.pagination import ListShape, PageParams, cursor_page
 from marketplace.api.schema import keyed, problems
-from marketplace.api.strict import Text, read
+from marketplace.api.strict import Strict, Text, read
 from marketplace.api.views import Door
 from marketplace.units import clock
 from pricing.api.shapes import AmountShape, BlockShape, TermsShape
-from pricing.api.views import Empty
 from reservations.booking.actions import accept_quote
 from reservations.booking.lifecycle import allowed_actions
 from reservations.booking.models import Reservation
@@ -42,6 +41,15 @@ class ReservationShape(BlockShape):
     accepted_by = serializers.CharField(help_text="The person or key that accepted")
     client_reference = serializers.CharField(source="quote.client_reference", allow_null=True)
     metadata = serializers.DictField(source="quote.metadata", child=serializers.CharField())
+    cost_centre = serializers.CharField(source="cost_centre.public_id", allow_null=True, default=None)
+    purchase_order = serializers.CharField(help_text="Yours; on the order form")
+    on_behalf_of = serializers.CharField(
+        source="quote.on_behalf_of.public_id", allow_null=True, default=None, help_text="The end customer"
+    )
+    order_form_digest = serializers.SerializerMethodField(help_text="SHA-256 of the order form; null until it is made")
+
+    def get_order_form_digest(self, reservation: Reservation) -> str | None:
+        return reservation.order_form_digest or None
 
     def get_status(self, reservation: Reservation) -> str:
         return reservation.state(self.context["now"])
@@ -119,6 +127,11 @@ class OneReservation(ReservationDoor):
         return Response(ReservationShape(reservation, context=self.seen_by()).data)
 
 
+class AcceptRequest(Strict):
+    cost_centre = Text(required=False, help_text="The id of a cost centre of yours; without it the default one pays")
+    purchase_order = Text(required=False, max_length=80, allow_blank=True, help_text="Your number for this purchase")
+
+
 class AcceptQuote(ReservationDoor):
     scopes: ClassVar[dict[str, str]] = {"POST": "commit"}
 
@@ -127,22 +140,25 @@ class AcceptQuote(ReservationDoor):
         summary="Accept a quote: binding",
         tags=["buy"],
         parameters=keyed(),
-        request=Empty,
+        request=AcceptRequest,
         responses={201: ReservationShape, **problems(400, 401, 403, 404, 409, 415, 422, 503)},
     )
     def post(self, request: Request, public_id: str) -> Response:
-        """Makes a reservation at the quote's price, once. With an Idempotency-Key a repeat hears the same answer."""
-        read(Empty, request.data)
+        """Makes a reservation at the quote's price, once. With an Idempotency-Key a repeat hears the same answer.
+
+        Where your organisation's rules ask for an approval, its `status` is `pending_approval` until `deadline`.
+        """
+        body = read(AcceptRequest, request.data)
         return answer_once(
             request,
             organisation_id=self.organisation_id,
             action=lambda: accept_quote(
-                public_id=public_id, by=self.key.as_actor(), organisation_id=self.organisation_id
+                public_id=public_id, by=self.key.as_actor(), organisation_id=self.organisation_id, **body
             ),
-            render=lambda reservation: (201, _shown(reservation, self.seen_by(reservation.accepted_at))),
+            render=lambda reservation: (201, shown_reservation(reservation, self.seen_by(reservation.accepted_at))),
         )
 
 
-def _shown(reservation: Reservation, context: dict[str, Any]) -> Any:
+def shown_reservation(reservation: Reservation, context: dict[str, Any]) -> Any:
     fresh = Reservation.objects.with_terms().get(pk=reservation.pk)
     return ReservationShape(fresh, context=context).data
