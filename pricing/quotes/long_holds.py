@@ -7,7 +7,6 @@ before it is taken, owed once it is taken, and credited when the quote is accept
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from marketplace.capacity import ledger
 from marketplace.journal.actions import record
 from marketplace.journal.actor import Actor
 from marketplace.outbox.actions import emit
@@ -15,7 +14,8 @@ from marketplace.units.instants import rfc3339
 from marketplace.units.money import Money
 from marketplace.units.period import in_days, in_words
 from pricing.curve.models import PricePolicy
-from pricing.quotes.actions import QuoteExpired, lock_open_quote
+from pricing.quotes.actions import lock_open_quote
+from pricing.quotes.holding import prolong
 from pricing.quotes.models import OPEN, Quote
 
 
@@ -95,14 +95,8 @@ def hold_longer(
 
 def _keep(found: LongHold, now: datetime) -> None:
     quote = found.quote
-    try:
-        ledger.prolong_hold(claim_id=quote.claim_id, expires_at=found.expires_at, now=now)
-    except ledger.HoldGone as gone:
-        raise QuoteExpired from gone
-    quote.expires_at = found.expires_at
-    quote.hold_days += found.days
-    quote.hold_fee += found.fee.amount
-    quote.save(update_fields=["expires_at", "hold_days", "hold_fee"])
+    days, fee = quote.hold_days + found.days, quote.hold_fee + found.fee.amount
+    prolong(quote=quote, until=found.expires_at, now=now, hold_days=days, hold_fee=fee)
 
 
 def _tell_of(found: LongHold, by: Actor, now: datetime) -> None:
