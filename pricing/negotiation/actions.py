@@ -18,6 +18,7 @@ from pricing.negotiation.counters import Counter, Wish, read_counter
 from pricing.negotiation.deals import Deal, OnTable, Trade
 from pricing.negotiation.engine import answer, lengths_tried
 from pricing.negotiation.models import OF_THE_QUOTE, Negotiation, Step
+from pricing.negotiation.queries import last_answer, steps_of
 from pricing.quotes.actions import QuoteClosed, QuoteExpired, QuoteNotFound, lock_open_quote, release_quote
 from pricing.quotes.holding import prolong
 from pricing.quotes.models import ACCEPTED, OPEN, Quote
@@ -191,14 +192,8 @@ def take(*, public_id: str, trade: str, by: Actor, organisation_id: int) -> Nego
     return negotiation
 
 
-def _last_answer(negotiation: Negotiation) -> Step | None:
-    """The last step of the other side, if nothing was put on the table since."""
-    last = negotiation.steps.exclude(verb__in=(says.INSISTED, says.REPLIED, says.DECLINED, says.ASKED)).last()
-    return last if last and last.verb in (says.ANSWERED, says.OFFERED) else None
-
-
 def _trade(negotiation: Negotiation, trade: str) -> Trade:
-    step = _last_answer(negotiation)
+    step = last_answer(steps_of(negotiation))
     found = next((each for each in step.trades if each["id"] == trade), None) if step else None
     if found is None:
         raise TradeGone
@@ -225,7 +220,7 @@ def insist(*, public_id: str, sentence: str, by: Actor, organisation_id: int) ->
     if negotiation.status == says.WITH_SALES:
         raise WithSales
     wanted = negotiation.wanted or {}
-    if not ({"total", "unit_price"} & set(wanted)) or _last_answer(negotiation) is None:
+    if not ({"total", "unit_price"} & set(wanted)) or last_answer(steps_of(negotiation)) is None:
         raise NothingToInsist
     table = on_table(negotiation.quote)
     if not negotiation.steps.filter(verb=says.INSISTED).exists():

@@ -41,6 +41,11 @@ class NegotiationQuerySet(models.QuerySet["Negotiation"]):
             "organisation", "seller", "quote__pool__site", "quote__pool__accelerator", "quote__pool__seller"
         )
 
+    def about(self, quote: str) -> "NegotiationQuerySet":
+        """The thread that has this quote on the table, or had it at some time."""
+        made = Q(pk__in=Step.objects.filter(quote__public_id=quote).values("negotiation"))
+        return self.filter(Q(quote__public_id=quote) | Q(opened_with__public_id=quote) | made)
+
     def in_state(self, state: str, now: datetime) -> "NegotiationQuerySet":
         """Those whose `state(now)` is this one."""
         running = Q(quote__status=OPEN, quote__expires_at__gt=now)
