@@ -5,10 +5,12 @@ from pricing.demand.models import DemandForecast, Enquiry, PoolDemand
 from pricing.negotiation.margins import NegotiationPolicy, SalesLimit
 from pricing.negotiation.models import Negotiation, Step
 from pricing.quotes.accounts import HoldAccount
+from pricing.quotes.contracts import ContractPolicy
 from pricing.quotes.models import Quote, TermsDocument
 
 __all__ = [
     "BuildSignal",
+    "ContractPolicy",
     "DemandForecast",
     "Enquiry",
     "HoldAccount",

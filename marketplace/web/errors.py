@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.views.decorators.http import require_GET
 
 PROBLEM_JSON = "application/problem+json"
 API_PREFIX = "/api/"
@@ -168,6 +169,12 @@ CODES: dict[str, Code] = {
         "The negotiation is over. Nothing was done.",
         "“state” says how it ended. A quote that is still open can be countered again; otherwise ask for a new one.",
     ),
+    "not_negotiable": Code(
+        409,
+        "This quote is not negotiated",
+        "The price of a change follows from its contract and is not negotiated. Nothing was done.",
+        "Accept it, release it, or ask for another change.",
+    ),
     "with_sales": Code(
         409,
         "Sales are about to answer",
@@ -258,6 +265,7 @@ def problem_json(code: str, detail: str = "", **more: Any) -> dict[str, Any]:
     }
 
 
+@require_GET
 def problem(request: HttpRequest, code: str) -> HttpResponse:
     """The page behind a problem's `type`."""
     if code not in CODES:

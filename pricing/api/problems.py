@@ -129,6 +129,11 @@ def _(failure: negotiation.NegotiationClosed) -> Problem:
 
 
 @explain.register
+def _(failure: negotiation.NotNegotiable) -> Problem:
+    return Problem("not_negotiable", str(failure))
+
+
+@explain.register
 def _(failure: negotiation.WithSales) -> Problem:
     return Problem("with_sales", str(failure))
 

@@ -21,7 +21,7 @@ from pricing.negotiation.models import OF_THE_QUOTE, Negotiation, Step
 from pricing.negotiation.queries import last_answer, steps_of
 from pricing.quotes.actions import QuoteClosed, QuoteExpired, QuoteNotFound, lock_open_quote, release_quote
 from pricing.quotes.holding import prolong
-from pricing.quotes.models import ACCEPTED, OPEN, Quote
+from pricing.quotes.models import ACCEPTED, BUY, OPEN, Quote
 from pricing.quotes.replacing import Replacement, replace_quote
 
 ENGINE = Actor("Headroom")
@@ -39,6 +39,13 @@ class NegotiationClosed(Exception):
     def __init__(self, state: str) -> None:
         self.state = state
         super().__init__(f"The negotiation is over: it is {state}. Nothing was done.")
+
+
+class NotNegotiable(Exception):
+    """The quote changes a reservation: its price follows from the contract. Nothing was done."""
+
+    def __init__(self) -> None:
+        super().__init__("The price of a change follows from its contract and is not negotiated. Nothing was done.")
 
 
 class WithSales(Exception):
@@ -100,6 +107,8 @@ def counter_quote(*, public_id: str, wish: Wish, by: Actor, organisation_id: int
     QuoteNotFound, QuoteExpired, QuoteClosed, BadCounter, WithSales, TooManySteps, and whatever holds refuse.
     """
     quote, now = lock_open_quote(public_id=public_id, organisation_id=organisation_id)
+    if quote.kind != BUY:
+        raise NotNegotiable
     table = on_table(quote)
     counter = read_counter(wish, quote=quote, table=table, today=now.date())
     negotiation = _negotiation_of(quote, now)

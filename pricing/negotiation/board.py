@@ -107,7 +107,8 @@ def board(quote: Quote, deals: list[Deal], now: datetime) -> Board:
 def _without(found: Inventory, quote: Quote) -> Inventory:
     """The inventory as if the quote held nothing: what would be given up for what is taken instead."""
     nested = found.nested.copy()
-    low, high = (min(max((day - found.period.start).days, 0), found.period.days) for day in (quote.start, quote.end))
+    occupied = (quote.start, quote.end + timedelta(days=quote.contract_terms.turnaround_days))
+    low, high = (min(max((day - found.period.start).days, 0), found.period.days) for day in occupied)
     nested[:, rank(quote.firmness) :, low:high] -= quote.quantity
     return replace(found, nested=nested)
 

@@ -14,6 +14,7 @@ def prolong(*, quote: Quote, until: datetime, now: datetime, **more: object) -> 
     """
     if until <= quote.expires_at:
         return
+    assert quote.claim_id is not None, "a quote to buy holds capacity"
     try:
         ledger.prolong_hold(claim_id=quote.claim_id, expires_at=until, now=now)
     except ledger.HoldGone as gone:

@@ -12,6 +12,7 @@ from marketplace.capacity import ledger
 from marketplace.journal.actions import record
 from marketplace.journal.actor import Actor
 from marketplace.outbox.actions import emit
+from marketplace.screening.queries import check_cleared
 from marketplace.units.ids import new_id
 from marketplace.units.money import Money, unit_price
 from marketplace.units.period import Period
@@ -27,6 +28,7 @@ from pricing.quotes.actions import (
     tell_of_quote,
     write_quote,
 )
+from pricing.quotes.contracts import ContractPolicy
 from pricing.quotes.holds import check_hold
 from pricing.quotes.models import OPEN, REPLACED, Quote
 from pricing.quotes.offers import OfferTerms
@@ -73,6 +75,7 @@ def replace_quote(*, quote: Quote, by: Actor, wanted: Replacement, published: Pr
 def _on_the_same_block(quote: Quote, by: Actor, wanted: Replacement, published: Price, now: datetime) -> Quote:
     """The claim is handed over; everything that was frozen with the block stays: use, version, confidence, terms."""
     public_id, until = new_id("qte"), max(quote.expires_at, now + wanted.least_hold)
+    assert quote.claim_id is not None, "a quote to buy holds capacity"
     try:
         ledger.hand_over(claim_id=quote.claim_id, holder=public_id, now=now)
         if until > quote.expires_at:
@@ -96,15 +99,18 @@ def _on_the_same_block(quote: Quote, by: Actor, wanted: Replacement, published: 
 
 def _on_another_block(quote: Quote, by: Actor, wanted: Replacement, now: datetime) -> Quote:
     taking = _taking(quote, by, wanted, now)
+    whose = quote.on_behalf_of_id
+    check_cleared(organisation_id=quote.organisation_id, pool_id=quote.pool_id, end_customer_id=whose, now=now)
     given_up = quote.gpu_hours if taking.policy.long_holds_count or not quote.hold_days else 0
     check_hold(
         organisation_id=quote.organisation_id, block=taking.block, policy=taking.policy, now=now, given_up=given_up
     )
+    assert quote.claim_id is not None, "a quote to buy holds capacity"
     claimed = ledger.exchange_hold(
         claim_id=quote.claim_id,
         holder=taking.public_id,
         firmness=wanted.firmness,
-        lines=[ledger.Line(quote.pool_id, wanted.period, wanted.quantity)],
+        lines=[ledger.Line(quote.pool_id, wanted.period, wanted.quantity, taking.occupied_end)],
         expires_at=taking.expires_at,
         now=now,
     )
@@ -128,7 +134,18 @@ def _taking(quote: Quote, by: Actor, wanted: Replacement, now: datetime) -> Taki
         valid_until=quote.expires_at,
         prepayment=wanted.prepayment,
     )
-    return Taking(new_id("qte"), terms, quote.pool, policy, by, now, quote.client_reference, dict(quote.metadata))
+    return Taking(
+        public_id=new_id("qte"),
+        terms=terms,
+        pool=quote.pool,
+        policy=policy,
+        contract=ContractPolicy.objects.in_force(quote.pool.seller_id, now),
+        by=by,
+        now=now,
+        client_reference=quote.client_reference,
+        metadata=dict(quote.metadata),
+        on_behalf_of=quote.on_behalf_of,
+    )
 
 
 def _price(quote: Quote, wanted: Replacement, published: Price) -> dict[str, Any]:

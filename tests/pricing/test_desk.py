@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from marketplace.capacity.models import Claim
 from marketplace.catalogue.models import Pool
 from marketplace.journal.models import Entry
 from marketplace.parties.models import BUYER, Membership
@@ -21,6 +20,7 @@ from pricing.negotiation.models import Negotiation
 from pricing.quotes.explain import explain_quote
 from pricing.quotes.models import Quote
 from tests.bargaining import Table, act, answer, below, counter, offer, set_table
+from tests.holding import claim_of
 from tests.market import open_market
 
 pytestmark = pytest.mark.django_db
@@ -55,7 +55,7 @@ def test_a_lower_price_for_the_same_block_is_a_new_quote_that_adds_up_and_keeps_
     assert explain_quote(made).matches
     assert (made.claim_id, made.expires_at) == (old.claim_id, old.expires_at)
     assert found.status == "open"
-    assert Claim.objects.get(pk=made.claim_id).holder == made.public_id
+    assert claim_of(made).holder == made.public_id
 
 
 def test_other_terms_are_put_before_the_buyer_who_takes_them(table: Table, insisted: Negotiation) -> None:
