@@ -149,6 +149,73 @@ CODES: dict[str, Code] = {
         "The quote was replaced by another one in a negotiation, which has its hold.",
         "GET /api/v1/quotes/{id} names it in “replaced_by”.",
     ),
+    "long_hold_unavailable": Code(
+        409,
+        "There are no long holds here",
+        "The seller of this pool keeps no quote longer. Nothing was changed.",
+        "Accept before the quote expires, or take a new one later: the price may be another.",
+    ),
+    "long_hold_too_long": Code(
+        409,
+        "It cannot be held for so long",
+        "A quote is held for so many days by policy, and never beyond the start of its block. Nothing was changed.",
+        "“most_days” is what could be had. POST /api/v1/quotes/{id}/hold/preview shows what it costs.",
+    ),
+    "fee_changed": Code(
+        409,
+        "The fee is higher now",
+        "The fee is higher than the one that was agreed to. Nothing was changed or charged.",
+        "“fee” is what it is now: send that, or leave the quote as it is.",
+    ),
+    "negotiation_closed": Code(
+        409,
+        "The negotiation is over",
+        "The negotiation is over. Nothing was done.",
+        "“state” says how it ended. A quote that is still open can be countered again; otherwise ask for a new one.",
+    ),
+    "not_negotiable": Code(
+        409,
+        "This quote is not negotiated",
+        "The price of a change follows from its contract and is not negotiated. Nothing was done.",
+        "Accept it, release it, or ask for another change.",
+    ),
+    "with_sales": Code(
+        409,
+        "Sales are about to answer",
+        "Sales are to answer. Nothing was done.",
+        "Wait for negotiation.offered, negotiation.declined or negotiation.asked in GET /api/v1/events, accept the "
+        "quote as it is, or withdraw.",
+    ),
+    "nothing_to_insist": Code(
+        409,
+        "There is no price to insist on",
+        "Name the price that you want in a counter-offer first. Nothing was done.",
+        "POST /api/v1/quotes/{id}/counter with a total or a unit_price; insist on what the engine does not grant.",
+    ),
+    "nothing_asked": Code(
+        409,
+        "There is no question",
+        "There is no question to reply to. Nothing was done.",
+        "A reply answers negotiation.asked; anything else is a counter-offer.",
+    ),
+    "trade_gone": Code(
+        409,
+        "The trade is gone",
+        "That trade is not in the last answer any more. Nothing was done.",
+        "Take one of the last step of GET /api/v1/negotiations/{id}, or counter again for new ones.",
+    ),
+    "trade_dearer": Code(
+        409,
+        "The trade costs more now",
+        "What was offered costs more now. Nothing was done, and your quote stands.",
+        "“total” is what it costs now. Counter again for trades at the prices of now.",
+    ),
+    "too_many_steps": Code(
+        409,
+        "The negotiation is too long",
+        "A negotiation has so many steps and no more. Nothing was done.",
+        "Accept the quote, withdraw, or ask sales.",
+    ),
     "client_reference_taken": Code(
         409,
         "The client reference is taken",

@@ -242,6 +242,8 @@ class Quote(models.Model):
     def allowed_actions(self, now: datetime) -> list[str]:
         if self.state(now) != OPEN:
             return []
+        if self.kind != BUY:
+            return ["accept", "release"]
         return ["accept", "release", "counter", *(["hold"] if self.longest_hold(now) else [])]
 
     def longest_hold(self, now: datetime) -> int:

@@ -31,6 +31,7 @@ PART_NAMES = {
     "term_prepayment": ("Paid up front", "terms"),
     "term_volume": ("Volume", "terms"),
     "term_floor": ("Kept at the floor", "floor"),
+    "negotiated": ("Granted by sales", "terms"),
 }
 
 
