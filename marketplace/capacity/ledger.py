@@ -107,6 +107,15 @@ def release_commitment(*, claim_id: int, now: datetime) -> bool:
     return _move(claim_id, COMMITTED, RELEASED, now)
 
 
+def release_expired_hold(*, claim_id: int, now: datetime) -> bool:
+    """Gives a hold back whose time is over; False where it is not held, or was prolonged since somebody looked."""
+    with connection.cursor() as cursor:
+        # Locked before the look: a sweep that waited for whoever prolonged the hold must see the new time.
+        cursor.execute(_EXPIRED_HOLD, [claim_id, now])
+        is_over = cursor.fetchone() is not None
+    return is_over and release_hold(claim_id=claim_id, now=now)
+
+
 def hand_over(*, claim_id: int, holder: str, now: datetime) -> None:
     """A hold goes on to stand for another quote: of the same block, until the same time. Raises HoldGone."""
     with connection.cursor() as cursor:
@@ -220,6 +229,7 @@ _CUT = f"""
 """
 
 
+_EXPIRED_HOLD = "SELECT 1 FROM marketplace_claim WHERE id = %s AND status = 'held' AND expires_at <= %s FOR UPDATE"
 _HAND_OVER = "UPDATE marketplace_claim SET holder = %s, changed_at = %s WHERE id = %s AND status = 'held'"
 _DAYS_OF_BOTH = """
     WITH wanted (pool_id, first, until) AS (
