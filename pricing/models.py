@@ -3,10 +3,12 @@
 from pricing.curve.models import BuildSignal, PoolCurve, PricePolicy, PriceVersion, Tape, TapePool
 from pricing.demand.models import DemandForecast, Enquiry, PoolDemand
 from pricing.quotes.accounts import HoldAccount
+from pricing.quotes.contracts import ContractPolicy
 from pricing.quotes.models import Quote, TermsDocument
 
 __all__ = [
     "BuildSignal",
+    "ContractPolicy",
     "DemandForecast",
     "Enquiry",
     "HoldAccount",
