@@ -2,12 +2,15 @@ from django.urls import path
 
 from reservations.api import approval_problems, problems
 from reservations.api.approvals import Approvals, Approve, Decline, OrderFormDoor, Withdraw
+from reservations.api.long_holds import HoldQuote, PreviewHold
 from reservations.api.views import AcceptQuote, OneReservation, Reservations
 
 __all__ = ["approval_problems", "problems", "urlpatterns"]  # importing the problems registers them
 
 urlpatterns = [
     path("quotes/<slug:public_id>/accept", AcceptQuote.as_view()),
+    path("quotes/<slug:public_id>/hold", HoldQuote.as_view()),
+    path("quotes/<slug:public_id>/hold/preview", PreviewHold.as_view()),
     path("reservations", Reservations.as_view()),
     path("reservations/<slug:public_id>", OneReservation.as_view()),
     path("reservations/<slug:public_id>/approve", Approve.as_view()),
