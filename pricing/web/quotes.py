@@ -15,7 +15,7 @@ from marketplace.units.money import unit_price
 from marketplace.web.access import member_page, require_buyer
 from marketplace.web.charts.breakdown import Part, breakdown_rows
 from pricing.quotes.actions import QuoteClosed, QuoteExpired, QuoteNotFound, release_quote
-from pricing.quotes.models import Quote
+from pricing.quotes.models import BUY, Quote
 
 ROWS_A_PAGE = 25
 PART_NAMES = {
@@ -52,6 +52,8 @@ def show(request: HttpRequest, found: Membership, public_id: str) -> HttpRespons
     quote = Quote.objects.of(found.organisation_id).with_terms().filter(public_id=public_id).first()
     if quote is None:
         raise Http404
+    if quote.kind != BUY:
+        return redirect("change-quote", quote.public_id)  # a page of the top floor, known by name only
     return render(request, "pricing/quote.html", quote_context(quote, found))
 
 
@@ -72,6 +74,8 @@ def quote_context(quote: Quote, found: Membership) -> dict[str, Any]:
         "gpu_hours": hours,
         "lots": quote.quantity // quote.pool.lot,
         "spec": sorted(quote.spec.document.items()),
+        "contract": quote.contract_terms,
+        "up_front": quote.up_front_percent,
     }
 
 

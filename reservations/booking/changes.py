@@ -20,7 +20,6 @@ from pricing.quotes.exits import OF_CUSTOMER
 from pricing.quotes.models import Quote
 from reservations.booking import states
 from reservations.booking.amendments import ReservationChange
-from reservations.booking.dues import up_front_percent
 from reservations.booking.lifecycle import check, lock_reservation
 from reservations.booking.models import Reservation
 from reservations.booking.pieces import as_json, parts, pieces_of
@@ -142,7 +141,7 @@ def _given_back(
     way_out = contract.exit(wish.cause)
     first = min(part.period.start for part, _ in back)
     fee = fee_cents(back, way_out.fee_rate((first - now.date()).days))
-    paid = sum(cents for _, cents in back) * up_front_percent(reservation.quote) // 100
+    paid = sum(cents for _, cents in back) * reservation.quote.up_front_percent // 100
     refund = paid * way_out.refund // 100
     return kept, Effect(back, fee, paid - refund, refund)
 
@@ -163,7 +162,7 @@ def _asked(reservation: Reservation, wish: Wish, plan: Plan, effect: Effect, con
         occupied=np.maximum(held, needed),
         back=tuple(effect.back),
         fees=(("fee", effect.fee), ("kept_prepayment", effect.kept)),
-        prepaid=up_front_percent(reservation.quote),
+        prepaid=reservation.quote.up_front_percent,
     )
 
 
@@ -188,7 +187,7 @@ def _write(
 ) -> None:
     more = [Piece(each.part, cents_of(each.price.total), each.weights) for each in additions]
     cents = sum(piece.cents for piece in more)
-    up_front = cents * up_front_percent(reservation.quote) // 100
+    up_front = cents * reservation.quote.up_front_percent // 100
     amounts = {
         "added": cents,
         "returned": effect.returned,

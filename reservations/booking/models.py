@@ -104,6 +104,7 @@ class Reservation(models.Model):
     accepted_by_key_id = models.BigIntegerField(null=True)
     accepted_at = models.DateTimeField()
     terms_digest = models.CharField(max_length=64, help_text="SHA-256 of the terms that were accepted")
+    assigned_at = models.DateTimeField(null=True, help_text="When it came to its holder from another organisation")
 
     objects = ReservationQuerySet.as_manager()
 
@@ -131,6 +132,19 @@ class Reservation(models.Model):
     @property
     def period(self) -> Period:
         return Period(self.start, self.end)
+
+    @property
+    def accepted_by_holder(self) -> str:
+        """Who accepted it; of another organisation's people its present holder learns nothing."""
+        return self.accepted_by if self.assigned_at is None else "an organisation that held it before"
+
+    @property
+    def client_reference(self) -> str | None:
+        return self.quote.client_reference if self.assigned_at is None else None
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        return self.quote.metadata if self.assigned_at is None else {}
 
     @property
     def claim_ids(self) -> list[int]:
