@@ -358,9 +358,8 @@ def test_any_sequence_of_changes_leaves_ledger_and_reservation_together(
             "end_early": {"end": block.start + timedelta(days=number)},
             "cancel": {},
         }
-        wish = wishes[kind]
         try:
-            quote = ask(market.bank, block, kind, **wish)
+            quote = ask(market.bank, block, kind, **wishes[kind])
         except (NotInThisState, WrongWish, Locked):
             continue
         if taken:
