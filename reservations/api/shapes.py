@@ -115,7 +115,7 @@ class OfChange(serializers.Field[Any, Any, Any, Any]):
         return Money(getattr(change, self.name), change.quote.currency).as_json()
 
 
-class ChangeShape(serializers.Serializer[ReservationChange]):
+class ReservationChangeShape(serializers.Serializer[ReservationChange]):
     """A change that was asked for: its quote has the price effect and what can be done with it."""
 
     object = ObjectField("change")
@@ -135,7 +135,7 @@ class ChangeShape(serializers.Serializer[ReservationChange]):
 
 
 class ChangeList(ListShape):
-    data = ChangeShape(many=True)
+    data = ReservationChangeShape(many=True)
 
 
 class DueShape(serializers.Serializer[Any]):
