@@ -74,7 +74,13 @@ def database(url: str) -> dict[str, object]:
         "HOST": parts.pop("host", ""),
         "PORT": str(parts.pop("port", "")),
         # A wait for a lock ends as "busy, try again" and never as a hung request.
-        "OPTIONS": {"options": "-c lock_timeout=5000 -c timezone=UTC", **parts},
+        "OPTIONS": {
+            "options": "-c lock_timeout=5000 -c timezone=UTC",
+            # Without a number psycopg prepares nothing, not even what asks for it (units/prepared.py). So many times
+            # nothing is sent, so nothing is prepared that does not ask.
+            "prepare_threshold": 1_000_000_000,
+            **parts,
+        },
         # A new connection per request costs several times the request itself.
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
@@ -149,6 +155,7 @@ CELERY_BEAT_SCHEDULE = {
     "build-signals": {"task": "pricing.build_signals", "schedule": 60.0},
     "publish-tape": {"task": "pricing.publish_tape", "schedule": 10.0},
     "expire-quotes": {"task": "pricing.expire_quotes", "schedule": 10.0},
+    "make-order-forms": {"task": "reservations.make_order_forms", "schedule": 10.0},
     "settle-reservations": {"task": "reservations.settle", "schedule": 10.0},
 }
 
@@ -223,6 +230,7 @@ UNFOLD = {
                     staff_table("API keys", "key", "marketplace.apikey"),
                     staff_table("Enquiries", "search", "pricing.enquiry"),
                     staff_table("Quotes", "request_quote", "pricing.quote"),
+                    staff_table("Negotiations", "forum", "pricing.negotiation"),
                     staff_table("Reservations", "event_available", "reservations.reservation"),
                     staff_table("Assignments", "move_down", "reservations.assignment"),
                     staff_table("Receipts", "payments", "reservations.receipt"),
@@ -254,6 +262,8 @@ UNFOLD = {
                 "separator": True,
                 "items": [
                     staff_table("Policies", "gavel", "pricing.pricepolicy"),
+                    staff_table("Negotiation policies", "balance", "pricing.negotiationpolicy"),
+                    staff_table("Sales limits", "price_check", "pricing.saleslimit"),
                     staff_table("Price versions", "price_change", "pricing.priceversion"),
                     staff_table("Public tape", "campaign", "pricing.tape"),
                     staff_table("Build signals", "construction", "pricing.buildsignal"),
@@ -280,7 +290,12 @@ UNFOLD = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {
+        "line": {
+            "class": "marketplace.web.logs.WithoutRows",
+            "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        }
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
 }

@@ -8,7 +8,10 @@ HIDDEN = ("change",)  # stored answers to idempotency keys: a customer's own, an
 
 # Selling: `add_quote` holds capacity for a customer, `change_quote` gives it back, `add_reservation` accepts,
 # `change_reservation` asks for changes and exits and hands over, `change_assignment` consents.
-SELL = ("add_quote", "change_quote", "add_reservation", "change_reservation", "change_assignment")
+SELL = ("add_quote", "change_quote", "change_negotiation", "add_reservation") + (
+    "change_reservation",
+    "change_assignment",
+)
 MONEY = ("add_receipt",)  # bank transfers are recorded, and never changed
 ACCOUNTS = (
     "add_organisation",

@@ -81,7 +81,9 @@ class NeedShape(serializers.Serializer[Any]):
 
 
 class AmountShape(serializers.Serializer[Any]):
-    code = serializers.CharField(help_text="energy, capital (or reserve), <class>_premium, scarcity, term_<kind>")
+    code = serializers.CharField(
+        help_text="energy, capital (or reserve), <class>_premium, scarcity, term_<kind>, negotiated"
+    )
     amount = MoneyShape()
 
 
@@ -303,13 +305,20 @@ class BlockShape(FootprintShape):
         return f"{price:.4f}"
 
 
+class HoldShape(serializers.Serializer[Any]):
+    """For how many days a long hold was taken, and its fees so far: credited when the quote is accepted."""
+
+    days = serializers.IntegerField(source="hold_days")
+    fee = MoneyField(source="hold_fee_money")
+
+
 class QuoteShape(BlockShape):
     """Firm terms for a block, and the hold that keeps its capacity until `expires_at`."""
 
     id = public_id()
     object = ObjectField("quote")
     created_at = serializers.DateTimeField()
-    status = serializers.SerializerMethodField(help_text="open, accepted, released or expired")
+    status = serializers.SerializerMethodField(help_text="open, accepted, released, expired or replaced")
     kind = serializers.CharField(help_text="buy; or, for a change: extend, resize, move, end_early, cancel")
     changes = serializers.SerializerMethodField(help_text="The reservation that it would change, or null")
     lines = ChangedLineShape(many=True, help_text="Of a change. `total` is its price effect, which may be below zero")
@@ -326,6 +335,12 @@ class QuoteShape(BlockShape):
     contract = ContractShape(source="contract_terms")
     client_reference = serializers.CharField(allow_null=True)
     metadata = serializers.DictField(child=serializers.CharField())
+    on_behalf_of = serializers.CharField(
+        source="on_behalf_of.public_id", allow_null=True, default=None, help_text="The end customer"
+    )
+    hold = HoldShape(source="*")
+    replaces = public_id("replaces.public_id", default=None, allow_null=True, help_text="Negotiated: the one before")
+    replaced_by = public_id("replaced_by.public_id", default=None, allow_null=True, help_text="And the one after")
 
     def get_status(self, quote: Quote) -> str:
         return quote.state(self.context["now"])
@@ -345,9 +360,22 @@ class QuoteList(ListShape):
     data = QuoteShape(many=True)
 
 
+class ReleaseShape(serializers.Serializer[Any]):
+    """One of your open quotes."""
+
+    quote = serializers.CharField()
+    gpu_hours = serializers.IntegerField()
+    expires_at = serializers.DateTimeField()
+
+
 class PriceChangedShape(ProblemShape):
-    """409 of POST /quotes: `offer` with price_changed, `nearest` with insufficient_headroom."""
+    """409 where something is held: `offer` with price_changed, `nearest` with insufficient_headroom, or hold_limit."""
 
     offer = OfferShape(required=False)
     nearest = NeedShape(many=True, required=False)
     binding = BindingShape(required=False)
+    held_gpu_hours = serializers.IntegerField(required=False, help_text="With hold_limit")
+    limit_gpu_hours = serializers.IntegerField(required=False)
+    asked_gpu_hours = serializers.IntegerField(required=False)
+    fits = serializers.IntegerField(required=False, help_text="GPUs of the same length that could be held now")
+    release = ReleaseShape(many=True, required=False, help_text="The fewest of your quotes that make room for it all")

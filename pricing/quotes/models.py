@@ -1,5 +1,5 @@
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, time
 from decimal import Decimal
 
 from django.contrib.postgres.fields import ArrayField
@@ -8,6 +8,7 @@ from django.db.models import F, Q
 
 from marketplace.catalogue.models import Pool, ServiceSpec
 from marketplace.parties.models import Organisation
+from marketplace.screening.models import EndCustomer
 from marketplace.units.compute import Footprint, gpu_hours
 from marketplace.units.firmness import CHOICES
 from marketplace.units.ids import new_id
@@ -16,7 +17,8 @@ from marketplace.units.period import Period
 from pricing.curve.models import PriceVersion
 from pricing.quotes.contracts import ContractPolicy, contract_of
 
-OPEN, ACCEPTED, RELEASED, EXPIRED = "open", "accepted", "released", "expired"
+OPEN, ACCEPTED, RELEASED, EXPIRED, REPLACED = "open", "accepted", "released", "expired", "replaced"
+STATUSES = (OPEN, ACCEPTED, RELEASED, EXPIRED, REPLACED)
 BUY, EXTEND, RESIZE, MOVE, END_EARLY, CANCEL = "buy", "extend", "resize", "move", "end_early", "cancel"
 KINDS = [
     (BUY, "Buy"),
@@ -62,6 +64,9 @@ class QuoteQuerySet(models.QuerySet["Quote"]):
             "terms",
             "spec",
             "organisation",
+            "on_behalf_of",
+            "replaces",
+            "replaced_by",
         )
 
     def in_state(self, state: str, now: datetime) -> "QuoteQuerySet":
@@ -127,13 +132,35 @@ class Quote(models.Model):
         default=list, help_text="Of a change: what is added and returned, [{code, start, end, quantity, amount}]"
     )
     contract = models.ForeignKey(ContractPolicy, on_delete=models.PROTECT, null=True, related_name="+")
-    claim_id = models.BigIntegerField(unique=True, null=True, help_text="None where a change holds no capacity")
-    status = models.CharField(max_length=10, choices=[(s, s) for s in (OPEN, ACCEPTED, RELEASED, EXPIRED)])
+    claim_id = models.BigIntegerField(
+        null=True,
+        help_text="None where a change holds no capacity. A quote of the same block that replaces this one has it, too",
+    )
+    status = models.CharField(max_length=10, choices=[(s, s) for s in STATUSES])
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=254)
     expires_at = models.DateTimeField()
     client_reference = models.CharField(max_length=120, null=True, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
+    on_behalf_of = models.ForeignKey(
+        EndCustomer,
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        help_text="The end customer of a reseller",
+    )
+    hold_days = models.PositiveSmallIntegerField(default=0, help_text="For how many days a long hold was taken")
+    hold_fee = models.DecimalField(
+        max_digits=18, decimal_places=2, default=Decimal(0), help_text="Its fee, credited when the quote is accepted"
+    )
+    is_negotiated = models.BooleanField(default=False, help_text="A negotiation is about this quote")
+    replaces = models.OneToOneField(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="replaced_by", editable=False
+    )
+    concession = models.DecimalField(
+        max_digits=18, decimal_places=2, default=Decimal(0), help_text="What sales granted below the published price"
+    )
 
     objects = QuoteQuerySet.as_manager()
 
@@ -142,6 +169,10 @@ class Quote(models.Model):
         indexes = [
             models.Index(fields=["organisation", "-id"], name="quote_of_organisation"),
             models.Index(fields=["expires_at"], condition=Q(status=OPEN), name="quote_open_until"),
+            # What an organisation holds and let lapse, without a look at the millions of quotes that it accepted.
+            models.Index(
+                fields=["organisation", "expires_at"], condition=Q(status__in=(OPEN, EXPIRED)), name="quote_not_taken"
+            ),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(start__lt=F("end")), name="quote_ends_after_start"),
@@ -153,10 +184,13 @@ class Quote(models.Model):
                 name="a_change_names_what_it_changes",
             ),
             models.CheckConstraint(condition=Q(prepayment_percent__lte=100), name="quote_prepays_a_share"),
+            models.CheckConstraint(condition=Q(hold_fee__gte=0, concession__gte=0), name="quote_fees_not_negative"),
             models.UniqueConstraint(
                 fields=["organisation", "client_reference"],
+                condition=~Q(status=REPLACED),
                 name="one_quote_per_client_reference",
             ),
+            models.UniqueConstraint(fields=["claim_id"], condition=~Q(status=REPLACED), name="one_quote_per_claim"),
         ]
 
     def __str__(self) -> str:
@@ -171,8 +205,16 @@ class Quote(models.Model):
         return Money(self.list_total, self.currency)
 
     @property
+    def hold_fee_money(self) -> Money:
+        return Money(self.hold_fee, self.currency)
+
+    @property
     def period(self) -> Period:
         return Period(self.start, self.end)
+
+    @property
+    def gpu_hours(self) -> int:
+        return gpu_hours(self.quantity, self.period.days)
 
     @property
     def footprint(self) -> Footprint:
@@ -203,4 +245,16 @@ class Quote(models.Model):
         return EXPIRED if self.status == OPEN and self.has_expired(now) else self.status
 
     def allowed_actions(self, now: datetime) -> list[str]:
-        return ["accept", "release"] if self.state(now) == OPEN else []
+        if self.state(now) != OPEN:
+            return []
+        if self.kind != BUY:
+            return ["accept", "release"]
+        return ["accept", "release", "counter", *(["hold"] if self.longest_hold(now) else [])]
+
+    def longest_hold(self, now: datetime) -> int:
+        """For how many whole days more it could be held before its block begins, whatever policy says."""
+        return max((datetime.combine(self.start, time(), tzinfo=UTC) - self.held_from(now)).days, 0)
+
+    def held_from(self, now: datetime) -> datetime:
+        """Where the days of a long hold begin: now, or at the end of the one that was taken already."""
+        return self.expires_at if self.hold_days else now

@@ -11,10 +11,9 @@ from rest_framework.response import Response
 from marketplace.api.idempotency import answer_once
 from marketplace.api.pagination import PageParams, cursor_page
 from marketplace.api.schema import keyed, problems
-from marketplace.api.strict import Text, read
+from marketplace.api.strict import Strict, Text, read
 from marketplace.api.views import Door
 from marketplace.units import clock
-from pricing.api.views import Empty
 from reservations.api.shapes import ReservationList, ReservationShape
 from reservations.booking.actions import accept_quote
 from reservations.booking.lifecycle import ReservationNotFound
@@ -91,6 +90,11 @@ class OneReservation(ReservationDoor):
         return Response(ReservationShape(self.own(public_id), context=self.seen_by()).data)
 
 
+class AcceptRequest(Strict):
+    cost_centre = Text(required=False, help_text="The id of a cost centre of yours; without it the default one pays")
+    purchase_order = Text(required=False, max_length=80, allow_blank=True, help_text="Your number for this purchase")
+
+
 class AcceptQuote(ReservationDoor):
     scopes: ClassVar[dict[str, str]] = {"POST": "commit"}
 
@@ -99,17 +103,20 @@ class AcceptQuote(ReservationDoor):
         summary="Accept a quote: binding",
         tags=["buy"],
         parameters=keyed(),
-        request=Empty,
+        request=AcceptRequest,
         responses={201: ReservationShape, **problems(400, 401, 403, 404, 409, 415, 422, 503)},
     )
     def post(self, request: Request, public_id: str) -> Response:
-        """Makes a reservation at the quote's price, once. With an Idempotency-Key a repeat hears the same answer."""
-        read(Empty, request.data)
+        """Makes a reservation at the quote's price, once. With an Idempotency-Key a repeat hears the same answer.
+
+        Where your organisation's rules ask for an approval, its `status` is `pending_approval` until `deadline`.
+        """
+        body = read(AcceptRequest, request.data)
         return answer_once(
             request,
             organisation_id=self.organisation_id,
             action=lambda: accept_quote(
-                public_id=public_id, by=self.key.as_actor(), organisation_id=self.organisation_id
+                public_id=public_id, by=self.key.as_actor(), organisation_id=self.organisation_id, **body
             ),
             render=lambda reservation: (201, shown_reservation(reservation, self.seen_by(reservation.accepted_at))),
         )

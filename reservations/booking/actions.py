@@ -1,20 +1,29 @@
 """Accepting a quote: one pipeline, each step a small function, in the lock order of docs/locking.md."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cached_property
 
 from marketplace.capacity import ledger
 from marketplace.journal.actions import record
 from marketplace.journal.actor import Actor
 from marketplace.outbox.actions import emit
+from marketplace.parties.budgets import reserve, spend
+from marketplace.parties.chains import Step
+from marketplace.parties.signing import Standing, standing
+from marketplace.screening.queries import check_cleared
 from pricing.demand.actions import record_taken
+from pricing.negotiation.actions import settle
 from pricing.quotes.actions import QuoteExpired, lock_open_quote
 from pricing.quotes.models import ACCEPTED, BUY, Quote
+from reservations.booking.approvals import ApprovalStage
 from reservations.booking.changed import accept_change
 from reservations.booking.dues import UpFront, owe_up_front, up_front_of
-from reservations.booking.models import Reservation
-from reservations.booking.states import PENDING, PENDING_PAYMENT, SCHEDULED
+from reservations.booking.long_holds import credit_long_hold
+from reservations.booking.models import Reservation, new_reservation_id
+from reservations.booking.ordering import parties_of
+from reservations.booking.states import PENDING, PENDING_APPROVAL, PENDING_PAYMENT, SCHEDULED, midnight
 
 AGREED = (
     "organisation_id", "pool_id", "firmness", "quantity", "start", "end", "total", "currency", "claim_id",
@@ -29,6 +38,22 @@ class Acceptance:
     quote: Quote
     by: Actor
     now: datetime
+    cost_centre: str | None = None
+    purchase_order: str = ""
+    public_id: str = field(default_factory=new_reservation_id)
+
+    @cached_property
+    def standing(self) -> Standing:
+        """How it stands with the organisation's own rules: asked once, whatever needs it."""
+        quote = self.quote
+        return standing(
+            organisation_id=quote.organisation_id,
+            by=self.by,
+            seller_id=quote.pool.seller_id,
+            amount=quote.money,
+            cost_centre=self.cost_centre,
+            now=self.now,
+        )
 
 
 @dataclass(frozen=True)
@@ -40,37 +65,88 @@ class Opening:
     up_front: UpFront | None = None
 
 
-def accept_quote(*, public_id: str, by: Actor, organisation_id: int) -> Reservation:
-    """Makes a reservation of an open quote, or a change of one, at its price, once. Binding: this cannot be undone.
+def accept_quote(
+    *,
+    public_id: str,
+    by: Actor,
+    organisation_id: int,
+    cost_centre: str | None = None,
+    purchase_order: str = "",
+) -> Reservation:
+    """Makes a reservation of an open quote, or a change of one, at its price, once. Binding once it is approved.
 
-    Raises QuoteNotFound, QuoteExpired or QuoteClosed, and for a change what `accept_change` raises. Capacity always
-    suffices: the hold becomes a commitment and no sum changes.
+    Raises QuoteNotFound, QuoteExpired or QuoteClosed; NoAgreement, NoAuthority or ScreeningRequired; CostCentreNeeded
+    or OverBudget. Capacity always suffices: the hold becomes a commitment, or is kept for the approval, and no sum
+    changes. For a change, what `accept_change` raises.
     """
     quote, now = lock_open_quote(public_id=public_id, organisation_id=organisation_id)
     if quote.kind != BUY:
         return accept_change(quote=quote, by=by)
-    accepting = Acceptance(quote, by, now)
+    accepting = Acceptance(quote, by, now, cost_centre, purchase_order)
     for check in CHECKS:
         check(accepting)
     opening = opening_of(accepting)
+    charge_budget(accepting, opening)
     _keep_capacity(accepting, opening)
     return _book(accepting, opening)
 
 
+def check_signature(accepting: Acceptance) -> None:
+    """An agreement in force; and authority for the amount, of the one who binds: whoever approves last, if anybody."""
+    if accepting.standing.steps:
+        accepting.standing.check_agreement()
+    else:
+        accepting.standing.check_may_sign()
+
+
+def check_clearance(accepting: Acceptance) -> None:
+    """A quote may have been open while a list or the policy changed."""
+    quote = accepting.quote
+    check_cleared(
+        organisation_id=quote.organisation_id,
+        pool_id=quote.pool_id,
+        end_customer_id=quote.on_behalf_of_id,
+        now=accepting.now,
+    )
+
+
 # What may refuse an acceptance, in this order: part of a bundle, who may sign and for whom, screening. Each is a
 # function of an Acceptance that raises an error named for the failure.
-CHECKS: tuple[Callable[[Acceptance], None], ...] = ()
+CHECKS: tuple[Callable[[Acceptance], None], ...] = (check_signature, check_clearance)
 
 
 def opening_of(accepting: Acceptance) -> Opening:
-    """Where the reservation starts: approval first, where a chain asks for it; then the budget; then payment."""
-    return after_approval(accepting)
+    """Where the reservation starts: approval first, where a chain asks for it; then payment."""
+    if not accepting.standing.steps:
+        return after_approval(accepting)
+    latest = accepting.now + timedelta(hours=accepting.standing.approval_hours)
+    return Opening(PENDING_APPROVAL, min(latest, midnight(accepting.quote.start)))
 
 
 def after_approval(accepting: Acceptance) -> Opening:
     """Where it goes once nobody has to approve it (any more): to payment, if something is due up front."""
     up_front = up_front_of(accepting.quote, accepting.now)
     return Opening(PENDING_PAYMENT, up_front.deadline, up_front) if up_front else Opening(SCHEDULED)
+
+
+def charge_budget(accepting: Acceptance, opening: Opening) -> None:
+    """Spends the cost centre's budget, or keeps it until the approval. Before the claim, by the lock order."""
+    centre = accepting.standing.charged_to(accepting.cost_centre)
+    if centre is None:
+        return
+    quote, now = accepting.quote, accepting.now
+    if opening.status == PENDING_APPROVAL:
+        assert opening.deadline is not None
+        reserve(
+            cost_centre=centre,
+            holder=accepting.public_id,
+            total=quote.money,
+            block=quote.period,
+            expires_at=opening.deadline,
+            now=now,
+        )
+    else:
+        spend(cost_centre=centre, holder=accepting.public_id, total=quote.money, block=quote.period, now=now)
 
 
 def _keep_capacity(accepting: Acceptance, opening: Opening) -> None:
@@ -92,7 +168,10 @@ def _book(accepting: Acceptance, opening: Opening) -> Reservation:
     quote.status = ACCEPTED
     quote.save(update_fields=["status"])
     record_taken(quote=quote.public_id, now=now)
+    if quote.is_negotiated:
+        settle(quote=quote, by=by, now=now)
     reservation = Reservation(
+        public_id=accepting.public_id,
         quote=quote,
         status=opening.status,
         deadline=opening.deadline,
@@ -101,14 +180,28 @@ def _book(accepting: Acceptance, opening: Opening) -> Reservation:
         accepted_by_user_id=by.user_id,
         accepted_by_key_id=by.key_id,
         accepted_at=now,
+        cost_centre=accepting.standing.charged_to(accepting.cost_centre),
+        purchase_order=accepting.purchase_order,
+        parties=parties_of(quote),
         **{name: getattr(quote, name) for name in AGREED},
     )
     reservation.next_at = reservation.schedule.due_at(opening.status)
     reservation.save(force_insert=True)
+    credit_long_hold(reservation, now)
+    if opening.status == PENDING_APPROVAL:
+        ask_for_approval(reservation, accepting.standing.steps)
     if opening.up_front:
         owe_up_front(reservation, opening.up_front, now)
     _tell_of(reservation, by)
     return reservation
+
+
+def ask_for_approval(reservation: Reservation, steps: Sequence[Step]) -> None:
+    """Freezes the chain's steps on the request."""
+    ApprovalStage.objects.bulk_create(
+        ApprovalStage(reservation=reservation, position=number, role=step.role, user_id=step.user_id)
+        for number, step in enumerate(steps, start=1)
+    )
 
 
 def deemed_delivered_on(quote: Quote) -> date:

@@ -15,6 +15,7 @@ from marketplace.journal.actions import record
 from marketplace.journal.actor import Actor
 from marketplace.outbox.actions import emit
 from marketplace.parties.models import Organisation
+from marketplace.screening.queries import check_cleared
 from marketplace.units import clock
 from marketplace.units.instants import rfc3339
 from reservations.booking import states
@@ -141,7 +142,15 @@ def _may_change_hands(reservation: Reservation, receiver: Organisation, now: dat
 
 
 def _screened(reservation: Reservation, organisation_ids: list[int], now: datetime) -> None:
-    """Both sides must be cleared for the pool that changes hands."""
+    """Both sides must be cleared for the pool that changes hands; the giver with the end customer that it buys for."""
+    for organisation_id in organisation_ids:
+        gives = organisation_id == reservation.organisation_id
+        check_cleared(
+            organisation_id=organisation_id,
+            pool_id=reservation.pool_id,
+            end_customer_id=reservation.quote.on_behalf_of_id if gives else None,
+            now=now,
+        )
 
 
 def _close_what_is_over(reservation: Reservation, now: datetime) -> None:

@@ -20,6 +20,7 @@ from pricing.quotes.exits import OF_CUSTOMER
 from pricing.quotes.models import Quote
 from reservations.booking import states
 from reservations.booking.amendments import ReservationChange
+from reservations.booking.change_authority import check_clearance_of
 from reservations.booking.lifecycle import check, lock_reservation
 from reservations.booking.models import Reservation
 from reservations.booking.pieces import as_json, parts, pieces_of
@@ -82,10 +83,11 @@ def quote_change(
     it is accepted.
 
     Raises ReservationNotFound, NotInThisState, NotYourRole, WrongWish, Locked, NoticeTooShort, CauseNeedsStaff,
-    EvidenceMissing, or what pricing raises where the addition does not fit or has no price.
+    EvidenceMissing, ScreeningRequired, or what pricing raises where the addition does not fit or has no price.
     """
     found, now = lock_reservation(public_id=reservation, organisation_id=organisation_id)
     check(found, action=wish.kind, roles=roles, now=now)
+    check_clearance_of(found, wish.kind, now)
     _check_cause(wish, roles)
     _check_lock(found, wish, now)
     contract, pieces = found.quote.contract_terms, pieces_of(found)

@@ -12,6 +12,7 @@ from marketplace.journal.actions import record
 from marketplace.journal.actor import SYSTEM as SYSTEM_ACTOR
 from marketplace.journal.actor import Actor
 from marketplace.outbox.actions import emit
+from marketplace.parties.budgets import give_back, spend_reserved
 from marketplace.units import clock
 from marketplace.units.instants import rfc3339
 from reservations.booking import states
@@ -144,6 +145,7 @@ def _write(
     reservation.status = target
     reservation.next_at = reservation.schedule.due_at(target)
     reservation.save(update_fields=["status", "deadline", "next_at"])
+    _budget_follows(reservation, before, now)
     _capacity_follows(reservation, before, now)
     if before == states.PENDING_PAYMENT and target in (states.CANCELLED, states.RELEASED):
         no_longer_due(reservation, now)
@@ -161,6 +163,17 @@ def _write(
     )
     _tell_of(reservation, written, by)
     return written
+
+
+def _budget_follows(reservation: Reservation, before: str, now: datetime) -> None:
+    """Reserved until it is approved, spent from then on, given back with what is given up. Before the claim moves."""
+    if reservation.cost_centre_id is None:
+        return
+    after, holder = reservation.status, reservation.public_id
+    if after == states.RELEASED:  # a cancellation is charged what it costs by its quote
+        give_back(holder=holder, now=now)  # what has expired was given back by whoever needed it
+    elif before == states.PENDING_APPROVAL and not spend_reserved(holder=holder, now=now):
+        raise ledger.HoldGone  # in the very moment of its deadline
 
 
 def _capacity_follows(reservation: Reservation, before: str, now: datetime) -> None:

@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from marketplace.catalogue.models import Pool
 from marketplace.parties.models import Organisation
+from marketplace.parties.spending import CostCentre
 from marketplace.units.compute import Footprint
 from marketplace.units.firmness import CHOICES
 from marketplace.units.ids import new_id
@@ -54,6 +55,8 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
             "quote__price_version",
             "quote__terms",
             "quote__spec",
+            "quote__on_behalf_of",
+            "cost_centre",
         )
 
 
@@ -104,6 +107,10 @@ class Reservation(models.Model):
     accepted_by_key_id = models.BigIntegerField(null=True)
     accepted_at = models.DateTimeField()
     terms_digest = models.CharField(max_length=64, help_text="SHA-256 of the terms that were accepted")
+    cost_centre = models.ForeignKey(CostCentre, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+    purchase_order = models.CharField(max_length=80, blank=True, help_text="The organisation's own number")
+    parties = models.JSONField(default=dict, blank=True, help_text="Who contracts with whom, as they were called")
+    order_form_digest = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the order form, once made")
     assigned_at = models.DateTimeField(null=True, help_text="When it came to its holder from another organisation")
 
     objects = ReservationQuerySet.as_manager()
@@ -115,6 +122,7 @@ class Reservation(models.Model):
             models.Index(fields=["pool", "start"], name="reservation_of_pool"),
             models.Index(fields=["accepted_at"], name="reservation_accepted_at"),
             models.Index(fields=["next_at"], condition=Q(next_at__isnull=False), name="reservation_next_at"),
+            models.Index(fields=["-id"], condition=Q(order_form_digest=""), name="reservation_without_order_form"),
         ]
         constraints = [
             models.CheckConstraint(
