@@ -2,6 +2,7 @@
 
 from marketplace.journal.actions import record
 from marketplace.journal.actor import Actor
+from marketplace.units import clock
 from reservations.booking.actions import accept_quote
 from reservations.booking.models import Reservation
 
@@ -25,7 +26,7 @@ def accept_for_customer(*, public_id: str, by: Actor, organisation_id: int, reas
         by=by,
         verb="quote.accepted_for_customer",
         subject=public_id,
-        now=reservation.accepted_at,
+        now=clock.now(),
         after={"reservation": reservation.public_id},
         reason=said,
     )
