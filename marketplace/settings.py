@@ -155,6 +155,7 @@ CELERY_BEAT_SCHEDULE = {
     "build-signals": {"task": "pricing.build_signals", "schedule": 60.0},
     "publish-tape": {"task": "pricing.publish_tape", "schedule": 10.0},
     "expire-quotes": {"task": "pricing.expire_quotes", "schedule": 10.0},
+    "make-order-forms": {"task": "reservations.make_order_forms", "schedule": 10.0},
     "settle-reservations": {"task": "reservations.settle", "schedule": 10.0},
 }
 
@@ -229,6 +230,7 @@ UNFOLD = {
                     staff_table("API keys", "key", "marketplace.apikey"),
                     staff_table("Enquiries", "search", "pricing.enquiry"),
                     staff_table("Quotes", "request_quote", "pricing.quote"),
+                    staff_table("Negotiations", "forum", "pricing.negotiation"),
                     staff_table("Reservations", "event_available", "reservations.reservation"),
                 ],
             },
@@ -257,6 +259,8 @@ UNFOLD = {
                 "separator": True,
                 "items": [
                     staff_table("Policies", "gavel", "pricing.pricepolicy"),
+                    staff_table("Negotiation policies", "balance", "pricing.negotiationpolicy"),
+                    staff_table("Sales limits", "price_check", "pricing.saleslimit"),
                     staff_table("Price versions", "price_change", "pricing.priceversion"),
                     staff_table("Public tape", "campaign", "pricing.tape"),
                     staff_table("Build signals", "construction", "pricing.buildsignal"),

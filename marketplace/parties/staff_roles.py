@@ -7,7 +7,7 @@ APPS = ("marketplace", "pricing", "reservations")
 HIDDEN = ("change",)  # stored answers to idempotency keys: a customer's own, and no business of staff
 
 # Selling: `add_quote` holds capacity for a customer, `change_quote` gives it back, `add_reservation` accepts.
-SELL = ("add_quote", "change_quote", "add_reservation")
+SELL = ("add_quote", "change_quote", "change_negotiation", "add_reservation")
 ACCOUNTS = (
     "add_organisation",
     "change_organisation",
