@@ -27,7 +27,7 @@ from tests.market import Market, Party, open_market
 pytestmark = pytest.mark.django_db
 
 # Ids and tokens are random by design; so is the token of a form.
-RANDOM = re.compile(r"off_[\w:-]+|\b(?:[a-z]{3})_[0-9A-Za-z]{4,22}…?|csrfmiddlewaretoken\" value=\"\w+")
+RANDOM = re.compile(r"off_[\w:.-]+|hr_live_\w{4}|\b(?:[a-z]{3})_[0-9A-Za-z]{4,22}…?|csrfmiddlewaretoken\" value=\"\w+")
 NOW = clock.now
 
 
@@ -98,8 +98,8 @@ def script(table: Table, record: Record) -> Iterator[Callable[[], Any]]:
     """Bargains down in small steps from two accounts, retries, insists, is declined, takes, and reads everything."""
     market = table.market
     bank, rival = Buyer(market.bank, record), Buyer(market.rival, record)
-    for buyer in (bank, rival):
-        for percent in (1, 2, 4, 8, 12, 16, 18, 19, 20, 21):
+    for buyer, steps in ((bank, (1, 4, 12, 18, 19, 20, 21)), (rival, (2, 8, 16, 22))):
+        for percent in steps:
             yield lambda buyer=buyer, percent=percent: bargain(table, buyer, percent)  # type: ignore[misc]
     yield lambda: bank.post(f"/quotes/{table.quote.public_id}/counter", {"unit_price": "1.0000"})
     yield lambda: insist_and_hear_no(table, bank)
@@ -150,11 +150,18 @@ def take_the_first(table: Table, buyer: Buyer) -> None:
 def test_what_buyers_see_and_how_long_it_takes_do_not_depend_on_the_margin() -> None:
     play("1")  # warm: what a process reads once is read
     low, high = play("1"), play("35")
-    assert len(low.seen) == len(high.seen) > 100
-    for before, after in zip(low.seen, high.seen, strict=True):
-        assert before == after
+    assert len(low.seen) == len(high.seen) > 60
+    different = [pair for pair in zip(low.seen, high.seen, strict=True) if pair[0] != pair[1]]
+    assert [first_difference(*pair) for pair in different] == []
     texts = " ".join(text for _, _, text, _ in low.seen)
     assert not re.search(r"walk.?away|margin|bid price", texts, re.IGNORECASE)
+
+
+def first_difference(before: tuple[str, int, str, int], after: tuple[str, int, str, int]) -> str:
+    """What the answer was, and the texts around the place at which they part."""
+    at = next((at for at, pair in enumerate(zip(before[2], after[2], strict=False)) if pair[0] != pair[1]), 0)
+    around = slice(max(at - 60, 0), at + 60)
+    return f"{before[0]} {before[1]}/{after[1]} {before[3]}/{after[3]} {before[2][around]!r} {after[2][around]!r}"
 
 
 def test_twin_the_script_would_tell_a_margin_that_showed() -> None:
