@@ -6,8 +6,10 @@ from marketplace.change import change
 from marketplace.units import clock
 from reservations.booking.lifecycle import settle
 from reservations.booking.models import Reservation
+from reservations.booking.ordering import order_form, without_order_form
 
 MOST_AT_ONCE = 1000
+MOST_FORMS_AT_ONCE = 100
 
 
 @shared_task(name="reservations.settle")
@@ -16,3 +18,13 @@ def settle_due_reservations() -> int:
     due = Reservation.objects.due(clock.now()).order_by("next_at").values_list("pk", flat=True)[:MOST_AT_ONCE]
     settled = [change.run(lambda pk=pk: settle(reservation_id=pk)) for pk in list(due)]  # type: ignore[misc]
     return sum(reservation is not None for reservation in settled)
+
+
+@shared_task(name="reservations.make_order_forms")
+def make_order_forms() -> int:
+    """Makes the order forms of what was accepted since. Whoever asks for one earlier makes the same bytes."""
+    made = [
+        change.run(lambda row=row: order_form(reservation=row))  # type: ignore[misc]
+        for row in without_order_form(MOST_FORMS_AT_ONCE)
+    ]
+    return len(made)

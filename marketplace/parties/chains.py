@@ -14,6 +14,8 @@ from marketplace.parties.spending import ApprovalChain, ApprovalStep
 from marketplace.units.money import MINOR_DIGITS, Money
 
 MOST_STEPS = 10
+APPROVAL_EXPIRED = "The approval was not given in time. Capacity and budget are free again. Nothing was charged."
+OWN_REQUEST = "You asked for this purchase, so somebody else has to agree to it. Nothing was changed."
 ROLE_NAMES = {APPROVER: "an approver", ADMIN: "an administrator"}
 
 

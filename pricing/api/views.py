@@ -46,6 +46,7 @@ class QuoteRequest(Strict):
     offer = Text(help_text="The id of an offer", max_length=2000)
     client_reference = Text(required=False, max_length=120, help_text="Yours; unique in your organisation")
     metadata = Metadata(required=False, help_text="Yours; kept, and filterable")
+    on_behalf_of = Text(required=False, help_text="The id of an end customer of yours, if you buy for one")
 
 
 class QuoteParams(PageParams):

@@ -125,9 +125,9 @@ def take_quote(
     """Turns an offer into a quote that holds its capacity until it expires; `on_behalf_of` names an end customer.
 
     The price is computed again at the use found under the lock. Not dearer than the offer: the quote stands, at the
-    lower of the two. Dearer: PriceChanged, and nothing is held. Gone: InsufficientHeadroom. Not cleared:
-    ScreeningRequired. More than the organisation may hold unbought: HoldLimit, or HoldCooldown where it let too many
-    holds lapse.
+    lower of the two. Dearer: PriceChanged, and nothing is held. Gone: InsufficientHeadroom. More than the organisation
+    may hold unbought: HoldLimit, or HoldCooldown where it let too many holds lapse. Not
+    cleared: ScreeningRequired.
     """
     terms = read_token(offer, organisation_id=organisation.pk)
     now = clock.now()
@@ -141,9 +141,8 @@ def take_quote(
     customer = end_customer_of(organisation_id=organisation.pk, public_id=on_behalf_of)
     whose = customer.pk if customer else None
     check_cleared(organisation_id=organisation.pk, pool_id=pool.pk, end_customer_id=whose, now=now)
-    taking = Taking(
-        new_id("qte"), terms, pool, policy, contract, by, now, client_reference, dict(metadata or {}), customer
-    )
+    kept = (client_reference, dict(metadata or {}), customer)
+    taking = Taking(new_id("qte"), terms, pool, policy, contract, by, now, *kept)
     # Before the ledger, as docs/locking.md has it: two holds of one organisation at once are counted one by one.
     check_hold(organisation_id=organisation.pk, block=taking.block, policy=policy, now=now)
     claimed = _hold(taking)
@@ -299,7 +298,8 @@ def lock_open_quote(*, public_id: str, organisation_id: int) -> tuple[Quote, dat
     Raises QuoteNotFound, QuoteExpired or QuoteClosed. The clock is read after the lock: a request that waited past
     the expiry is too late.
     """
-    quote = Quote.objects.of(organisation_id).filter(public_id=public_id).select_for_update().first()
+    rows = Quote.objects.of(organisation_id).select_related("pool__seller", "organisation", "contract", "on_behalf_of")
+    quote = rows.filter(public_id=public_id).select_for_update(of=("self",)).first()
     if quote is None:
         raise QuoteNotFound
     now = clock.now()

@@ -22,6 +22,7 @@ from reservations.booking.changed import accept_change
 from reservations.booking.dues import UpFront, owe_up_front, up_front_of
 from reservations.booking.long_holds import credit_long_hold
 from reservations.booking.models import Reservation, new_reservation_id
+from reservations.booking.ordering import parties_of
 from reservations.booking.states import PENDING, PENDING_APPROVAL, PENDING_PAYMENT, SCHEDULED, midnight
 
 AGREED = (
@@ -72,11 +73,11 @@ def accept_quote(
     cost_centre: str | None = None,
     purchase_order: str = "",
 ) -> Reservation:
-    """Makes a reservation of an open quote, or a change of one, at its price, once. Binding, or once it is approved.
+    """Makes a reservation of an open quote, or a change of one, at its price, once. Binding once it is approved.
 
     Raises QuoteNotFound, QuoteExpired or QuoteClosed; NoAgreement, NoAuthority or ScreeningRequired; CostCentreNeeded
-    or OverBudget; and for a change what `accept_change` raises. Capacity always suffices: the hold becomes a
-    commitment, or is kept for the approval, and no sum changes.
+    or OverBudget. Capacity always suffices: the hold becomes a commitment, or is kept for the approval, and no sum
+    changes. For a change, what `accept_change` raises.
     """
     quote, now = lock_open_quote(public_id=public_id, organisation_id=organisation_id)
     if quote.kind != BUY:
@@ -181,15 +182,16 @@ def _book(accepting: Acceptance, opening: Opening) -> Reservation:
         accepted_at=now,
         cost_centre=accepting.standing.charged_to(accepting.cost_centre),
         purchase_order=accepting.purchase_order,
+        parties=parties_of(quote),
         **{name: getattr(quote, name) for name in AGREED},
     )
     reservation.next_at = reservation.schedule.due_at(opening.status)
     reservation.save(force_insert=True)
     credit_long_hold(reservation, now)
-    if opening.up_front:
-        owe_up_front(reservation, opening.up_front, now)
     if opening.status == PENDING_APPROVAL:
         ask_for_approval(reservation, accepting.standing.steps)
+    if opening.up_front:
+        owe_up_front(reservation, opening.up_front, now)
     _tell_of(reservation, by)
     return reservation
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from reservations.web import bookings, long_holds
+from reservations.web import assigning, bookings, changing, long_holds
 
 urlpatterns = [
     path("quotes/<str:public_id>/accept/", bookings.accept, name="accept-quote"),
@@ -8,4 +8,10 @@ urlpatterns = [
     path("reservations/", bookings.portfolio, name="portfolio"),
     path("reservations.csv", bookings.export, name="portfolio-csv"),
     path("reservations/<str:public_id>/", bookings.show, name="reservation"),
+    path("reservations/<str:public_id>/accept-delivery/", changing.take_delivery, name="accept-delivery"),
+    path("reservations/<str:public_id>/assign/", assigning.offer, name="assign"),
+    path("reservations/<str:public_id>/change/<str:kind>/", changing.ask, name="change"),
+    path("changes/<str:public_id>/", changing.quoted, name="change-quote"),
+    path("assignments/", assigning.listing, name="assignments"),
+    path("assignments/<str:public_id>/<str:decision>/", assigning.decide, name="decide-assignment"),
 ]
