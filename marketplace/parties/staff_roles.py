@@ -1,8 +1,8 @@
-"""What the two kinds of staff may do in the admin. The groups are named here and nowhere else."""
+"""What each kind of staff may do in the admin. The groups are named here and nowhere else."""
 
 from django.contrib.auth.models import Group, Permission
 
-SALES, SUPPLY_PLANNER = "Sales", "Supply planner"
+SALES, SUPPLY_PLANNER, COMPLIANCE = "Sales", "Supply planner", "Compliance"
 APPS = ("marketplace", "pricing", "reservations")
 HIDDEN = ("change",)  # stored answers to idempotency keys: a customer's own, and no business of staff
 
@@ -18,6 +18,17 @@ ACCOUNTS = (
     "delete_membership",
     "add_apikey",
     "change_apikey",
+    "add_masteragreement",
+    "change_masteragreement",
+)
+# `add_clearanceproposal` asks, `change_clearanceproposal` is the second person's word, `add_clearance` blocks.
+SCREEN = (
+    "add_clearanceproposal",
+    "change_clearanceproposal",
+    "add_clearance",
+    "add_listedname",
+    "change_listedname",
+    "add_screeningpolicy",
 )
 BUILD = tuple(
     f"{verb}_{model}"
@@ -28,7 +39,11 @@ BUILD = tuple(
 
 def ensure_staff_groups() -> dict[str, Group]:
     """Makes the groups, or brings them back to what stands here. Running it again changes nothing."""
-    return {SALES: _ensure(SALES, SELL + ACCOUNTS), SUPPLY_PLANNER: _ensure(SUPPLY_PLANNER, BUILD)}
+    return {
+        SALES: _ensure(SALES, SELL + ACCOUNTS),
+        SUPPLY_PLANNER: _ensure(SUPPLY_PLANNER, BUILD),
+        COMPLIANCE: _ensure(COMPLIANCE, SCREEN),
+    }
 
 
 def _ensure(name: str, codenames: tuple[str, ...]) -> Group:

@@ -11,12 +11,15 @@ from django.views.decorators.http import require_GET, require_POST
 from marketplace.change import change
 from marketplace.parties.models import Membership
 from marketplace.units import clock
+from marketplace.units.instants import in_words
 from marketplace.web import formats
 from marketplace.web.access import member_page, require_buyer
 from pricing.quotes.actions import QuoteClosed, QuoteExpired, QuoteNotFound
 from pricing.web.quotes import quote_context
-from reservations.booking.actions import accept_quote
+from reservations.booking.actions import NOT_AUTHORISED, accept_quote
 from reservations.booking.models import Reservation, ReservationQuerySet
+from reservations.booking.states import PENDING_APPROVAL
+from reservations.web.approvals import approval_context
 
 ROWS_A_PAGE = 25
 COLUMNS = (
@@ -30,10 +33,17 @@ COLUMNS = (
 def accept(request: HttpRequest, found: Membership, public_id: str) -> HttpResponse:
     """Accepts a quote: binding, once."""
     require_buyer(found)
-    by = found.user.as_actor(found.organisation_id)
+    by, charged = found.user.as_actor(found.organisation_id), request.POST.get("cost_centre") or None
+    order = request.POST.get("purchase_order", "").strip()[:80]
     try:
         reservation = change.run(
-            lambda: accept_quote(public_id=public_id, by=by, organisation_id=found.organisation_id)
+            lambda: accept_quote(
+                public_id=public_id,
+                by=by,
+                organisation_id=found.organisation_id,
+                cost_centre=charged,
+                purchase_order=order,
+            )
         )
     except QuoteNotFound as error:
         raise Http404 from error
@@ -43,9 +53,16 @@ def accept(request: HttpRequest, found: Membership, public_id: str) -> HttpRespo
     except QuoteClosed as closed:
         messages.warning(request, f"This quote is already {closed.status}. Nothing more was done.")
         return redirect("quote", public_id)
+    except NOT_AUTHORISED as refused:
+        messages.warning(request, str(refused))
+        return redirect("quote", public_id)
     except change.Busy:
         messages.warning(request, "Others were buying here at the same moment. Nothing was charged; please try again.")
         return redirect("quote", public_id)
+    if reservation.deadline is not None and reservation.status == PENDING_APPROVAL:
+        until = in_words(reservation.deadline)
+        messages.success(request, f"Asked for approval: the {reservation.quantity:,} GPUs are kept until {until}.")
+        return redirect("reservation", reservation.public_id)
     first = formats.day(reservation.start)
     messages.success(request, f"Reserved: {reservation.quantity:,} GPUs are yours from {first}.")
     return redirect("reservation", reservation.public_id)
@@ -70,6 +87,7 @@ def show(request: HttpRequest, found: Membership, public_id: str) -> HttpRespons
         raise Http404
     context = quote_context(reservation.quote, found) | {"nav": "portfolio", "reservation": reservation}
     context["stands"] = reservation.state(context["now"])
+    context |= approval_context(reservation, found, context["stands"])
     return render(request, "reservations/reservation.html", context)
 
 
