@@ -5,6 +5,7 @@ from django.urls import URLPattern, path
 
 from marketplace.admin.base import LongAdmin
 from marketplace.web import formats
+from reservations.admin.keeping import keep
 from reservations.admin.selling import accept, hold, offers_page, quote_page, release
 from reservations.admin.touched import touched_page
 from reservations.booking.models import Reservation
@@ -45,5 +46,6 @@ class ReservationAdmin(LongAdmin):
             page("sell/<slug:public_id>/", "sell-quote", quote_page),
             page("sell/<slug:public_id>/accept/", "sell-accept", accept),
             page("sell/<slug:public_id>/release/", "sell-release", release),
+            page("sell/<slug:public_id>/keep/", "sell-keep", keep),
             *super().get_urls(),
         ]
