@@ -6,6 +6,7 @@ from django.utils.html import format_html
 
 from marketplace.admin.base import LongAdmin
 from marketplace.web import formats
+from reservations.admin.keeping import keep
 from reservations.admin.life import ask_change, give_access, life_page
 from reservations.admin.screening import order_form_page, unclear_page
 from reservations.admin.selling import accept, hold, offers_page, quote_page, release
@@ -72,5 +73,6 @@ class ReservationAdmin(LongAdmin):
             page("sell/<slug:public_id>/", "sell-quote", quote_page),
             page("sell/<slug:public_id>/accept/", "sell-accept", accept),
             page("sell/<slug:public_id>/release/", "sell-release", release),
+            page("sell/<slug:public_id>/keep/", "sell-keep", keep),
             *super().get_urls(),
         ]

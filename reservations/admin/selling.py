@@ -37,12 +37,13 @@ from pricing.quotes.actions import (
     take_quote,
 )
 from pricing.quotes.holds import HoldCooldown, HoldLimit
+from pricing.quotes.long_holds import choices
 from pricing.quotes.models import BUY, OPEN, Quote
 from pricing.quotes.need import BadNeed, parse_need
 from pricing.quotes.offers import Offer, OfferInvalid
 from pricing.quotes.queries import known_names
 from pricing.quotes.search import Search, search
-from reservations.admin.forms import AcceptForm, SellForm, first_shown, query_of
+from reservations.admin.forms import AcceptForm, KeepForm, SellForm, first_shown, query_of
 from reservations.booking.actions import NOT_AUTHORISED
 from reservations.booking.models import Reservation
 from reservations.booking.on_behalf import ReasonMissing, accept_for_customer
@@ -176,6 +177,7 @@ def _quote(request: HttpRequest, site: AdminSite, quote: Quote, form: AcceptForm
         "quote": quote,
         "state": state,
         "form": form,
+        "keep_form": KeepForm().offer(held) if (held := choices(quote=quote, now=now)) else None,
         "gpu_hours": hours,
         "unit_price": unit_price(quote.money, hours),
         "minutes_left": int((quote.expires_at - now).total_seconds() // 60) if state == OPEN else 0,
