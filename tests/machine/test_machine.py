@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -354,7 +354,7 @@ class MarketMachine(RuleBasedStateMachine):
         with self._clock():
             for verb in (accept_quote, release_quote):
                 with pytest.raises(QuoteNotFound):
-                    self._run(lambda verb=verb: verb(public_id=deal.quote, **common))  # type: ignore[misc]
+                    self._run(lambda verb=verb: verb(public_id=deal.quote, **common))
             if deal.reservation:
                 with pytest.raises(ReservationNotFound):
                     self._run(
@@ -435,7 +435,8 @@ class MarketMachine(RuleBasedStateMachine):
 def test_the_market_does_what_the_model_does() -> None:
     with clock.frozen(clock.now()):
         market = open_market()
-        machine = type("Machine", (MarketMachine,), {"market": market, "centre": prepare(market), "met": Counter()})
+        fields = {"market": market, "centre": prepare(market), "met": Counter()}
+        machine = cast("type[MarketMachine]", type("Machine", (MarketMachine,), fields))
         examples, steps = (300, 60) if LONG else (14, 50)
         run_state_machine_as_test(
             machine,
