@@ -22,8 +22,8 @@ def test_an_administrator_sets_rules_a_buyer_asks_and_an_approver_approves(
     page = desk.page
     desk.sit_down(member(market.bank.organisation, "admin@first.example", ADMIN))
     desk.go("/organisation/spending/")
-    page.get_by_label("Code").fill("4711")
-    page.get_by_label("Name").fill("Risk analytics")
+    page.get_by_label("Code", exact=True).fill("4711")
+    page.get_by_label("Name", exact=True).fill("Risk analytics")
     page.get_by_label("Budget by").select_option("year")
     page.get_by_label("Charged where a purchase names none").check()
     page.get_by_role("button", name="Open the cost centre").click()
