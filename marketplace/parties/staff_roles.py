@@ -2,12 +2,17 @@
 
 from django.contrib.auth.models import Group, Permission
 
-SALES, SUPPLY_PLANNER, COMPLIANCE = "Sales", "Supply planner", "Compliance"
+SALES, SUPPLY_PLANNER, FINANCE, COMPLIANCE = "Sales", "Supply planner", "Finance", "Compliance"
 APPS = ("marketplace", "pricing", "reservations")
 HIDDEN = ("change",)  # stored answers to idempotency keys: a customer's own, and no business of staff
 
-# Selling: `add_quote` holds capacity for a customer, `change_quote` gives it back, `add_reservation` accepts.
-SELL = ("add_quote", "change_quote", "add_reservation")
+# Selling: `add_quote` holds capacity for a customer, `change_quote` gives it back, `add_reservation` accepts,
+# `change_reservation` asks for changes and exits and hands over, `change_assignment` consents.
+SELL = ("add_quote", "change_quote", "change_negotiation", "add_reservation") + (
+    "change_reservation",
+    "change_assignment",
+)
+MONEY = ("add_receipt",)  # bank transfers are recorded, and never changed
 ACCOUNTS = (
     "add_organisation",
     "change_organisation",
@@ -42,6 +47,7 @@ def ensure_staff_groups() -> dict[str, Group]:
     return {
         SALES: _ensure(SALES, SELL + ACCOUNTS),
         SUPPLY_PLANNER: _ensure(SUPPLY_PLANNER, BUILD),
+        FINANCE: _ensure(FINANCE, MONEY),
         COMPLIANCE: _ensure(COMPLIANCE, SCREEN),
     }
 

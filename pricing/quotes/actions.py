@@ -146,10 +146,10 @@ def take_quote(
     # Before the ledger, as docs/locking.md has it: two holds of one organisation at once are counted one by one.
     check_hold(organisation_id=organisation.pk, block=taking.block, policy=policy, now=now)
     claimed = _hold(taking)
-    priced = _price_under_lock(taking, claimed)
+    priced = price_under_lock(taking, claimed)
     if priced.price.total.amount > terms.total.amount:
-        raise PriceChanged(_offer_again(taking, priced))
-    quote = _write(taking, claimed, priced)
+        raise PriceChanged(offer_again(taking, priced))
+    quote = write_quote(taking, claimed.claim_id, priced)
     _remember(quote)
     tell_of_quote(quote, by)
     return quote
@@ -185,7 +185,7 @@ def _hold(taking: Taking) -> ledger.Claimed:
     )
 
 
-def _price_under_lock(taking: Taking, claimed: ledger.Claimed) -> Priced:
+def price_under_lock(taking: Taking, claimed: ledger.Claimed) -> Priced:
     terms, pool, now = taking.terms, taking.pool, taking.now
     version_id = current_versions()[pool.seller_id]
     version = PriceVersion.objects.select_related("projection").get(pk=version_id)
@@ -203,7 +203,7 @@ def _price_under_lock(taking: Taking, claimed: ledger.Claimed) -> Priced:
     return Priced(prices, version.projection, use.astype(int).tolist(), price, required)
 
 
-def _offer_again(taking: Taking, priced: Priced) -> Offer:
+def offer_again(taking: Taking, priced: Priced) -> Offer:
     terms = taking.terms
     return make_offer(
         pool=taking.pool,
@@ -223,7 +223,8 @@ def _offer_again(taking: Taking, priced: Priced) -> Offer:
     )
 
 
-def _write(taking: Taking, claimed: ledger.Claimed, priced: Priced) -> Quote:
+def write_quote(taking: Taking, claim_id: int, priced: Priced, **more: Any) -> Quote:
+    """Writes a quote that stands on a claim; `more` are fields that a quote made otherwise than from an offer has."""
     document = TermsDocument.objects.filter(in_force_from__lte=taking.now).first()
     if document is None:
         raise MarketStale
@@ -241,7 +242,7 @@ def _write(taking: Taking, claimed: ledger.Claimed, priced: Priced) -> Quote:
         terms=document,
         terms_digest=document.digest,
         contract_id=taking.contract.pk,
-        claim_id=claimed.claim_id,
+        claim_id=claim_id,
         status=OPEN,
         created_at=taking.now,
         created_by=taking.by.label,
@@ -249,7 +250,7 @@ def _write(taking: Taking, claimed: ledger.Claimed, priced: Priced) -> Quote:
         client_reference=taking.client_reference,
         metadata=taking.metadata,
         on_behalf_of=taking.on_behalf_of,
-        **_price_fields(taking, priced),
+        **{**_price_fields(taking, priced), **more},
     )
     try:
         quote.save(force_insert=True)

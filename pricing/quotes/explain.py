@@ -74,9 +74,10 @@ def explain_quote(quote: Quote) -> Explanation:
     prices = pool_prices([version.pk])[quote.pool_id]
     days = _days(quote, prices)
     quoted_on, prepaid = quote.created_at.date(), quote.prepayment_percent
-    price = prices.price_of_days(
+    published = prices.price_of_days(
         quote.firmness, quote.period, days.cents, quote.quantity, quoted_on=quoted_on, prepaid=prepaid
     )
+    price = less_concession(published, quote)
     return Explanation(
         quote,
         version,
@@ -86,6 +87,15 @@ def explain_quote(quote: Quote) -> Explanation:
         tuple(_term_lines(quote, prices, days, price)),
         tuple(_differences(quote, price)),
     )
+
+
+def less_concession(published: Price, quote: Quote) -> Price:
+    """The published price less what sales granted, which follows from no curve: it is stored with the quote."""
+    if not quote.concession:
+        return published
+    granted = Money(-quote.concession, quote.currency)
+    total = Money(published.total.amount - quote.concession, quote.currency)
+    return Price(published.listed, total, (*published.lines, ("negotiated", granted)))
 
 
 def _days(quote: Quote, prices: PoolPrices) -> Days:

@@ -18,7 +18,9 @@ from marketplace.units.money import unit_price
 from marketplace.web.access import member_page, require_buyer
 from marketplace.web.charts.breakdown import Part, breakdown_rows
 from pricing.quotes.actions import QuoteClosed, QuoteExpired, QuoteNotFound, release_quote
-from pricing.quotes.models import OPEN, Quote
+from pricing.quotes.long_holds import choices
+from pricing.quotes.models import BUY, OPEN, Quote
+from pricing.web.bargaining import thread_context
 
 ROWS_A_PAGE = 25
 PART_NAMES = {
@@ -34,6 +36,7 @@ PART_NAMES = {
     "term_prepayment": ("Paid up front", "terms"),
     "term_volume": ("Volume", "terms"),
     "term_floor": ("Kept at the floor", "floor"),
+    "negotiated": ("Granted by sales", "terms"),
 }
 
 
@@ -55,7 +58,10 @@ def show(request: HttpRequest, found: Membership, public_id: str) -> HttpRespons
     quote = Quote.objects.of(found.organisation_id).with_terms().filter(public_id=public_id).first()
     if quote is None:
         raise Http404
-    return render(request, "pricing/quote.html", quote_context(quote, found))
+    if quote.kind != BUY:
+        return redirect("change-quote", quote.public_id)  # a page of the top floor, known by name only
+    context = quote_context(quote, found)
+    return render(request, "pricing/quote.html", context | thread_context(quote, found, context["now"]))
 
 
 def quote_context(quote: Quote, found: Membership) -> dict[str, Any]:
@@ -76,6 +82,9 @@ def quote_context(quote: Quote, found: Membership) -> dict[str, Any]:
         "gpu_hours": hours,
         "lots": quote.quantity // quote.pool.lot,
         "spec": sorted(quote.spec.document.items()),
+        "long_holds": choices(quote=quote, now=now) if found.may_buy else [],
+        "contract": quote.contract_terms,
+        "up_front": quote.up_front_percent,
     }
 
 

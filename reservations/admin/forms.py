@@ -1,5 +1,6 @@
+from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from unfold.widgets import (
@@ -11,6 +12,8 @@ from unfold.widgets import (
 
 from marketplace.models import Accelerator, CostCentre, Organisation
 from marketplace.units.firmness import CHOICES, FIRM
+from marketplace.web import formats
+from pricing.quotes.long_holds import LongHold
 from pricing.quotes.need import LONGEST_BLOCK_DAYS, BadNeed, Need
 
 FIELDS = {"/quantity": "quantity", "/duration_days": "days", "/start/from": "start_from", "/start/to": "start_to"}
@@ -85,6 +88,21 @@ def query_of(need: Need, organisation: Organisation) -> dict[str, Any]:
         "firmness": need.firmness,
         "prepayment": need.prepayment,
     }
+
+
+class KeepForm(forms.Form):
+    """For how long a customer's quote is kept, and who there agreed to its fee."""
+
+    days = forms.TypedChoiceField(label="Keep it for", coerce=int, widget=UnfoldAdminSelectWidget)
+    reason = forms.CharField(
+        label="Who at the customer agreed to the fee, and how", widget=UnfoldAdminTextareaWidget(attrs={"rows": 2})
+    )
+
+    def offer(self, held: Sequence[LongHold]) -> "KeepForm":
+        """The lengths that can be had, each with its fee."""
+        days = cast(forms.TypedChoiceField, self.fields["days"])
+        days.choices = [(each.days, f"{each.days} days more, {formats.money(each.fee.amount)}") for each in held]
+        return self
 
 
 class AcceptForm(forms.Form):

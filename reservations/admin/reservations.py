@@ -6,6 +6,8 @@ from django.utils.html import format_html
 
 from marketplace.admin.base import LongAdmin
 from marketplace.web import formats
+from reservations.admin.keeping import keep
+from reservations.admin.life import ask_change, give_access, life_page
 from reservations.admin.screening import order_form_page, unclear_page
 from reservations.admin.selling import accept, hold, offers_page, quote_page, release
 from reservations.admin.touched import touched_page
@@ -22,8 +24,9 @@ class ReservationAdmin(LongAdmin):
     search_fields = ("public_id__exact", "quote__public_id__exact")
     search_help_text = "The whole id of the reservation or of its quote"
     readonly_fields = ("block", "approval", "paper", "on_behalf_of")
+    change_form_outer_before_template = "admin/reservations/reservation/life.html"
     fieldsets = (
-        (None, {"fields": (("public_id", "status"), ("organisation", "pool"), "block")}),
+        (None, {"fields": (("public_id", "status", "deadline"), ("organisation", "pool"), "block")}),
         ("Price and terms", {"fields": (("total", "currency"), ("quote", "terms_digest"))}),
         ("Who accepted", {"fields": (("accepted_by", "accepted_at"), "claim_id")}),
         ("Order", {"fields": (("purchase_order", "cost_centre"), "on_behalf_of", "approval", "paper")}),
@@ -60,6 +63,9 @@ class ReservationAdmin(LongAdmin):
 
         return [
             page("touched/<slug:public_id>/", "projection-touched", touched_page),
+            page("life/<slug:public_id>/", "reservation-life", life_page),
+            page("life/<slug:public_id>/change/", "reservation-change", ask_change),
+            page("life/<slug:public_id>/hand-over/", "reservation-hand-over", give_access),
             page("no-longer-clear/", "no-longer-clear", unclear_page),
             page("<int:pk>/order-form/", "reservation-order-form", order_form_page),
             page("sell/", "sell-capacity", offers_page),
@@ -67,5 +73,6 @@ class ReservationAdmin(LongAdmin):
             page("sell/<slug:public_id>/", "sell-quote", quote_page),
             page("sell/<slug:public_id>/accept/", "sell-accept", accept),
             page("sell/<slug:public_id>/release/", "sell-release", release),
+            page("sell/<slug:public_id>/keep/", "sell-keep", keep),
             *super().get_urls(),
         ]

@@ -37,16 +37,19 @@ from pricing.quotes.actions import (
     take_quote,
 )
 from pricing.quotes.holds import HoldCooldown, HoldLimit
-from pricing.quotes.models import OPEN, Quote
+from pricing.quotes.long_holds import choices
+from pricing.quotes.models import BUY, OPEN, Quote
 from pricing.quotes.need import BadNeed, parse_need
 from pricing.quotes.offers import Offer, OfferInvalid
 from pricing.quotes.queries import known_names
 from pricing.quotes.search import Search, search
-from reservations.admin.forms import AcceptForm, SellForm, first_shown, query_of
+from reservations.admin.forms import AcceptForm, KeepForm, SellForm, first_shown, query_of
 from reservations.booking.actions import NOT_AUTHORISED
 from reservations.booking.models import Reservation
 from reservations.booking.on_behalf import ReasonMissing, accept_for_customer
 from reservations.booking.states import PENDING_APPROVAL
+from reservations.web.refusals import REFUSALS as REFUSED
+from reservations.web.refusals import sentence
 
 MAY_HOLD, MAY_RELEASE, MAY_ACCEPT = "pricing.add_quote", "pricing.change_quote", "reservations.add_reservation"
 SELL = "admin:sell-capacity"
@@ -174,12 +177,14 @@ def _quote(request: HttpRequest, site: AdminSite, quote: Quote, form: AcceptForm
         "quote": quote,
         "state": state,
         "form": form,
+        "keep_form": KeepForm().offer(held) if (held := choices(quote=quote, now=now)) else None,
         "gpu_hours": hours,
         "unit_price": unit_price(quote.money, hours),
         "minutes_left": int((quote.expires_at - now).total_seconds() // 60) if state == OPEN else 0,
         "parts": [(part["code"], Decimal(part["amount"]["amount"])) for part in quote.breakdown],
         "spec": sorted((name.replace("_", " "), value) for name, value in quote.spec.document.items()),
         "reservation": Reservation.objects.filter(quote=quote).first(),
+        "changed": Reservation.objects.filter(public_id=quote.changes).first() if quote.changes else None,
     }
     return TemplateResponse(request, "admin/reservations/quote.html", context)
 
@@ -206,6 +211,12 @@ def accept(request: HttpRequest, site: AdminSite, public_id: str) -> HttpRespons
         return redirect("admin:sell-quote", public_id)
     except CLOSED as closed:
         return _closed(request, public_id, closed)
+    except REFUSED as refused:
+        messages.error(request, f"{sentence(refused)} Nothing was done.")
+        return redirect("admin:sell-quote", public_id)
+    if quote.kind != BUY:
+        messages.success(request, f"Changed: {made.public_id}.")
+        return redirect("admin:reservation-life", made.public_id)
     waits = made.status == PENDING_APPROVAL
     messages.success(request, f"{'Waits for their approval' if waits else 'Reserved'}: {made.public_id}.")
     return redirect("admin:reservations_reservation_change", made.pk)

@@ -14,12 +14,14 @@ from marketplace.parties.chains import Step
 from marketplace.parties.signing import NoAgreement, NoAuthority, Standing, standing
 from marketplace.screening.queries import ScreeningRequired, check_cleared
 from pricing.demand.actions import record_taken
+from pricing.negotiation.actions import settle
 from pricing.quotes.actions import QuoteExpired, lock_open_quote
 from pricing.quotes.models import ACCEPTED, BUY, Quote
 from reservations.booking.approvals import ApprovalStage
 from reservations.booking.change_authority import ApprovalNeeded
 from reservations.booking.changed import accept_change
 from reservations.booking.dues import UpFront, owe_up_front, up_front_of
+from reservations.booking.long_holds import credit_long_hold
 from reservations.booking.models import Reservation, new_reservation_id
 from reservations.booking.ordering import parties_of
 from reservations.booking.states import PENDING, PENDING_APPROVAL, PENDING_PAYMENT, SCHEDULED, midnight
@@ -169,6 +171,8 @@ def _book(accepting: Acceptance, opening: Opening) -> Reservation:
     quote.status = ACCEPTED
     quote.save(update_fields=["status"])
     record_taken(quote=quote.public_id, now=now)
+    if quote.is_negotiated:
+        settle(quote=quote, by=by, now=now)
     reservation = Reservation(
         public_id=accepting.public_id,
         quote=quote,
@@ -186,6 +190,7 @@ def _book(accepting: Acceptance, opening: Opening) -> Reservation:
     )
     reservation.next_at = reservation.schedule.due_at(opening.status)
     reservation.save(force_insert=True)
+    credit_long_hold(reservation, now)
     if opening.status == PENDING_APPROVAL:
         ask_for_approval(reservation, accepting.standing.steps)
     if opening.up_front:

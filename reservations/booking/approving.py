@@ -15,6 +15,7 @@ from marketplace.units.instants import rfc3339
 from reservations.booking import states
 from reservations.booking.actions import Acceptance, after_approval, check_clearance
 from reservations.booking.approvals import APPROVED, DECLINED, ApprovalStage
+from reservations.booking.dues import owe_up_front
 from reservations.booking.lifecycle import NotInThisState, check, lock_reservation, move
 from reservations.booking.models import Reservation
 
@@ -182,3 +183,5 @@ def _commit(reservation: Reservation, by: Actor, now: datetime, note: str) -> No
         )
     except HoldGone as gone:  # a sweep freed it in the very moment of its deadline
         raise ApprovalExpired from gone
+    if opening.up_front:
+        owe_up_front(reservation, opening.up_front, now)
