@@ -61,8 +61,10 @@ class BlockForm(PartyForm):
         model = Clearance
         fields = ("organisation", "end_customer")
 
-    def validate_constraints(self) -> None:
-        """A party that has a row already is blocked in that row."""
+    def _get_validation_exclusions(self) -> set[str]:
+        """A party that has a row already is blocked in that row: it need not be the first."""
+        excluded: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
+        return excluded | {"organisation", "end_customer"}
 
 
 class Refusable(StaffAdmin):
