@@ -17,6 +17,7 @@ from marketplace.api.schema import keyed, problems
 from marketplace.api.strict import Strict, Text, read
 from marketplace.api.views import Door
 from marketplace.units import clock
+from marketplace.units.prepared import planned_once
 from pricing.api.shapes import AmountShape, BlockShape, TermsShape
 from reservations.booking.actions import accept_quote
 from reservations.booking.lifecycle import allowed_actions
@@ -159,6 +160,7 @@ class AcceptQuote(ReservationDoor):
         )
 
 
+@planned_once()
 def shown_reservation(reservation: Reservation, context: dict[str, Any]) -> Any:
     fresh = Reservation.objects.with_terms().get(pk=reservation.pk)
     return ReservationShape(fresh, context=context).data
