@@ -19,6 +19,14 @@ def fetch_one(sql: str, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
     return row
 
 
+class PlannedCursor(ServerBindingCursor, Cursor):
+    """Keeps the statement, so that Django's log of queries has it, as it has those of other cursors."""
+
+    def _convert_query(self, *args: Any) -> Any:
+        self._query = super()._convert_query(*args)
+        return self._query
+
+
 @contextmanager
 def planned_once() -> Iterator[None]:
     """Within the block, or the function that it decorates, every statement is sent apart from its values, and planned
@@ -30,7 +38,7 @@ def planned_once() -> Iterator[None]:
     connection.ensure_connection()
     raw = connection.connection
     before = raw.cursor_factory, raw.prepare_threshold
-    raw.cursor_factory, raw.prepare_threshold = ServerBindingCursor, 0
+    raw.cursor_factory, raw.prepare_threshold = PlannedCursor, 0
     try:
         yield
     finally:

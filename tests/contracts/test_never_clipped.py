@@ -46,9 +46,10 @@ def test_a_need_beyond_supply_is_refused_with_what_does_fit(
 def is_what_was_asked(offer: dict[str, Any], need: dict[str, Any]) -> bool:
     """Of a range the most that fits counts, within it; a pool's lot may round up, and the offer says so."""
     least = need["quantity"]["min"] if isinstance(need["quantity"], dict) else need["quantity"]
-    days = need["duration_days"]
-    shortest = days["min"] if isinstance(days, dict) else days
-    return bool(offer["quantity"] >= least and offer["duration_days"] >= shortest)
+    wanted = need["duration_days"]
+    shortest = wanted["min"] if isinstance(wanted, dict) else wanted
+    days = date.fromisoformat(offer["end_exclusive"]) - date.fromisoformat(offer["start"])
+    return bool(offer["quantity"] >= least and days.days >= shortest)
 
 
 def test_all_there_is_is_sold_whole(market: Market, bank: Caller) -> None:
