@@ -24,7 +24,7 @@ from pricing.api.shapes import NeedShape, PriceChangedShape, QuoteList, QuoteSha
 from pricing.demand.actions import record_enquiry
 from pricing.quotes.actions import QuoteNotFound, release_quote, take_quote
 from pricing.quotes.instead import instead_of
-from pricing.quotes.models import ACCEPTED, EXPIRED, OPEN, RELEASED, Quote
+from pricing.quotes.models import STATUSES, Quote
 from pricing.quotes.need import parse_need
 from pricing.quotes.queries import known_names
 from pricing.quotes.relax import Answer, answer
@@ -52,7 +52,7 @@ class QuoteRequest(Strict):
 
 
 class QuoteParams(PageParams):
-    status = serializers.ChoiceField(choices=[OPEN, ACCEPTED, RELEASED, EXPIRED], required=False)
+    status = serializers.ChoiceField(choices=STATUSES, required=False)
     pool = Text(required=False)
     client_reference = Text(required=False)
     metadata = Metadata(required=False, help_text="metadata[name]=value, each as it was sent")
@@ -119,7 +119,7 @@ class Quotes(Door):
         tags=["buy"],
         parameters=keyed(),
         request=QuoteRequest,
-        responses={201: QuoteShape, **problems(400, 401, 403, 409, 415, 422, 503, of_409=PriceChangedShape)},
+        responses={201: QuoteShape, **problems(400, 401, 403, 409, 415, 422, 429, 503, of_409=PriceChangedShape)},
     )
     def post(self, request: Request) -> Response:
         """The price is computed again at the use found under the lock: never dearer than the offer, cheaper if it fell.

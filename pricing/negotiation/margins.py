@@ -10,8 +10,10 @@ from decimal import ROUND_CEILING, Decimal
 
 from django.contrib.auth.models import Group
 from django.db import models
-from django.db.models import Q
+from django.db.models import Max, Q
 
+from marketplace.journal.actions import record
+from marketplace.journal.actor import Actor
 from marketplace.parties.models import Organisation, User
 from marketplace.units.compute import HOURS_PER_DAY
 from marketplace.units.money import Money, rounded
@@ -63,6 +65,43 @@ class NegotiationPolicy(models.Model):
 
     def __str__(self) -> str:
         return f"{self.seller or 'default'} v{self.version}"
+
+
+class PolicyRefused(ValueError):
+    """The policy is not published. `faults` says by field what was wrong and what would be right."""
+
+    def __init__(self, found: dict[str, str]) -> None:
+        super().__init__(" ".join(found.values()))
+        self.faults = found
+
+
+def publish_negotiation_policy(*, policy: NegotiationPolicy, by: Actor, now: datetime) -> NegotiationPolicy:
+    """Publishes an unsaved policy as the next version of its seller's, or of the market's. Raises PolicyRefused."""
+    check_negotiation_policy(policy, now=now)
+    # Two at once are told apart by the unique constraint.
+    last = NegotiationPolicy.objects.filter(seller=policy.seller).aggregate(last=Max("version"))["last"] or 0
+    policy.version, policy.published_by, policy.published_at = last + 1, by.label, now
+    policy.save(force_insert=True)
+    record(
+        by=by,
+        verb="negotiation_policy.published",
+        subject=f"negotiationpolicy:{policy.pk}",
+        now=now,
+        after={"seller": policy.seller_id, "version": policy.version, "starts_at": policy.starts_at.isoformat()},
+        reason=policy.reason,
+    )
+    return policy
+
+
+def check_negotiation_policy(policy: NegotiationPolicy, *, now: datetime) -> None:
+    """Raises what `publish_negotiation_policy` would raise; publishes nothing."""
+    found: dict[str, str] = {}
+    if policy.starts_at < now:
+        found["starts_at"] = f"A policy cannot start before it is published, at {now:%Y-%m-%d %H:%M} UTC."
+    if not 0 <= policy.margin_percent < 1000:
+        found["margin_percent"] = "A margin lies between 0 and 999 percent of the bid price."
+    if found:
+        raise PolicyRefused(found)
 
 
 class SalesLimit(models.Model):

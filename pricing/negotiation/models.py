@@ -25,6 +25,12 @@ def new_negotiation_id() -> str:
     return new_id("neg")
 
 
+def own_sellers(user: User) -> list[int]:
+    """The sellers to which a person belongs: none for the market's own staff, who see all of them."""
+    sellers = Organisation.objects.filter(members=user, pools__isnull=False).values_list("pk", flat=True)
+    return list(sellers.distinct())
+
+
 class NegotiationQuerySet(models.QuerySet["Negotiation"]):
     def of(self, organisation_id: int) -> "NegotiationQuerySet":
         """The tenant's wall: every read for a customer starts here."""
@@ -32,8 +38,7 @@ class NegotiationQuerySet(models.QuerySet["Negotiation"]):
 
     def for_staff(self, user: User) -> "NegotiationQuerySet":
         """Who belongs to a seller sees that seller's own; the market's staff see all."""
-        sellers = Organisation.objects.filter(members=user, pools__isnull=False).values_list("pk", flat=True)
-        own = list(sellers.distinct())
+        own = own_sellers(user)
         return self.filter(seller_id__in=own) if own else self.all()
 
     def with_quotes(self) -> "NegotiationQuerySet":

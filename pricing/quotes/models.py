@@ -231,6 +231,11 @@ class Quote(models.Model):
         """The rules of payment, changes and exits under which it was made."""
         return contract_of(self.contract_id)
 
+    @property
+    def up_front_percent(self) -> int:
+        """The share of the price that is paid before: the buyer's choice, or the deposit of the contract."""
+        return max(self.prepayment_percent, self.contract_terms.deposit_percent)
+
     def has_expired(self, now: datetime) -> bool:
         """The one place that says when a quote is over: at its expiry, not after it."""
         return self.expires_at <= now

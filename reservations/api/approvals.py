@@ -16,7 +16,8 @@ from marketplace.api.schema import keyed, problems
 from marketplace.api.strict import Strict, Text, read
 from marketplace.change import change
 from pricing.api.views import Empty
-from reservations.api.views import ReservationDoor, ReservationShape, shown_reservation
+from reservations.api.shapes import ReservationShape
+from reservations.api.views import ReservationDoor, shown_reservation
 from reservations.booking.approvals import ApprovalStage
 from reservations.booking.approving import approve, decline, is_turn_of, waiting, withdraw
 from reservations.booking.lifecycle import ReservationNotFound

@@ -3,64 +3,23 @@
 from datetime import datetime
 from typing import Any, ClassVar
 
-from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from marketplace.api.catalogue import SpecShape
-from marketplace.api.fields import ObjectField, public_id
 from marketplace.api.idempotency import answer_once
-from marketplace.api.pagination import ListShape, PageParams, cursor_page
+from marketplace.api.pagination import PageParams, cursor_page
 from marketplace.api.schema import keyed, problems
 from marketplace.api.strict import Strict, Text, read
 from marketplace.api.views import Door
 from marketplace.units import clock
 from marketplace.units.prepared import planned_once
-from pricing.api.shapes import AmountShape, BlockShape, TermsShape
+from reservations.api.shapes import ReservationList, ReservationShape
 from reservations.booking.actions import accept_quote
-from reservations.booking.lifecycle import allowed_actions
+from reservations.booking.lifecycle import ReservationNotFound
 from reservations.booking.models import Reservation
 from reservations.booking.states import STATES, roles_of_key
-
-
-class ReservationShape(BlockShape):
-    """An accepted block. What was agreed is its quote's, and frozen."""
-
-    id = public_id()
-    object = ObjectField("reservation")
-    created_at = serializers.DateTimeField(source="accepted_at")
-    status = serializers.SerializerMethodField(help_text=", ".join(state for state, _ in STATES))
-    allowed_actions = serializers.SerializerMethodField()
-    quote = public_id("quote.public_id")
-    breakdown = AmountShape(source="quote.breakdown", many=True)
-    price_version = public_id("quote.price_version.public_id")
-    delivery_confidence = serializers.CharField(source="quote.delivery_confidence", help_text="As quoted")
-    service_spec = SpecShape(source="quote.spec")
-    terms = TermsShape(source="quote.terms")
-    accepted_by = serializers.CharField(help_text="The person or key that accepted")
-    client_reference = serializers.CharField(source="quote.client_reference", allow_null=True)
-    metadata = serializers.DictField(source="quote.metadata", child=serializers.CharField())
-    cost_centre = serializers.CharField(source="cost_centre.public_id", allow_null=True, default=None)
-    purchase_order = serializers.CharField(help_text="Yours; on the order form")
-    on_behalf_of = serializers.CharField(
-        source="quote.on_behalf_of.public_id", allow_null=True, default=None, help_text="The end customer"
-    )
-    order_form_digest = serializers.SerializerMethodField(help_text="SHA-256 of the order form; null until it is made")
-
-    def get_order_form_digest(self, reservation: Reservation) -> str | None:
-        return reservation.order_form_digest or None
-
-    def get_status(self, reservation: Reservation) -> str:
-        return reservation.state(self.context["now"])
-
-    def get_allowed_actions(self, reservation: Reservation) -> list[str]:
-        return allowed_actions(reservation, self.context["roles"], self.context["now"])
-
-
-class ReservationList(ListShape):
-    data = ReservationShape(many=True)
 
 
 class ReservationParams(PageParams):
@@ -82,6 +41,13 @@ class ReservationDoor(Door):
     def seen_by(self, now: datetime | None = None) -> dict[str, Any]:
         """What a reservation's looks depend on: the time, and what the caller may do."""
         return {"now": now or clock.now(), "roles": roles_of_key(self.key.scopes)}
+
+    def own(self, public_id: str) -> Reservation:
+        """The tenant's wall: a stranger's reservation is like none."""
+        found = Reservation.objects.of(self.organisation_id).with_terms().filter(public_id=public_id).first()
+        if found is None:
+            raise ReservationNotFound
+        return found
 
 
 class Reservations(ReservationDoor):
@@ -122,10 +88,7 @@ class OneReservation(ReservationDoor):
         responses={200: ReservationShape, **problems(401, 403, 404, 422)},
     )
     def get(self, request: Request, public_id: str) -> Response:
-        reservation = Reservation.objects.of(self.organisation_id).with_terms().filter(public_id=public_id).first()
-        if reservation is None:
-            raise Http404
-        return Response(ReservationShape(reservation, context=self.seen_by()).data)
+        return Response(ReservationShape(self.own(public_id), context=self.seen_by()).data)
 
 
 class AcceptRequest(Strict):

@@ -21,7 +21,6 @@ from pricing.quotes.models import Quote
 from reservations.booking import states
 from reservations.booking.amendments import ReservationChange
 from reservations.booking.change_authority import check_clearance_of
-from reservations.booking.dues import up_front_percent
 from reservations.booking.lifecycle import check, lock_reservation
 from reservations.booking.models import Reservation
 from reservations.booking.pieces import as_json, parts, pieces_of
@@ -144,7 +143,7 @@ def _given_back(
     way_out = contract.exit(wish.cause)
     first = min(part.period.start for part, _ in back)
     fee = fee_cents(back, way_out.fee_rate((first - now.date()).days))
-    paid = sum(cents for _, cents in back) * up_front_percent(reservation.quote) // 100
+    paid = sum(cents for _, cents in back) * reservation.quote.up_front_percent // 100
     refund = paid * way_out.refund // 100
     return kept, Effect(back, fee, paid - refund, refund)
 
@@ -165,7 +164,7 @@ def _asked(reservation: Reservation, wish: Wish, plan: Plan, effect: Effect, con
         occupied=np.maximum(held, needed),
         back=tuple(effect.back),
         fees=(("fee", effect.fee), ("kept_prepayment", effect.kept)),
-        prepaid=up_front_percent(reservation.quote),
+        prepaid=reservation.quote.up_front_percent,
     )
 
 
@@ -190,7 +189,7 @@ def _write(
 ) -> None:
     more = [Piece(each.part, cents_of(each.price.total), each.weights) for each in additions]
     cents = sum(piece.cents for piece in more)
-    up_front = cents * up_front_percent(reservation.quote) // 100
+    up_front = cents * reservation.quote.up_front_percent // 100
     amounts = {
         "added": cents,
         "returned": effect.returned,

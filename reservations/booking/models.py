@@ -111,6 +111,7 @@ class Reservation(models.Model):
     purchase_order = models.CharField(max_length=80, blank=True, help_text="The organisation's own number")
     parties = models.JSONField(default=dict, blank=True, help_text="Who contracts with whom, as they were called")
     order_form_digest = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the order form, once made")
+    assigned_at = models.DateTimeField(null=True, help_text="When it came to its holder from another organisation")
 
     objects = ReservationQuerySet.as_manager()
 
@@ -139,6 +140,19 @@ class Reservation(models.Model):
     @property
     def period(self) -> Period:
         return Period(self.start, self.end)
+
+    @property
+    def accepted_by_holder(self) -> str:
+        """Who accepted it; of another organisation's people its present holder learns nothing."""
+        return self.accepted_by if self.assigned_at is None else "an organisation that held it before"
+
+    @property
+    def client_reference(self) -> str | None:
+        return self.quote.client_reference if self.assigned_at is None else None
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        return self.quote.metadata if self.assigned_at is None else {}
 
     @property
     def claim_ids(self) -> list[int]:
