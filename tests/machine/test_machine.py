@@ -333,9 +333,10 @@ class MarketMachine(RuleBasedStateMachine):
     @rule(parts=st.sampled_from([0, 2, 4, 6, 8, 8, 10]))
     def supply_changes(self, parts: int) -> None:
         """A slip lowers all limits, be it below what is sold; a phase that comes earlier raises them."""
-        limits = tuple(limit * parts // 8 for limit in LIMITS)
+        firm, standard, standby = (limit * parts // 8 for limit in LIMITS)
+        limits = firm, standard, standby
         self._set_limits(limits)
-        self.model.limits = limits  # type: ignore[assignment]
+        self.model.limits = limits
 
     @rule(which=st.sampled_from([expire_lapsed_quotes, release_expired, settle_due_reservations]))
     def sweep(self, which: Any) -> None:
@@ -354,7 +355,7 @@ class MarketMachine(RuleBasedStateMachine):
         with self._clock():
             for verb in (accept_quote, release_quote):
                 with pytest.raises(QuoteNotFound):
-                    self._run(lambda verb=verb: verb(public_id=deal.quote, **common))  # type: ignore[misc]
+                    self._run(lambda verb=verb: verb(public_id=deal.quote, **common))
             if deal.reservation:
                 with pytest.raises(ReservationNotFound):
                     self._run(
@@ -435,7 +436,9 @@ class MarketMachine(RuleBasedStateMachine):
 def test_the_market_does_what_the_model_does() -> None:
     with clock.frozen(clock.now()):
         market = open_market()
-        machine = type("Machine", (MarketMachine,), {"market": market, "centre": prepare(market), "met": Counter()})
+        machine: Any = type(
+            "Machine", (MarketMachine,), {"market": market, "centre": prepare(market), "met": Counter()}
+        )
         examples, steps = (300, 60) if LONG else (14, 50)
         run_state_machine_as_test(
             machine,

@@ -36,7 +36,8 @@ from pricing.quotes.search import search
 from reservations.booking import plans as changes
 from reservations.booking import states
 from reservations.booking.actions import accept_quote
-from reservations.booking.assigning import GROUNDS, offer_assignment
+from reservations.booking.amendments import GROUNDS
+from reservations.booking.assigning import offer_assignment
 from reservations.booking.changes import quote_change
 from tests.market import PASSWORD, Market, Party, key, member, open_market
 from tests.tenancy.walking import Answer, Caller
@@ -215,13 +216,11 @@ def change_and_assignment(world: World) -> None:
         "roles": states.roles_of_member(BUYER),
     }
     wish = changes.Wish(states.EXTEND, end=world.market.day(62))
-    quote = change.run(lambda: quote_change(wish=wish, **common))  # type: ignore[arg-type]
+    quote = change.run(lambda: quote_change(wish=wish, **common))
     world.add("change", quote.public_id)
     receiver = world.market.seller.organisation.public_id
     grounds, note = GROUNDS[0][0], f"{CANARY} note"
-    made = change.run(
-        lambda: offer_assignment(receiver=receiver, grounds=grounds, note=note, **common)  # type: ignore[arg-type]
-    )
+    made = change.run(lambda: offer_assignment(receiver=receiver, grounds=grounds, note=note, **common))
     world.add("assignment", made.public_id)
 
 
