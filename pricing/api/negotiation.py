@@ -21,6 +21,7 @@ from pricing.negotiation import actions
 from pricing.negotiation.counters import LONGEST_SENTENCE, Wish
 from pricing.negotiation.models import STATES, Negotiation
 
+LONGEST_AMOUNT = 20  # characters
 REFUSED = (400, 401, 403, 404, 409, 415, 422, 429, 503)
 
 
@@ -30,13 +31,15 @@ class Amount(Text):
     def to_internal_value(self, data: Any) -> Decimal:  # type: ignore[override]
         text = super().to_internal_value(data)
         try:
+            if len(text) > LONGEST_AMOUNT:
+                raise InvalidOperation
             return Decimal(text)
         except InvalidOperation:
             raise serializers.ValidationError("Send an amount such as 1234.50.", code="invalid") from None
 
 
 class USDollars(Strict):
-    amount = Amount(max_length=20)
+    amount = Amount()
     currency = serializers.ChoiceField(choices=["USD"])
 
 
@@ -58,7 +61,7 @@ class CounterRequest(Strict):
     firmness = firmness_choice(required=False)
     prepayment_percent = WholeNumber(required=False, help_text="Share paid up front")
     total = USDollars(required=False, help_text="The price that you want, in all")
-    unit_price = Amount(required=False, max_length=20, help_text="Or USD per GPU-hour")
+    unit_price = Amount(required=False, help_text="Or USD per GPU-hour")
     sentence = Text(required=False, allow_blank=True, max_length=LONGEST_SENTENCE, help_text="Kept in the thread")
 
 

@@ -9,15 +9,16 @@ from marketplace.capacity import ledger
 from marketplace.journal.actions import record
 from marketplace.journal.actor import Actor
 from marketplace.outbox.actions import emit
-from marketplace.parties.budgets import reserve, spend
+from marketplace.parties.budgets import CostCentreNeeded, OverBudget, reserve, spend
 from marketplace.parties.chains import Step
-from marketplace.parties.signing import Standing, standing
-from marketplace.screening.queries import check_cleared
+from marketplace.parties.signing import NoAgreement, NoAuthority, Standing, standing
+from marketplace.screening.queries import ScreeningRequired, check_cleared
 from pricing.demand.actions import record_taken
 from pricing.negotiation.actions import settle
 from pricing.quotes.actions import QuoteExpired, lock_open_quote
 from pricing.quotes.models import ACCEPTED, BUY, Quote
 from reservations.booking.approvals import ApprovalStage
+from reservations.booking.change_authority import ApprovalNeeded
 from reservations.booking.changed import accept_change
 from reservations.booking.dues import UpFront, owe_up_front, up_front_of
 from reservations.booking.long_holds import credit_long_hold
@@ -25,6 +26,8 @@ from reservations.booking.models import Reservation, new_reservation_id
 from reservations.booking.ordering import parties_of
 from reservations.booking.states import PENDING, PENDING_APPROVAL, PENDING_PAYMENT, SCHEDULED, midnight
 
+# What the organisation's own rules may refuse; each says its sentence, the same through every door.
+NOT_AUTHORISED = (NoAgreement, NoAuthority, OverBudget, CostCentreNeeded, ScreeningRequired, ApprovalNeeded)
 AGREED = (
     "organisation_id", "pool_id", "firmness", "quantity", "start", "end", "total", "currency", "claim_id",
     "terms_digest",
