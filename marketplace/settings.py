@@ -158,6 +158,7 @@ CELERY_BEAT_SCHEDULE = {
     "expire-quotes": {"task": "pricing.expire_quotes", "schedule": 10.0},
     "make-order-forms": {"task": "reservations.make_order_forms", "schedule": 10.0},
     "settle-reservations": {"task": "reservations.settle", "schedule": 10.0},
+    "call-holders": {"task": "reservations.call_holders", "schedule": 60.0},
 }
 
 REST_FRAMEWORK = {

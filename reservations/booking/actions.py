@@ -18,6 +18,7 @@ from pricing.negotiation.actions import settle
 from pricing.quotes.actions import QuoteExpired, lock_open_quote
 from pricing.quotes.models import ACCEPTED, BUY, Quote
 from reservations.booking.approvals import ApprovalStage
+from reservations.booking.calling import call_at
 from reservations.booking.change_authority import ApprovalNeeded
 from reservations.booking.changed import accept_change
 from reservations.booking.dues import UpFront, owe_up_front, up_front_of
@@ -190,6 +191,7 @@ def _book(accepting: Acceptance, opening: Opening) -> Reservation:
         **{name: getattr(quote, name) for name in AGREED},
     )
     reservation.next_at = reservation.schedule.due_at(opening.status)
+    reservation.call_at = call_at(quote, quote.end)
     reservation.save(force_insert=True)
     credit_long_hold(reservation, now)
     if opening.status == PENDING_APPROVAL:
