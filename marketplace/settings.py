@@ -232,6 +232,9 @@ UNFOLD = {
                     staff_table("Quotes", "request_quote", "pricing.quote"),
                     staff_table("Negotiations", "forum", "pricing.negotiation"),
                     staff_table("Reservations", "event_available", "reservations.reservation"),
+                    staff_table("Assignments", "move_down", "reservations.assignment"),
+                    staff_table("Receipts", "payments", "reservations.receipt"),
+                    staff_table("Dues", "request_page", "reservations.due"),
                 ],
             },
             {
@@ -265,6 +268,7 @@ UNFOLD = {
                     staff_table("Public tape", "campaign", "pricing.tape"),
                     staff_table("Build signals", "construction", "pricing.buildsignal"),
                     staff_table("Terms", "contract", "pricing.termsdocument"),
+                    staff_table("Contracts", "assignment", "pricing.contractpolicy"),
                     staff_table("Demand forecasts", "trending_up", "pricing.demandforecast"),
                 ],
             },

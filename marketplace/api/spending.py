@@ -194,7 +194,7 @@ class Budgets(AdminDoor):
         )
 
 
-class StepShape(serializers.Serializer[Any]):
+class ApprovalStepShape(serializers.Serializer[Any]):
     role = serializers.CharField(allow_null=True, help_text="approver or admin; null where a person is named")
     person = serializers.EmailField(source="user.email", allow_null=True, default=None)
 
@@ -204,7 +204,7 @@ class ChainShape(serializers.Serializer[Any]):
     object = ObjectField("approval_chain")
     created_at = serializers.DateTimeField()
     above = serializers.SerializerMethodField()
-    steps = StepShape(many=True, source="steps.all")
+    steps = ApprovalStepShape(many=True, source="steps.all")
     allowed_actions = serializers.SerializerMethodField()
 
     def get_above(self, chain: ApprovalChain) -> MoneyShape:

@@ -37,7 +37,7 @@ class TradeShape(serializers.Serializer[Any]):
     reaches = serializers.BooleanField(help_text="It has the price that was wanted")
 
 
-class StepShape(serializers.Serializer[Any]):
+class NegotiationStepShape(serializers.Serializer[Any]):
     """One thing that was said or done."""
 
     number = serializers.IntegerField()
@@ -80,9 +80,9 @@ class NegotiationShape(serializers.Serializer[Any]):
     def get_allowed_actions(self, negotiation: Negotiation) -> list[str]:
         return allowed_actions(negotiation, self.context["now"])
 
-    @extend_schema_field(StepShape(many=True))
+    @extend_schema_field(NegotiationStepShape(many=True))
     def get_steps(self, negotiation: Negotiation) -> Any:
-        return StepShape(steps_of(negotiation), many=True).data
+        return NegotiationStepShape(steps_of(negotiation), many=True).data
 
 
 class NegotiationList(ListShape):

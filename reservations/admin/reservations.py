@@ -6,6 +6,7 @@ from django.urls import URLPattern, path
 from marketplace.admin.base import LongAdmin
 from marketplace.web import formats
 from reservations.admin.keeping import keep
+from reservations.admin.life import ask_change, give_access, life_page
 from reservations.admin.selling import accept, hold, offers_page, quote_page, release
 from reservations.admin.touched import touched_page
 from reservations.booking.models import Reservation
@@ -21,8 +22,9 @@ class ReservationAdmin(LongAdmin):
     search_fields = ("public_id__exact", "quote__public_id__exact")
     search_help_text = "The whole id of the reservation or of its quote"
     readonly_fields = ("block",)
+    change_form_outer_before_template = "admin/reservations/reservation/life.html"
     fieldsets = (
-        (None, {"fields": (("public_id", "status"), ("organisation", "pool"), "block")}),
+        (None, {"fields": (("public_id", "status", "deadline"), ("organisation", "pool"), "block")}),
         ("Price and terms", {"fields": (("total", "currency"), ("quote", "terms_digest"))}),
         ("Who accepted", {"fields": (("accepted_by", "accepted_at"), "claim_id")}),
     )
@@ -41,6 +43,9 @@ class ReservationAdmin(LongAdmin):
 
         return [
             page("touched/<slug:public_id>/", "projection-touched", touched_page),
+            page("life/<slug:public_id>/", "reservation-life", life_page),
+            page("life/<slug:public_id>/change/", "reservation-change", ask_change),
+            page("life/<slug:public_id>/hand-over/", "reservation-hand-over", give_access),
             page("sell/", "sell-capacity", offers_page),
             page("sell/hold/", "sell-hold", hold),
             page("sell/<slug:public_id>/", "sell-quote", quote_page),

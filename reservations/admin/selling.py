@@ -37,7 +37,7 @@ from pricing.quotes.actions import (
 )
 from pricing.quotes.holds import HoldCooldown, HoldLimit
 from pricing.quotes.long_holds import choices
-from pricing.quotes.models import OPEN, Quote
+from pricing.quotes.models import BUY, OPEN, Quote
 from pricing.quotes.need import BadNeed, parse_need
 from pricing.quotes.offers import Offer, OfferInvalid
 from pricing.quotes.queries import known_names
@@ -45,6 +45,8 @@ from pricing.quotes.search import Search, search
 from reservations.admin.forms import AcceptForm, KeepForm, SellForm, first_shown, query_of
 from reservations.booking.models import Reservation
 from reservations.booking.on_behalf import ReasonMissing, accept_for_customer
+from reservations.web.refusals import REFUSALS as REFUSED
+from reservations.web.refusals import sentence
 
 MAY_HOLD, MAY_RELEASE, MAY_ACCEPT = "pricing.add_quote", "pricing.change_quote", "reservations.add_reservation"
 SELL = "admin:sell-capacity"
@@ -178,6 +180,7 @@ def _quote(request: HttpRequest, site: AdminSite, quote: Quote, form: AcceptForm
         "parts": [(part["code"], Decimal(part["amount"]["amount"])) for part in quote.breakdown],
         "spec": sorted((name.replace("_", " "), value) for name, value in quote.spec.document.items()),
         "reservation": Reservation.objects.filter(quote=quote).first(),
+        "changed": Reservation.objects.filter(public_id=quote.changes).first() if quote.changes else None,
     }
     return TemplateResponse(request, "admin/reservations/quote.html", context)
 
@@ -199,6 +202,12 @@ def accept(request: HttpRequest, site: AdminSite, public_id: str) -> HttpRespons
         return _quote(request, site, quote, form)
     except CLOSED as closed:
         return _closed(request, public_id, closed)
+    except REFUSED as refused:
+        messages.error(request, f"{sentence(refused)} Nothing was done.")
+        return redirect("admin:sell-quote", public_id)
+    if quote.kind != BUY:
+        messages.success(request, f"Changed: {made.public_id}.")
+        return redirect("admin:reservation-life", made.public_id)
     messages.success(request, f"Reserved: {made.public_id}.")
     return redirect("admin:reservations_reservation_change", made.pk)
 

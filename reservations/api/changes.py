@@ -14,7 +14,13 @@ from marketplace.api.strict import Strict, Text, read
 from pricing.api.shapes import QuoteShape
 from pricing.api.views import Empty, shown
 from pricing.quotes.exits import CAUSES, CONVENIENCE
-from reservations.api.shapes import ChangeList, ChangeShape, ReservationShape, TransitionList, TransitionShape
+from reservations.api.shapes import (
+    ChangeList,
+    ReservationChangeShape,
+    ReservationShape,
+    TransitionList,
+    TransitionShape,
+)
 from reservations.api.views import ReservationDoor, shown_reservation
 from reservations.booking.changes import quote_change
 from reservations.booking.delivery import accept_delivery
@@ -50,7 +56,7 @@ class Changes(ReservationDoor):
         """Newest first, all of them. What the reservation's holder before you asked for is not among them."""
         reservation = self.own(public_id)
         made = reservation.changes.filter(quote__organisation_id=self.organisation_id).select_related("quote")
-        return Response(listed([ChangeShape(each).data for each in made]))
+        return Response(listed([ReservationChangeShape(each).data for each in made]))
 
     @extend_schema(
         operation_id="quote_change",

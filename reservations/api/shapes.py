@@ -1,6 +1,5 @@
 """How reservations, and what hangs on them, look over REST."""
 
-from datetime import datetime
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -9,6 +8,7 @@ from rest_framework import serializers
 from marketplace.api.catalogue import SpecShape
 from marketplace.api.fields import MoneyField, MoneyShape, ObjectField, public_id
 from marketplace.api.pagination import ListShape
+from marketplace.units.instants import rfc3339
 from marketplace.units.money import Money
 from pricing.api.shapes import AmountShape, BlockShape, ContractShape, TermsShape
 from reservations.booking.amendments import (
@@ -74,8 +74,9 @@ class ReservationShape(BlockShape):
     def get_allowed_actions(self, reservation: Reservation) -> list[str]:
         return allowed_actions(reservation, self.context["roles"], self.context["now"])
 
-    def get_locked_since(self, reservation: Reservation) -> datetime:
-        return locked_since(reservation)
+    @extend_schema_field(serializers.DateTimeField())
+    def get_locked_since(self, reservation: Reservation) -> str:
+        return rfc3339(locked_since(reservation))
 
     @extend_schema_field(DaysShape(many=True))
     def get_days(self, reservation: Reservation) -> Any:
@@ -115,7 +116,7 @@ class OfChange(serializers.Field[Any, Any, Any, Any]):
         return Money(getattr(change, self.name), change.quote.currency).as_json()
 
 
-class ChangeShape(serializers.Serializer[ReservationChange]):
+class ReservationChangeShape(serializers.Serializer[ReservationChange]):
     """A change that was asked for: its quote has the price effect and what can be done with it."""
 
     object = ObjectField("change")
@@ -135,7 +136,7 @@ class ChangeShape(serializers.Serializer[ReservationChange]):
 
 
 class ChangeList(ListShape):
-    data = ChangeShape(many=True)
+    data = ReservationChangeShape(many=True)
 
 
 class DueShape(serializers.Serializer[Any]):

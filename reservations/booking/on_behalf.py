@@ -28,7 +28,7 @@ def accept_for_customer(*, public_id: str, by: Actor, organisation_id: int, reas
         by=by,
         verb="quote.accepted_for_customer",
         subject=public_id,
-        now=reservation.accepted_at,
+        now=clock.now(),
         after={"reservation": reservation.public_id},
         reason=said,
     )

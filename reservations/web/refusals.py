@@ -6,7 +6,7 @@ from marketplace.change.change import Busy
 from marketplace.web.errors import CODES
 from pricing.curve.queries import NoPrice
 from pricing.quotes.actions import MarketStale, QuoteClosed, QuoteExpired
-from reservations.booking import assigning, changed, changes, lifecycle, payments
+from reservations.booking import assigning, changed, changes, delivery, lifecycle, payments
 from reservations.booking.plans import WrongWish
 
 # Failures that carry no sentence of their own say what their code means.
@@ -36,6 +36,7 @@ REFUSALS: tuple[type[Exception], ...] = (
     assigning.ReceiverUnknown,
     assigning.GroundsUnknown,
     assigning.ConsentReasonMissing,
+    delivery.HandoverTooEarly,
     payments.AmountNotPositive,
     payments.BankReferenceTaken,
     payments.WrongCurrency,

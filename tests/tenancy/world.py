@@ -8,6 +8,7 @@ can be named in tests/tenancy/routes.py, and test_canary.py looks for its words 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -20,6 +21,8 @@ from marketplace.parties.models import ADMIN, ROLES, SCOPES, VIEWER, User
 from marketplace.units import clock
 from pricing.demand.models import Enquiry
 from pricing.models import PricePolicy, PriceVersion, Tape
+from pricing.negotiation.actions import counter_quote
+from pricing.negotiation.counters import Wish
 from pricing.quotes.actions import release_quote, take_quote
 from pricing.quotes.models import Quote
 from pricing.quotes.need import Need, Range
@@ -150,6 +153,20 @@ def reservation(world: World) -> None:
     world.add("taken_quote", taken.public_id)
 
 
+def negotiation(world: World) -> None:
+    """A thread about a quote of its own: what the buyer asked for, and its sentence, are between it and sales."""
+    about = take(world, "negotiated")
+    wish = Wish(unit_price=Decimal("1.3111"), sentence=f"{CANARY} would pay that")
+    whose = about.organisation_id
+    made = change.run(
+        lambda: counter_quote(public_id=about.public_id, wish=wish, by=_buyer(world), organisation_id=whose)
+    )
+    world.add("negotiation", made.public_id)
+    world.add("negotiation_pk", made.pk)
+    world.add("negotiated_quote", about.public_id)
+    world.figures += ["1.3111"]
+
+
 def offer(world: World) -> None:
     """An offer to the bank: a token that is good for nobody else."""
     world.add("offer", offer_to_the_bank(world), "off_nothing")
@@ -177,7 +194,7 @@ def records(world: World) -> None:
     world.add("member_pk", world.market.bank.buyer.pk)
 
 
-DEEDS: list[Callable[[World], None]] = [quotes, reservation, offer, api_key, records]
+DEEDS: list[Callable[[World], None]] = [quotes, reservation, negotiation, offer, api_key, records]
 
 
 def _buyer(world: World) -> Any:
