@@ -1,5 +1,6 @@
 """The market for a buyer: offers, and quotes made of them."""
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
@@ -131,7 +132,7 @@ class Quotes(Door):
                 request,
                 organisation_id=self.organisation_id,
                 action=lambda: take_quote(organisation=self.key.organisation, by=self.key.as_actor(), **body),
-                render=lambda quote: (201, shown(quote)),
+                render=lambda quote: (201, shown(quote, quote.created_at)),
             )
         except InsufficientHeadroom as failure:
             now = clock.now()
@@ -177,10 +178,10 @@ class ReleaseQuote(Door):
         )
 
 
-def shown(quote: Quote) -> Any:
-    """The quote as it stands now, read back with everything that it names in one query."""
+def shown(quote: Quote, now: datetime | None = None) -> Any:
+    """The quote as it stands (at its making: no need to ask for the time), read back with all that it names."""
     fresh = Quote.objects.with_terms().get(pk=quote.pk)
-    return QuoteShape(fresh, context={"now": clock.now()}).data
+    return QuoteShape(fresh, context={"now": now or clock.now()}).data
 
 
 def _filters(params: dict[str, Any]) -> dict[str, Any]:
