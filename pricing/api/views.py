@@ -181,7 +181,7 @@ class ReleaseQuote(Door):
 
 @planned_once()
 def shown(quote: Quote, now: datetime | None = None) -> Any:
-    """The quote as it stands now, read back with everything that it names in one query."""
+    """The quote as it stands (at its making: no need to ask for the time), read back with all that it names."""
     fresh = Quote.objects.with_terms().get(pk=quote.pk)
     return QuoteShape(fresh, context={"now": now or clock.now()}).data
 

@@ -10,8 +10,9 @@ from marketplace.journal.actor import Actor
 from marketplace.outbox.actions import tell
 from marketplace.parties.budgets import CostCentreNeeded, OverBudget, reserve, spend
 from marketplace.parties.chains import Step
-from marketplace.parties.signing import NoAgreement, NoAuthority, Standing, standing
-from marketplace.screening.queries import ScreeningRequired, check_cleared
+from marketplace.parties.signing import NoAgreement, NoAuthority, Standing
+from marketplace.screening.purchases import purchase_standing
+from marketplace.screening.queries import Party, ScreeningRequired
 from marketplace.units.prepared import planned_once
 from pricing.demand.actions import record_taken
 from pricing.negotiation.actions import settle
@@ -47,17 +48,25 @@ class Acceptance:
     public_id: str = field(default_factory=new_reservation_id)
 
     @cached_property
-    def standing(self) -> Standing:
-        """How it stands with the organisation's own rules: asked once, whatever needs it."""
+    def asked(self) -> tuple[Standing, bool]:
+        """How it stands with the organisation's own rules, and whether it is clear: one question for all checks."""
         quote = self.quote
-        return standing(
-            organisation_id=quote.organisation_id,
+        return purchase_standing(
+            deal=Party(quote.organisation_id, quote.pool_id, quote.on_behalf_of_id),
             by=self.by,
             seller_id=quote.pool.seller_id,
             amount=quote.money,
             cost_centre=self.cost_centre,
             now=self.now,
         )
+
+    @property
+    def standing(self) -> Standing:
+        return self.asked[0]
+
+    @property
+    def is_clear(self) -> bool:
+        return self.asked[1]
 
 
 @dataclass(frozen=True)
@@ -106,13 +115,8 @@ def check_signature(accepting: Acceptance) -> None:
 
 def check_clearance(accepting: Acceptance) -> None:
     """A quote may have been open while a list or the policy changed."""
-    quote = accepting.quote
-    check_cleared(
-        organisation_id=quote.organisation_id,
-        pool_id=quote.pool_id,
-        end_customer_id=quote.on_behalf_of_id,
-        now=accepting.now,
-    )
+    if not accepting.is_clear:
+        raise ScreeningRequired
 
 
 # What may refuse an acceptance, in this order: part of a bundle, who may sign and for whom, screening. Each is a
