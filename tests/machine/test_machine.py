@@ -1,9 +1,9 @@
 """Thousands of random actions by several organisations against the model of the rules; what it finds, it shrinks.
 
 A new rule of the market is one method with `@rule` here, and what it changes in the model. In the suite the run is
-short and the same each time; HEADROOM_MACHINE=long makes it long and random:
+short and the same each time; HEADROOM_MACHINE is a number of longer, random runs:
 
-    HEADROOM_MACHINE=long ./headroom test tests/machine
+    HEADROOM_MACHINE=300 ./headroom test tests/machine
 """
 
 import os
@@ -19,7 +19,14 @@ import pytest
 from django.db import transaction
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
 
 from marketplace.capacity import ledger
 from marketplace.capacity.queries import differences, inventory
@@ -64,7 +71,7 @@ from tests.budgets import unequal
 from tests.machine.model import ACCEPTED, CLASSES, EXPIRED, HOLD, OPEN, RELEASED, Deal, Model
 from tests.market import Market, Party, open_market
 
-LONG = os.environ.get("HEADROOM_MACHINE") == "long"
+RUNS = int(os.environ.get("HEADROOM_MACHINE") or 0)
 FIRST, DAYS = 60, 6  # the window of days that is sold here, far ahead of all deadlines
 LIMITS = (64, 96, 128)
 HOLD_LIMIT = 64 * DAYS * 24  # GPU-hours
@@ -163,14 +170,12 @@ class MarketMachine(RuleBasedStateMachine):
             found = search(need=need, organisation_id=self._party(who).organisation.pk, now=self.now)
         assert bool(found.offers) == self.model.fits(firmness, start, end, gpus, self.now), found.refusal
         if not found.offers:
-            return None
+            return multiple()
         return who, firmness, start, end, gpus, found.offers[0]
 
     @rule(target=deals, asked=offers, thief=st.sampled_from([False] * 7 + [True]))
-    def take(self, asked: Any, thief: bool) -> str:
+    def take(self, asked: Any, thief: bool) -> Any:
         """A quote at no more than was offered, or a refusal that holds nothing."""
-        if asked is None:
-            return ""
         who, firmness, start, end, gpus, offer = asked
         if thief:
             return self._steal_offer(who, offer)
@@ -193,13 +198,13 @@ class MarketMachine(RuleBasedStateMachine):
             expected = (HoldLimit,) * (not within) + (ledger.InsufficientHeadroom,) * (not fits)
         assert isinstance(found, expected), found
         assert not isinstance(found, PriceChanged) or found.offer.terms.total.amount > offer.terms.total.amount
-        return ""
+        return multiple()
 
-    def _steal_offer(self, who: str, offer: Any) -> str:
+    def _steal_offer(self, who: str, offer: Any) -> Any:
         thief = self._party(next(name for name in PARTIES if name != who))
         with pytest.raises(OfferInvalid), self._clock():
             self._run(lambda: take_quote(offer=offer.id, organisation=thief.organisation, by=self._by(thief)))
-        return ""
+        return multiple()
 
     @rule(name=deals, by_staff=st.booleans())
     def accept(self, name: str, by_staff: bool) -> None:
@@ -246,6 +251,25 @@ class MarketMachine(RuleBasedStateMachine):
         assert made.deadline is None or made.deadline > self.now
         if deal.who == "rival":
             assert self.model.budget_used("rival", self.now) <= BUDGET
+
+    @rule(
+        target=deals,
+        who=parties,
+        firmness=classes,
+        start=st.integers(0, DAYS - 1),
+        days=st.integers(1, DAYS),
+        gpus=lots,
+        prepay=st.sampled_from([0, 0, 50]),
+    )
+    def buy(self, who: str, firmness: str, start: int, days: int, gpus: int, prepay: int) -> Any:
+        """All at once: so that there is more to do something with."""
+        asked = self.ask(who, firmness, start, days, gpus, prepay)
+        if not isinstance(asked, tuple):
+            return asked
+        name = self.take(asked, False)
+        if isinstance(name, str):
+            self.accept(name, False)
+        return name
 
     @rule(name=deals)
     def release(self, name: str) -> None:
@@ -377,7 +401,6 @@ class MarketMachine(RuleBasedStateMachine):
             which()
 
     @rule(name=deals, who=parties)
-    @precondition(lambda self: self.model.deals)
     def trespass(self, name: str, who: str) -> None:
         """To another organisation it does not exist."""
         deal, party = self.model.deals.get(name), self._party(who)
@@ -473,14 +496,14 @@ def test_the_market_does_what_the_model_does() -> None:
         machine: Any = type(
             "Machine", (MarketMachine,), {"market": market, "centre": prepare(market), "met": Counter()}
         )
-        examples, steps = (300, 60) if LONG else (14, 50)
+        examples, steps = (RUNS, 60) if RUNS else (18, 40)
         run_state_machine_as_test(
             machine,
             settings=settings(
                 max_examples=examples,
                 stateful_step_count=steps,
                 deadline=None,
-                derandomize=not LONG,
+                derandomize=not RUNS,
                 suppress_health_check=list(HealthCheck),
                 report_multiple_bugs=False,
             ),
