@@ -2,10 +2,12 @@
 
 from pricing.curve.models import BuildSignal, PoolCurve, PricePolicy, PriceVersion, Tape, TapePool
 from pricing.demand.models import DemandForecast, Enquiry, PoolDemand
+from pricing.quotes.bundles import Bundle
 from pricing.quotes.models import Quote, TermsDocument
 
 __all__ = [
     "BuildSignal",
+    "Bundle",
     "DemandForecast",
     "Enquiry",
     "PoolCurve",

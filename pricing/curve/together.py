@@ -1,7 +1,7 @@
 """Terms of several blocks that are taken together: pure arithmetic, and never dearer than the same blocks alone.
 
-The volume schedule looks at the GPU-hours of all the blocks of one seller, since what another seller sells earns nothing
-with this one. A ramp is one contract, so its tenor is the contract's length; every other block has its own. Discounts
+The volume schedule looks at the GPU-hours of all the blocks of one seller: what another seller sells earns nothing with
+this one. A ramp is one contract, so its tenor is the contract's length; every other block has its own. Discounts
 are summed over the blocks of a seller before they are rounded down, and a pool keeps to its floor as a whole. So taken
 together they cost no more than in any cut into blocks, by days or by GPUs, to the cent: the list prices of the cut sum
 to the whole's (scarcity.py), no piece has a higher rate, the floor of a sum is not below the sum of floors, and a floor

@@ -26,6 +26,7 @@ from marketplace.units.money import unit_price
 from pricing.curve.models import PricePolicy, PriceVersion
 from pricing.curve.queries import PoolPrices, Price, current_versions, pool_prices
 from pricing.demand.actions import record_lost, record_quoted
+from pricing.quotes.bundles import Bundle
 from pricing.quotes.models import EXPIRED, OPEN, RELEASED, Quote, TermsDocument
 from pricing.quotes.offers import CONFIDENCE_STEP, Offer, OfferTerms, make_offer, read_token
 
@@ -64,6 +65,14 @@ class QuoteClosed(Exception):
         self.status = status
 
 
+class PartOfBundle(Exception):
+    """The quote is a part of a bundle: it is accepted or released with all the others. `bundle` is its id."""
+
+    def __init__(self, bundle: str) -> None:
+        super().__init__(f"The quote is a part of bundle {bundle}, whose parts are taken all or none.")
+        self.bundle = bundle
+
+
 class ClientReferenceTaken(Exception):
     """Another quote of this organisation has this client reference."""
 
@@ -80,10 +89,11 @@ class Taking:
     now: datetime
     client_reference: str | None
     metadata: dict[str, str]
+    held_until: datetime | None = None  # a bundle has one expiry, whatever each seller's policy says
 
     @property
     def expires_at(self) -> datetime:
-        return self.now + self.policy.hold
+        return self.held_until or self.now + self.policy.hold
 
 
 @dataclass(frozen=True)
@@ -122,14 +132,14 @@ def take_quote(
     claimed = _hold(taking)
     priced = _price_under_lock(taking, claimed)
     if priced.price.total.amount > terms.total.amount:
-        raise PriceChanged(_offer_again(taking, priced))
-    quote = _write(taking, claimed, priced)
-    _remember(quote)
+        raise PriceChanged(offer_again(taking, priced))
+    quote = write_quote(taking, claimed, priced)
+    remember(quote)
     _tell_of(quote, by)
     return quote
 
 
-def _remember(quote: Quote) -> None:
+def remember(quote: Quote) -> None:
     """Demand hears what became of the wish."""
     record_quoted(
         organisation_id=quote.organisation_id,
@@ -172,7 +182,8 @@ def _price_under_lock(taking: Taking, claimed: ledger.Claimed) -> Priced:
     return Priced(prices, version.projection, use.astype(int).tolist(), price, required)
 
 
-def _offer_again(taking: Taking, priced: Priced) -> Offer:
+def offer_again(taking: Taking, priced: Priced) -> Offer:
+    """The same block at the price that the lock showed."""
     terms = taking.terms
     return make_offer(
         pool=taking.pool,
@@ -192,7 +203,15 @@ def _offer_again(taking: Taking, priced: Priced) -> Offer:
     )
 
 
-def _write(taking: Taking, claimed: ledger.Claimed, priced: Priced) -> Quote:
+def write_quote(
+    taking: Taking,
+    claimed: ledger.Claimed,
+    priced: Priced,
+    *,
+    bundle: Bundle | None = None,
+    bundle_part: int | None = None,
+) -> Quote:
+    """The quote's row, with everything frozen that it promises."""
     document = TermsDocument.objects.filter(in_force_from__lte=taking.now).first()
     if document is None:
         raise MarketStale
@@ -210,6 +229,8 @@ def _write(taking: Taking, claimed: ledger.Claimed, priced: Priced) -> Quote:
         terms=document,
         terms_digest=document.digest,
         claim_id=claimed.claim_id,
+        bundle=bundle,
+        bundle_part=bundle_part,
         status=OPEN,
         created_at=taking.now,
         created_by=taking.by.label,
@@ -261,8 +282,8 @@ def _tell_of(quote: Quote, by: Actor) -> None:
 def lock_open_quote(*, public_id: str, organisation_id: int) -> tuple[Quote, datetime]:
     """Locks a quote of this organisation and returns it with the time, if it can still be used.
 
-    Raises QuoteNotFound, QuoteExpired or QuoteClosed. The clock is read after the lock: a request that waited past
-    the expiry is too late.
+    Raises QuoteNotFound, QuoteExpired, QuoteClosed or PartOfBundle. The clock is read after the lock: a request
+    that waited past the expiry is too late.
     """
     quote = Quote.objects.of(organisation_id).filter(public_id=public_id).select_for_update().first()
     if quote is None:
@@ -273,13 +294,15 @@ def lock_open_quote(*, public_id: str, organisation_id: int) -> tuple[Quote, dat
         raise QuoteExpired
     if state != OPEN:
         raise QuoteClosed(state)
+    if quote.bundle is not None:
+        raise PartOfBundle(quote.bundle.public_id)
     return quote, now
 
 
 def release_quote(*, public_id: str, by: Actor, organisation_id: int) -> Quote:
     """Gives the hold back before it expires. This cannot be undone; the block may be asked for again."""
     quote, now = lock_open_quote(public_id=public_id, organisation_id=organisation_id)
-    return _close(quote, RELEASED, by, now)
+    return close_quote(quote, RELEASED, by, now)
 
 
 def expire_quote(*, quote_id: int) -> Quote | None:
@@ -288,10 +311,11 @@ def expire_quote(*, quote_id: int) -> Quote | None:
     if quote is None:
         return None
     now = clock.now()
-    return _close(quote, EXPIRED, SYSTEM, now) if quote.has_expired(now) else None
+    return close_quote(quote, EXPIRED, SYSTEM, now) if quote.has_expired(now) else None
 
 
-def _close(quote: Quote, status: str, by: Actor, now: datetime) -> Quote:
+def close_quote(quote: Quote, status: str, by: Actor, now: datetime) -> Quote:
+    """Ends a locked quote that was not accepted, and frees its capacity."""
     quote.status = status
     quote.save(update_fields=["status"])
     ledger.release_hold(claim_id=quote.claim_id, now=now)

@@ -112,6 +112,16 @@ class Quote(models.Model):
     terms = models.ForeignKey(TermsDocument, on_delete=models.PROTECT, related_name="+")
     terms_digest = models.CharField(max_length=64)
     claim_id = models.BigIntegerField(unique=True)
+    bundle = models.ForeignKey(
+        "pricing.Bundle",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="parts",
+        db_index=False,  # the unique constraint has one, of parts alone: other quotes pay nothing for it
+        help_text="Where it is a part: it moves with the others alone",
+    )
+    bundle_part = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Its place among them, from 0")
     status = models.CharField(max_length=10, choices=[(s, s) for s in (OPEN, ACCEPTED, RELEASED, EXPIRED)])
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=254)
@@ -131,6 +141,15 @@ class Quote(models.Model):
             models.CheckConstraint(condition=Q(start__lt=F("end")), name="quote_ends_after_start"),
             models.CheckConstraint(condition=Q(quantity__gt=0, total__gte=0), name="quote_is_positive"),
             models.CheckConstraint(condition=Q(prepayment_percent__lte=100), name="quote_prepays_a_share"),
+            models.UniqueConstraint(
+                fields=["bundle", "bundle_part"],
+                condition=Q(bundle__isnull=False),
+                name="one_quote_per_part_of_a_bundle",
+            ),
+            models.CheckConstraint(
+                condition=Q(bundle=None, bundle_part=None) | Q(bundle__isnull=False, bundle_part__isnull=False),
+                name="a_part_has_a_place",
+            ),
             models.UniqueConstraint(
                 fields=["organisation", "client_reference"],
                 name="one_quote_per_client_reference",
@@ -171,4 +190,5 @@ class Quote(models.Model):
         return EXPIRED if self.status == OPEN and self.has_expired(now) else self.status
 
     def allowed_actions(self, now: datetime) -> list[str]:
-        return ["accept", "release"] if self.state(now) == OPEN else []
+        """A part of a bundle moves with the others: what may be done is said there."""
+        return ["accept", "release"] if self.state(now) == OPEN and self.bundle_id is None else []

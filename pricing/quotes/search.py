@@ -14,12 +14,14 @@ from marketplace.units.money import usd_from_cents
 from marketplace.units.period import Period
 from pricing.curve.terms import totals_at
 from pricing.quotes.blocks import Grid, Ints, Starts, largest, price_grid, round_up
+from pricing.quotes.bundle_offers import BundleOffer
 from pricing.quotes.calendar import Calendar, cheapest_by_start, no_days
 from pricing.quotes.need import Need, Range
 from pricing.quotes.offers import Offer, make_offer
 from pricing.quotes.ranking import Block, Chosen, choose
 from pricing.quotes.refusals import Refusal, refusal
 from pricing.quotes.shelf import Shelf, sellable_rooms, stock
+from pricing.quotes.splits import split_offers
 
 MOST_OFFERS = 10
 LENGTHS_TRIED = 12  # of a range of durations
@@ -48,19 +50,21 @@ class Search:
     offers: tuple[Offer, ...]
     calendar: Calendar
     refusal: Refusal | None
+    splits: tuple[BundleOffer, ...] = ()  # of a divisible need, over several pools
 
 
 def search(*, need: Need, organisation_id: int, now: datetime) -> Search:
     """Answers a need for an organisation as of `now`. Prices are blind to who asks; the token is not."""
     shelf = stock(need, need.start_from, need.start_to, now)
     candidates = list(_candidates(shelf, need)) if shelf.pools else []
+    splits = tuple(split_offers(shelf, need, organisation_id=organisation_id, now=now)) if need.divisible else ()
     if not candidates:
-        return Search(need, (), no_days(need.start_from), refusal(need, now))
+        return Search(need, (), no_days(need.start_from), None if splits else refusal(need, now), splits)
     chosen = choose(_blocks(shelf, candidates, need), sort=need.sort, most=MOST_OFFERS)
     offers = tuple(_offer(shelf, candidates[each.block.which], each, need, organisation_id, now) for each in chosen)
     priced = ((candidate.starts, candidate.worth) for candidate in candidates)
     calendar = cheapest_by_start(need.start_from, (need.start_to - need.start_from).days + 1, priced)
-    return Search(need, offers, calendar, None)
+    return Search(need, offers, calendar, None, splits)
 
 
 def blocks_that_fit(shelf: Shelf, need: Need) -> list[tuple[Block, Starts]]:

@@ -1,6 +1,6 @@
 """What is on sale over a window: the pools that a need accepts, with their prices and the room that is left."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 
@@ -46,6 +46,11 @@ class Shelf:
             found.setdefault(id(prices.terms), []).append(place)
         return list(found.values())
 
+    @cached_property
+    def places(self) -> dict[int, int]:
+        """Pool id -> its place."""
+        return {pool.pk: place for place, pool in enumerate(self.pools)}
+
     def stack(self, firmness: str) -> Stack:
         """The pools' curves as one."""
         return stacked(self.prices, firmness)
@@ -69,6 +74,18 @@ def stock(need: Need, first: date, last: date, now: datetime) -> Shelf:
         now.date(),
         market.documents,
     )
+
+
+def with_taken(shelf: Shelf, pool_id: int, firmness: str, period: Period, quantity: int) -> Shelf:
+    """The shelf after so many GPUs of a pool are taken over a period; the shelf that is given stays as it is."""
+    place, row = shelf.places[pool_id], rank(firmness)
+    days = slice((period.start - shelf.period.start).days, (period.end - shelf.period.start).days)
+    rooms, nested = shelf.rooms.copy(), shelf.nested.copy()
+    # The class's own sum and all outer ones rise; a firmer class has no more than is left in this one.
+    rooms[place, row:, days] -= quantity
+    rooms[place, :row, days] = np.minimum(rooms[place, :row, days], rooms[place, row, days])
+    nested[place, row:, days] += quantity
+    return replace(shelf, rooms=rooms, nested=nested)
 
 
 def sellable_rooms(shelf: Shelf, firmness: str) -> NDArray[np.int64]:

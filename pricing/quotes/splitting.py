@@ -73,18 +73,18 @@ def _with(group: _Group, least: Ints, units: int, unit: int) -> tuple[Ints, Ints
         enough = lots < len(group.cost)
         best = np.where(enough, group.cost[np.minimum(lots, len(group.cost) - 1)], NEVER)
         return best, np.where(enough, lots, 0)
-    for lots in range(1, min(len(group.cost) - 1, -(-units // per_lot)) + 1):
-        cost = least[np.maximum(wanted - lots * per_lot, 0)] + group.cost[lots]
+    for number in range(1, min(len(group.cost) - 1, -(-units // per_lot)) + 1):
+        cost = least[np.maximum(wanted - number * per_lot, 0)] + group.cost[number]
         better = cost < best
-        best[better], took[better] = cost[better], lots
+        best[better], took[better] = cost[better], number
     return best, took
 
 
 def _taken(groups: Sequence[_Group], chosen: Sequence[Ints], units: int, unit: int, pools: int) -> Ints:
     """Back from the last group to the first: whose lots they were."""
-    taken = np.zeros(pools, dtype=np.int64)
+    taken, left = np.zeros(pools, dtype=np.int64), units
     for group, took in zip(reversed(groups), reversed(chosen), strict=True):
-        lots = int(took[units])
+        lots = int(took[left])
         taken += np.bincount(group.pool[:lots], minlength=pools)
-        units = max(units - lots * (group.lot // unit), 0)
+        left = max(left - lots * (group.lot // unit), 0)
     return taken

@@ -90,7 +90,7 @@ def _offered(answer: Search, form: AskForm, request: HttpRequest, found: Members
         "nothing_up_front": form.href(prepay=0),
         "starts": len(answer.calendar),
         "sorts": [(name, form.href(sort=key), key == answer.need.sort) for key, name in SORT_NAMES.items()],
-        "notes": notes(answer.need),
+        "notes": notes(answer),
         "query": form.query(),
         "breakdown": price_parts([(code, str(part.amount)) for code, part in offer.breakdown], offer.gpu_hours),
         "levers": levers(relaxations(need=shown.need, now=now), shown.need, form),

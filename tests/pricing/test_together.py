@@ -1,5 +1,6 @@
 """Terms of blocks taken together: one contract never costs more than any cut of it, to the cent."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -87,7 +88,7 @@ def cut(ramp: tuple[list[int], list[int]], data: Any) -> list[Layer]:
     profile = by_day(*ramp, DAYS)
     cuts = sorted({0, DAYS, *data.draw(st.lists(st.integers(1, DAYS - 1), max_size=3))})
     pieces = []
-    for first, end in zip(cuts, cuts[1:], strict=False):
+    for first, end in pairwise(cuts):
         days = [first, *(day for day in range(first + 1, end) if profile[day] != profile[day - 1])]
         pieces += [piece for layer in layers(days, profile[days].tolist(), end) for piece in halves(layer, data)]
     return data.draw(st.permutations(pieces))
