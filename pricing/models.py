@@ -2,6 +2,7 @@
 
 from pricing.curve.models import BuildSignal, PoolCurve, PricePolicy, PriceVersion, Tape, TapePool
 from pricing.demand.models import DemandForecast, Enquiry, PoolDemand
+from pricing.quotes.accounts import HoldAccount
 from pricing.quotes.bundles import Bundle
 from pricing.quotes.models import Quote, TermsDocument
 
@@ -10,6 +11,7 @@ __all__ = [
     "Bundle",
     "DemandForecast",
     "Enquiry",
+    "HoldAccount",
     "PoolCurve",
     "PoolDemand",
     "PricePolicy",

@@ -133,9 +133,65 @@ def release_hold(*, claim_id: int, now: datetime) -> bool:
     return _move(claim_id, HELD, RELEASED, now)
 
 
+def prolong_hold(*, claim_id: int, expires_at: datetime, now: datetime) -> None:
+    """Keeps a hold for longer (or shorter): it ends at `expires_at` from now on. No sum changes.
+
+    Raises HoldGone where it is no longer held, or was over at `now` and so may be sold to somebody else.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_PROLONG, [expires_at, now, claim_id, HELD, now])
+        if not cursor.rowcount:
+            raise HoldGone
+
+
+_PROLONG = """
+    UPDATE marketplace_claim SET expires_at = %s, changed_at = %s
+    WHERE id = %s AND status = %s AND expires_at > %s
+"""
+
+
 def release_commitment(*, claim_id: int, now: datetime) -> bool:
     """Gives committed capacity back; False where it was not committed."""
     return _move(claim_id, COMMITTED, RELEASED, now)
+
+
+def release_expired_hold(*, claim_id: int, now: datetime) -> bool:
+    """Gives a hold back whose time is over; False where it is not held, or was prolonged since somebody looked."""
+    with connection.cursor() as cursor:
+        # Locked before the look: a sweep that waited for whoever prolonged the hold must see the new time.
+        cursor.execute(_EXPIRED_HOLD, [claim_id, now])
+        is_over = cursor.fetchone() is not None
+    return is_over and release_hold(claim_id=claim_id, now=now)
+
+
+def hand_over(*, claim_id: int, holder: str, now: datetime) -> None:
+    """A hold goes on to stand for another quote: of the same block, until the same time. Raises HoldGone."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HAND_OVER, [holder, now, claim_id])
+        if not cursor.rowcount:
+            raise HoldGone
+
+
+def exchange_hold(
+    *, claim_id: int, holder: str, firmness: str, lines: Sequence[Line], expires_at: datetime, now: datetime
+) -> Claimed:
+    """A hold on other days, quantities or of another class in place of one: both or neither, in one transaction.
+
+    Nobody can take what is given up before the new one stands; where the new one does not fit, InsufficientHeadroom,
+    and the old one is as it was once the caller's transaction is rolled back. Raises HoldGone.
+    """
+    _lock_both(claim_id, lines)
+    if not release_hold(claim_id=claim_id, now=now):
+        raise HoldGone
+    return hold(holder=holder, firmness=firmness, lines=lines, expires_at=expires_at, now=now)
+
+
+def _lock_both(claim_id: int, lines: Sequence[Line]) -> None:
+    """The claim, then all days that either touches, by (pool, day): two calls into the ledger would take them in turn,
+    and two exchanges in opposite directions would wait for each other."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM marketplace_claim WHERE id = %s FOR UPDATE", [claim_id])
+        cursor.execute(_DAYS_OF_BOTH, [claim_id, *_columns(lines)])
 
 
 def set_limits(*, pool_id: int, first_day: date, limits: NDArray[np.int64]) -> None:
@@ -189,6 +245,21 @@ _CUT = f"""
     UPDATE marketplace_capacityday SET limit_firm = LEAST(limit_firm, {_FIRM}),
         limit_standard = LEAST(limit_standard, {_STANDARD}), limit_standby = LEAST(limit_standby, {_STANDBY})
     WHERE pool_id = %s AND day = ANY(%s::date[])
+"""
+
+
+_EXPIRED_HOLD = "SELECT 1 FROM marketplace_claim WHERE id = %s AND status = 'held' AND expires_at <= %s FOR UPDATE"
+_HAND_OVER = "UPDATE marketplace_claim SET holder = %s, changed_at = %s WHERE id = %s AND status = 'held'"
+_DAYS_OF_BOTH = """
+    WITH wanted (pool_id, first, until) AS (
+        SELECT pool_id, start, occupied_end FROM marketplace_claimline WHERE claim_id = %s
+        UNION ALL
+        SELECT pool, start, occupied_end FROM unnest(%s::bigint[], %s::date[], %s::date[], %s::date[], %s::int[])
+            AS l (pool, start, "end", occupied_end, quantity)
+    )
+    SELECT 1 FROM marketplace_capacityday d
+    WHERE EXISTS (SELECT FROM wanted w WHERE w.pool_id = d.pool_id AND d.day >= w.first AND d.day < w.until)
+    ORDER BY d.pool_id, d.day FOR UPDATE
 """
 
 

@@ -105,6 +105,20 @@ CODES: dict[str, Code] = {
         "The block no longer fits. Nothing is held.",
         "“nearest” lists needs that do fit, each ready to send to POST /api/v1/offers.",
     ),
+    "hold_limit": Code(
+        409,
+        "You hold too much already",
+        "The hold would take your organisation above what it may hold unbought. Nothing is held.",
+        "“fits” is the quantity that could be held now, “release” the open quotes whose release makes room for all of "
+        "it: accept or release those, or ask for less. GET /api/v1/price-policies has each seller's limit.",
+    ),
+    "hold_cooldown": Code(
+        429,
+        "Too many holds ran out",
+        "Too many holds of your organisation ran out without being accepted or released. Nothing is held.",
+        "Try again from “ends_at” (the seconds in “Retry-After”). Release what you will not take before its time is "
+        "over: that is no lapse.",
+    ),
     "quote_expired": Code(
         409,
         "The quote has expired",
@@ -123,6 +137,12 @@ CODES: dict[str, Code] = {
         "The quote was released",
         "The quote was released. Nothing is held.",
         "Ask again: the block may still be there.",
+    ),
+    "quote_replaced": Code(
+        409,
+        "The quote was replaced",
+        "The quote was replaced by another one in a negotiation, which has its hold.",
+        "GET /api/v1/quotes/{id} names it in “replaced_by”.",
     ),
     "client_reference_taken": Code(
         409,

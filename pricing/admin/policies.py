@@ -38,6 +38,17 @@ RULES: Any = (
     ("Terms", {"fields": (*KINDS, ("most_discount", "keeps_floor"))}),
     ("From solve to solve", {"fields": (("move_tolerance", "notice_days"),)}),
     ("Offers and quotes", {"fields": (("hold_minutes", "offer_minutes", "projection_max_age_hours"),)}),
+    (
+        "What may be held unbought",
+        {
+            "fields": (
+                "hold_limit_gpu_hours",
+                ("lapses_to_cooldown", "lapse_window_hours", "cooldown_minutes"),
+                ("long_hold_days", "long_hold_percent_a_day", "long_hold_minimum"),
+                ("long_holds_count", "desk_hold_minutes"),
+            )
+        },
+    ),
     ("The public tape", {"fields": (("tape_step_gpus", "tape_tick_minutes"),)}),
 )
 LEAD = timedelta(minutes=10)  # time to read a copied policy through before it starts

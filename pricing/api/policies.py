@@ -50,6 +50,24 @@ class PremiumsShape(serializers.Serializer[Any]):
     standby = serializers.CharField(source="premium_standby")
 
 
+class HoldRulesShape(serializers.Serializer[Any]):
+    """What one organisation may hold unbought, and what keeping a quote longer costs."""
+
+    limit_gpu_hours = serializers.IntegerField(
+        source="hold_limit_gpu_hours", allow_null=True, help_text="All its open quotes together; null: no limit"
+    )
+    lapses_to_cooldown = serializers.IntegerField(
+        allow_null=True, help_text="So many lapses within the window begin a cool-down; null: never"
+    )
+    lapse_window_hours = serializers.IntegerField()
+    cooldown_minutes = serializers.IntegerField()
+    long_hold_days = serializers.IntegerField(help_text="A quote may be held longer, for so many days in all; 0: never")
+    long_hold_percent_a_day = serializers.CharField(help_text="Fee, in percent of the total for each day")
+    long_hold_minimum = serializers.CharField(help_text="No fee is below this, USD")
+    long_holds_count = serializers.BooleanField(help_text="Long holds count against the limit")
+    desk_hold_minutes = serializers.IntegerField(help_text="A hold is kept so long while sales answer, once")
+
+
 class PolicyShape(serializers.Serializer[Any]):
     """The rules of one seller, or of the market where a seller has none of its own."""
 
@@ -72,6 +90,7 @@ class PolicyShape(serializers.Serializer[Any]):
     notice_days = serializers.IntegerField(help_text="A rise starts this long after it is published, or later")
     hold_minutes = serializers.IntegerField()
     offer_minutes = serializers.IntegerField()
+    holds = HoldRulesShape(source="*")
     projection_max_age_hours = serializers.IntegerField()
     tape_step_gpus = serializers.IntegerField()
     tape_tick_minutes = serializers.IntegerField()

@@ -1,11 +1,15 @@
 """Pricing's failures as problems. Importing this file registers them."""
 
+from math import ceil
+
 from marketplace.api.problems import Problem, error, explain
 from marketplace.capacity.ledger import InsufficientHeadroom
+from marketplace.units import clock
+from marketplace.units.instants import rfc3339
 from pricing.api.shapes import BindingShape, OfferShape
 from pricing.curve.queries import NoPrice
 from pricing.quotes import actions
-from pricing.quotes.models import ACCEPTED
+from pricing.quotes.holds import HoldCooldown, HoldLimit
 from pricing.quotes.need import BadNeed
 from pricing.quotes.offers import OfferInvalid
 from pricing.quotes.refusals import Refusal
@@ -76,7 +80,36 @@ def _(failure: actions.QuoteExpired) -> Problem:
 
 @explain.register
 def _(failure: actions.QuoteClosed) -> Problem:
-    return Problem("quote_accepted" if failure.status == ACCEPTED else "quote_released")
+    return Problem(f"quote_{failure.status}")
+
+
+@explain.register
+def _(failure: HoldLimit) -> Problem:
+    return Problem(
+        "hold_limit",
+        str(failure),
+        more={
+            "held_gpu_hours": failure.held,
+            "limit_gpu_hours": failure.limit,
+            "asked_gpu_hours": failure.asked,
+            "fits": failure.fits,
+            "release": [
+                {"quote": each.quote, "gpu_hours": each.gpu_hours, "expires_at": rfc3339(each.expires_at)}
+                for each in failure.release
+            ],
+        },
+    )
+
+
+@explain.register
+def _(failure: HoldCooldown) -> Problem:
+    seconds = ceil((failure.ends_at - clock.now()).total_seconds())
+    return Problem(
+        "hold_cooldown",
+        str(failure),
+        more={"ends_at": rfc3339(failure.ends_at), "lapses": failure.lapses},
+        retry_after=max(seconds, 1),
+    )
 
 
 @explain.register

@@ -20,6 +20,10 @@ from pricing.curve.terms import KINDS, Schedule
 
 Floats = NDArray[np.float64]
 YEAR = 365
+HOLD_FEES = {
+    "long_hold_percent_a_day": "the fee of a long hold, in percent of the total a day,",
+    "long_hold_minimum": "the least fee of a long hold, in USD,",
+}
 SHOWN = 0.00005  # half of the last digit of a published price, USD per GPU-hour
 
 
@@ -150,3 +154,7 @@ def _dearer_terms(before: PricePolicy, after: PricePolicy) -> Iterator[Rise]:
             yield Rise("the {} discount from {:,} on from {:g} to {:g} %".format(kind.replace("_", " "), start, *rates))
     if after.keeps_floor and not before.keeps_floor and any(before.schedules().values()):
         yield Rise("totals after terms by keeping them at the floor")
+    for name, what in HOLD_FEES.items():
+        was, then = getattr(before, name), getattr(after, name)
+        if then > was and after.long_hold_days:
+            yield Rise(f"{what} from {was:f} to {then:f}")

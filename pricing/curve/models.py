@@ -11,6 +11,7 @@ from marketplace.parties.models import Organisation
 from marketplace.supply.models import Project, Projection
 from marketplace.units.arrays import NumberArray
 from marketplace.units.ids import new_id
+from pricing.curve.holds import HoldRules
 from pricing.curve.terms import KINDS, WHOLE, Terms, terms_of
 
 FLOOR, RESERVE = "floor", "reserve"
@@ -80,7 +81,7 @@ class PricePolicyQuerySet(models.QuerySet["PricePolicy"]):
         return self.filter(starts_at__gt=now).exclude(Q(seller=None) & of_default).exclude(of_seller)
 
 
-class PricePolicy(models.Model):
+class PricePolicy(HoldRules):
     """The published rules by which a seller's prices are made. A change is a new version with a start."""
 
     public_id = models.CharField(max_length=40, unique=True, default=new_price_policy_id, editable=False)
@@ -177,6 +178,7 @@ class PricePolicy(models.Model):
                 condition=Q(floor_markup__gte=0, move_tolerance__gte=0, most_discount__lt=WHOLE),
                 name="policy_rates_in_range",
             ),
+            *HoldRules.Meta.constraints,
         ]
 
     def __str__(self) -> str:

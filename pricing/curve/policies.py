@@ -20,6 +20,7 @@ MARKET_WIDE = ("tape_step_gpus", "tape_tick_minutes")
 POSITIVE = ("fill_steepness", "dual_steepness", "hold_minutes", "offer_minutes")
 NOT_NEGATIVE = ("adder_over_floor", "premium_firm", "premium_standard", "premium_standby", "floor_markup")
 SHORTEST_REASON = 10
+MOST_LONG_HOLD_DAYS = 30
 
 
 class PolicyRefused(ValueError):
@@ -111,12 +112,26 @@ def _faults(policy: PricePolicy) -> Iterator[tuple[str, str]]:
         yield "cap_over_floor", f"The cap must be above the floor with the highest premium: above {highest} floors."
     if not 0 <= policy.most_discount < 10_000:
         yield "most_discount", "All discounts together lie between 0 and 99.99 %."
+    yield from _hold_faults(policy)
     for kind, said in faults(policy.schedules(), policy.most_discount):
         yield kind or "most_discount", said
     if not 0 <= policy.move_tolerance < 1:
         yield "move_tolerance", "A part of the price from 0 to below 1, such as 0.02."
     yield from _market_wide(policy)
     yield from _reserve_faults(policy)
+
+
+def _hold_faults(policy: PricePolicy) -> Iterator[tuple[str, str]]:
+    for name in ("hold_limit_gpu_hours", "lapses_to_cooldown"):
+        if getattr(policy, name) == 0:
+            yield name, "At 0 nothing could ever be held: leave it empty for no limit."
+    if policy.lapse_window_hours < 1:
+        yield "lapse_window_hours", "This must be 1 or more."
+    if policy.long_hold_days > MOST_LONG_HOLD_DAYS:
+        yield "long_hold_days", f"A hold is kept for at most {MOST_LONG_HOLD_DAYS} days; 0 for none."
+    for name in ("long_hold_percent_a_day", "long_hold_minimum"):
+        if getattr(policy, name) < 0:
+            yield name, "This must be 0 or more."
 
 
 def _market_wide(policy: PricePolicy) -> Iterator[tuple[str, str]]:

@@ -27,7 +27,8 @@ from pricing.curve.models import PricePolicy, PriceVersion
 from pricing.curve.queries import PoolPrices, Price, current_versions, pool_prices
 from pricing.demand.actions import record_lost, record_quoted
 from pricing.quotes.bundles import Bundle
-from pricing.quotes.models import EXPIRED, OPEN, RELEASED, Quote, TermsDocument
+from pricing.quotes.holds import Block, check_hold
+from pricing.quotes.models import EXPIRED, OPEN, RELEASED, REPLACED, Quote, TermsDocument
 from pricing.quotes.offers import CONFIDENCE_STEP, Offer, OfferTerms, make_offer, read_token
 
 REFERENCE_CONSTRAINT = "one_quote_per_client_reference"
@@ -95,6 +96,10 @@ class Taking:
     def expires_at(self) -> datetime:
         return self.held_until or self.now + self.policy.hold
 
+    @property
+    def block(self) -> Block:
+        return Block(self.terms.quantity, self.terms.period.days, self.pool.lot)
+
 
 @dataclass(frozen=True)
 class Priced:
@@ -118,17 +123,20 @@ def take_quote(
     """Turns an offer into a quote that holds its capacity until it expires.
 
     The price is computed again at the use found under the lock. Not dearer than the offer: the quote stands, at the
-    lower of the two. Dearer: PriceChanged, and nothing is held. Gone: InsufficientHeadroom.
+    lower of the two. Dearer: PriceChanged, and nothing is held. Gone: InsufficientHeadroom. More than the organisation
+    may hold unbought: HoldLimit, or HoldCooldown where it let too many holds lapse.
     """
     terms = read_token(offer, organisation_id=organisation.pk)
     now = clock.now()
     if terms.valid_until <= now:
         raise OfferExpired
-    if client_reference and Quote.objects.of(organisation.pk).filter(client_reference=client_reference).exists():
+    if client_reference and _is_taken(organisation.pk, client_reference):
         raise ClientReferenceTaken
     pool = Pool.objects.select_related("seller").get(public_id=terms.pool)
     policy = PricePolicy.objects.in_force(pool.seller, now)
     taking = Taking(new_id("qte"), terms, pool, policy, by, now, client_reference, dict(metadata or {}))
+    # Before the ledger, as docs/locking.md has it: two holds of one organisation at once are counted one by one.
+    check_hold(organisation_id=organisation.pk, block=taking.block, policy=policy, now=now)
     claimed = _hold(taking)
     priced = _price_under_lock(taking, claimed)
     if priced.price.total.amount > terms.total.amount:
@@ -137,6 +145,11 @@ def take_quote(
     remember(quote)
     _tell_of(quote, by)
     return quote
+
+
+def _is_taken(organisation_id: int, client_reference: str) -> bool:
+    own = Quote.objects.of(organisation_id).filter(client_reference=client_reference)
+    return own.exclude(status=REPLACED).exists()
 
 
 def remember(quote: Quote) -> None:

@@ -40,6 +40,7 @@ from pricing.quotes.actions import (
 )
 from pricing.quotes.bundle_offers import BundleOffer, BundleTerms, read_bundle_token
 from pricing.quotes.bundles import Bundle, new_bundle_id
+from pricing.quotes.holds import Block, check_hold
 from pricing.quotes.models import EXPIRED, OPEN, RELEASED, Quote
 from pricing.quotes.parts import Part, price_together
 
@@ -87,13 +88,15 @@ def take_bundle(
     """Turns the offer of a bundle into quotes that hold all of its capacity until one expiry.
 
     Priced as a whole under the lock: not dearer than offered, and it stands at the lower total; dearer:
-    BundlePriceChanged; a part is gone: InsufficientHeadroom. In both cases nothing is held.
+    BundlePriceChanged; a part is gone: InsufficientHeadroom; more than the organisation may hold: HoldLimit or
+    HoldCooldown. In every case nothing is held.
     """
     terms = read_bundle_token(offer, organisation_id=organisation.pk)
     now = clock.now()
     if terms.valid_until <= now:
         raise OfferExpired
     takings = _takings(terms, by, now)
+    _check_hold(takings)
     claimed = _hold_all(takings)
     prices = price_together(terms.kind, [each.part for each in claimed], quoted_on=now.date())
     priced = [each.priced(price) for each, price in zip(claimed, prices, strict=True)]
@@ -129,6 +132,30 @@ def _takings(terms: BundleTerms, by: Actor, now: datetime) -> list[Taking]:
         )
         for part in terms.parts
     ]
+
+
+@dataclass(frozen=True)
+class _AllOrNone(Block):
+    """Everything that a bundle holds, as one: a part of it does not help."""
+
+    hours: int = 0
+
+    @property
+    def gpu_hours(self) -> int:
+        return self.hours
+
+    def most_within(self, gpu_hours: int) -> int:
+        return 0
+
+
+def _check_hold(takings: Sequence[Taking]) -> None:
+    """The whole of it counts, under the policy of every seller whose capacity is in it."""
+    hours = sum(each.block.gpu_hours for each in takings)
+    for policy in {each.policy.pk: each.policy for each in takings}.values():
+        first = takings[0]
+        check_hold(
+            organisation_id=first.terms.organisation_id, block=_AllOrNone(0, 0, 1, hours), policy=policy, now=first.now
+        )
 
 
 def _hold_all(takings: Sequence[Taking]) -> list[_Claimed]:

@@ -1,5 +1,5 @@
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, time
 from decimal import Decimal
 
 from django.contrib.postgres.fields import ArrayField
@@ -15,7 +15,8 @@ from marketplace.units.money import Money, unit_price
 from marketplace.units.period import Period
 from pricing.curve.models import PriceVersion
 
-OPEN, ACCEPTED, RELEASED, EXPIRED = "open", "accepted", "released", "expired"
+OPEN, ACCEPTED, RELEASED, EXPIRED, REPLACED = "open", "accepted", "released", "expired", "replaced"
+STATUSES = (OPEN, ACCEPTED, RELEASED, EXPIRED, REPLACED)
 
 
 def new_quote_id() -> str:
@@ -52,6 +53,8 @@ class QuoteQuerySet(models.QuerySet["Quote"]):
             "terms",
             "spec",
             "organisation",
+            "replaces",
+            "replaced_by",
         )
 
     def in_state(self, state: str, now: datetime) -> "QuoteQuerySet":
@@ -111,7 +114,7 @@ class Quote(models.Model):
     spec = models.ForeignKey(ServiceSpec, on_delete=models.PROTECT, related_name="+")
     terms = models.ForeignKey(TermsDocument, on_delete=models.PROTECT, related_name="+")
     terms_digest = models.CharField(max_length=64)
-    claim_id = models.BigIntegerField(unique=True)
+    claim_id = models.BigIntegerField(help_text="A quote of the same block that replaces this one has it, too")
     bundle = models.ForeignKey(
         "pricing.Bundle",
         on_delete=models.PROTECT,
@@ -122,12 +125,23 @@ class Quote(models.Model):
         help_text="Where it is a part: it moves with the others alone",
     )
     bundle_part = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Its place among them, from 0")
-    status = models.CharField(max_length=10, choices=[(s, s) for s in (OPEN, ACCEPTED, RELEASED, EXPIRED)])
+    status = models.CharField(max_length=10, choices=[(s, s) for s in STATUSES])
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=254)
     expires_at = models.DateTimeField()
     client_reference = models.CharField(max_length=120, null=True, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
+    hold_days = models.PositiveSmallIntegerField(default=0, help_text="For how many days a long hold was taken")
+    hold_fee = models.DecimalField(
+        max_digits=18, decimal_places=2, default=Decimal(0), help_text="Its fee, credited when the quote is accepted"
+    )
+    is_negotiated = models.BooleanField(default=False, help_text="A negotiation is about this quote")
+    replaces = models.OneToOneField(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="replaced_by", editable=False
+    )
+    concession = models.DecimalField(
+        max_digits=18, decimal_places=2, default=Decimal(0), help_text="What sales granted below the published price"
+    )
 
     objects = QuoteQuerySet.as_manager()
 
@@ -136,11 +150,16 @@ class Quote(models.Model):
         indexes = [
             models.Index(fields=["organisation", "-id"], name="quote_of_organisation"),
             models.Index(fields=["expires_at"], condition=Q(status=OPEN), name="quote_open_until"),
+            # What an organisation holds and let lapse, without a look at the millions of quotes that it accepted.
+            models.Index(
+                fields=["organisation", "expires_at"], condition=Q(status__in=(OPEN, EXPIRED)), name="quote_not_taken"
+            ),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(start__lt=F("end")), name="quote_ends_after_start"),
             models.CheckConstraint(condition=Q(quantity__gt=0, total__gte=0), name="quote_is_positive"),
             models.CheckConstraint(condition=Q(prepayment_percent__lte=100), name="quote_prepays_a_share"),
+            models.CheckConstraint(condition=Q(hold_fee__gte=0, concession__gte=0), name="quote_fees_not_negative"),
             models.UniqueConstraint(
                 fields=["bundle", "bundle_part"],
                 condition=Q(bundle__isnull=False),
@@ -152,8 +171,10 @@ class Quote(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["organisation", "client_reference"],
+                condition=~Q(status=REPLACED),
                 name="one_quote_per_client_reference",
             ),
+            models.UniqueConstraint(fields=["claim_id"], condition=~Q(status=REPLACED), name="one_quote_per_claim"),
         ]
 
     def __str__(self) -> str:
@@ -168,8 +189,16 @@ class Quote(models.Model):
         return Money(self.list_total, self.currency)
 
     @property
+    def hold_fee_money(self) -> Money:
+        return Money(self.hold_fee, self.currency)
+
+    @property
     def period(self) -> Period:
         return Period(self.start, self.end)
+
+    @property
+    def gpu_hours(self) -> int:
+        return gpu_hours(self.quantity, self.period.days)
 
     @property
     def footprint(self) -> Footprint:
@@ -191,4 +220,14 @@ class Quote(models.Model):
 
     def allowed_actions(self, now: datetime) -> list[str]:
         """A part of a bundle moves with the others: what may be done is said there."""
-        return ["accept", "release"] if self.state(now) == OPEN and self.bundle_id is None else []
+        if self.state(now) != OPEN or self.bundle_id is not None:
+            return []
+        return ["accept", "release", "counter", *(["hold"] if self.longest_hold(now) else [])]
+
+    def longest_hold(self, now: datetime) -> int:
+        """For how many whole days more it could be held before its block begins, whatever policy says."""
+        return max((datetime.combine(self.start, time(), tzinfo=UTC) - self.held_from(now)).days, 0)
+
+    def held_from(self, now: datetime) -> datetime:
+        """Where the days of a long hold begin: now, or at the end of the one that was taken already."""
+        return self.expires_at if self.hold_days else now

@@ -18,6 +18,7 @@ from marketplace.web.access import member_page, require_buyer
 from pricing.curve.models import PricePolicy
 from pricing.demand.actions import record_enquiry
 from pricing.quotes.actions import MarketStale, OfferExpired, PriceChanged, take_quote
+from pricing.quotes.holds import HoldCooldown, HoldLimit
 from pricing.quotes.need import BadNeed, parse_need
 from pricing.quotes.offers import Offer, OfferInvalid
 from pricing.quotes.queries import known_names
@@ -146,6 +147,8 @@ def take(request: HttpRequest, found: Membership) -> HttpResponse:
         messages.warning(request, f"The price rose to {total} while you looked. Nothing is held; choose again.")
     except InsufficientHeadroom:
         messages.warning(request, "These GPUs were taken while you looked. Nothing is held; here is what fits now.")
+    except (HoldLimit, HoldCooldown) as refused_hold:
+        messages.warning(request, str(refused_hold))
     except (OfferInvalid, OfferExpired):
         messages.warning(request, "That offer is no longer valid. Nothing is held; these are the prices of now.")
     except change.Busy:

@@ -35,6 +35,7 @@ from pricing.quotes.actions import (
     release_quote,
     take_quote,
 )
+from pricing.quotes.holds import HoldCooldown, HoldLimit
 from pricing.quotes.models import OPEN, Quote
 from pricing.quotes.need import BadNeed, parse_need
 from pricing.quotes.offers import Offer, OfferInvalid
@@ -126,7 +127,9 @@ def _number(text: str) -> int:
     return int(text)
 
 
-REFUSALS = (PriceChanged, InsufficientHeadroom, OfferExpired, OfferInvalid, MarketStale, changes.Busy)
+REFUSALS = (
+    PriceChanged, InsufficientHeadroom, OfferExpired, OfferInvalid, MarketStale, HoldLimit, HoldCooldown, changes.Busy
+)  # fmt: skip
 
 
 def _why_not(refused: Exception) -> str:
@@ -134,6 +137,8 @@ def _why_not(refused: Exception) -> str:
         return f"The price has risen to {formats.money(refused.offer.terms.total.amount)}. Nothing is held."
     if isinstance(refused, InsufficientHeadroom):
         return f"Somebody was faster: {refused}. Nothing is held."
+    if isinstance(refused, HoldLimit | HoldCooldown):
+        return str(refused)
     if isinstance(refused, MarketStale):
         return "The supply projection is older than policy allows: nothing is quoted until a newer one is in."
     if isinstance(refused, changes.Busy):

@@ -1,5 +1,6 @@
 """What an organisation holds."""
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.http import Http404
@@ -15,10 +16,13 @@ from marketplace.api.pagination import ListShape, PageParams, cursor_page
 from marketplace.api.schema import keyed, problems
 from marketplace.api.strict import Text, read
 from marketplace.api.views import Door
+from marketplace.units import clock
 from pricing.api.shapes import AmountShape, BlockShape, TermsShape
 from pricing.api.views import Empty
 from reservations.booking.actions import accept_quote
-from reservations.booking.models import SCHEDULED, Reservation
+from reservations.booking.lifecycle import allowed_actions
+from reservations.booking.models import Reservation
+from reservations.booking.states import STATES, roles_of_key
 
 
 class ReservationShape(BlockShape):
@@ -27,7 +31,7 @@ class ReservationShape(BlockShape):
     id = public_id()
     object = ObjectField("reservation")
     created_at = serializers.DateTimeField(source="accepted_at")
-    status = serializers.CharField(help_text="scheduled")
+    status = serializers.SerializerMethodField(help_text=", ".join(state for state, _ in STATES))
     allowed_actions = serializers.SerializerMethodField()
     quote = public_id("quote.public_id")
     breakdown = AmountShape(source="quote.breakdown", many=True)
@@ -39,8 +43,11 @@ class ReservationShape(BlockShape):
     client_reference = serializers.CharField(source="quote.client_reference", allow_null=True)
     metadata = serializers.DictField(source="quote.metadata", child=serializers.CharField())
 
+    def get_status(self, reservation: Reservation) -> str:
+        return reservation.state(self.context["now"])
+
     def get_allowed_actions(self, reservation: Reservation) -> list[str]:
-        return []
+        return allowed_actions(reservation, self.context["roles"], self.context["now"])
 
 
 class ReservationList(ListShape):
@@ -48,7 +55,7 @@ class ReservationList(ListShape):
 
 
 class ReservationParams(PageParams):
-    status = serializers.ChoiceField(choices=[SCHEDULED], required=False)
+    status = serializers.ChoiceField(choices=STATES, required=False)
     pool = Text(required=False)
     quote = Text(required=False)
     client_reference = Text(required=False, help_text="As its quote has it")
@@ -56,14 +63,19 @@ class ReservationParams(PageParams):
 
 # Parameter -> the column that it filters.
 FILTERS = {
-    "status": "status",
     "pool": "pool__public_id",
     "quote": "quote__public_id",
     "client_reference": "quote__client_reference",
 }
 
 
-class Reservations(Door):
+class ReservationDoor(Door):
+    def seen_by(self, now: datetime | None = None) -> dict[str, Any]:
+        """What a reservation's looks depend on: the time, and what the caller may do."""
+        return {"now": now or clock.now(), "roles": roles_of_key(self.key.scopes)}
+
+
+class Reservations(ReservationDoor):
     params_shape = ReservationParams
 
     @extend_schema(
@@ -75,20 +87,25 @@ class Reservations(Door):
     )
     def get(self, request: Request) -> Response:
         """Newest first."""
+        context = self.seen_by()
         own = Reservation.objects.of(self.organisation_id)
-        wanted = {column: self.params[name] for name, column in FILTERS.items() if name in self.params}
+        chosen = own.with_terms().filter(
+            **{FILTERS[name]: self.params[name] for name in FILTERS if name in self.params}
+        )
+        if "status" in self.params:
+            chosen = chosen.in_state(self.params["status"], context["now"])
         return Response(
             cursor_page(
                 request,
                 among=own,
-                chosen=own.with_terms().filter(**wanted),
+                chosen=chosen,
                 params=self.params,
-                render=lambda reservation: ReservationShape(reservation).data,
+                render=lambda reservation: ReservationShape(reservation, context=context).data,
             )
         )
 
 
-class OneReservation(Door):
+class OneReservation(ReservationDoor):
     @extend_schema(
         operation_id="get_reservation",
         summary="One reservation",
@@ -99,10 +116,10 @@ class OneReservation(Door):
         reservation = Reservation.objects.of(self.organisation_id).with_terms().filter(public_id=public_id).first()
         if reservation is None:
             raise Http404
-        return Response(ReservationShape(reservation).data)
+        return Response(ReservationShape(reservation, context=self.seen_by()).data)
 
 
-class AcceptQuote(Door):
+class AcceptQuote(ReservationDoor):
     scopes: ClassVar[dict[str, str]] = {"POST": "commit"}
 
     @extend_schema(
@@ -122,9 +139,10 @@ class AcceptQuote(Door):
             action=lambda: accept_quote(
                 public_id=public_id, by=self.key.as_actor(), organisation_id=self.organisation_id
             ),
-            render=lambda reservation: (201, _shown(reservation)),
+            render=lambda reservation: (201, _shown(reservation, self.seen_by(reservation.accepted_at))),
         )
 
 
-def _shown(reservation: Reservation) -> Any:
-    return ReservationShape(Reservation.objects.with_terms().get(pk=reservation.pk)).data
+def _shown(reservation: Reservation, context: dict[str, Any]) -> Any:
+    fresh = Reservation.objects.with_terms().get(pk=reservation.pk)
+    return ReservationShape(fresh, context=context).data

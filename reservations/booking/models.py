@@ -1,6 +1,8 @@
+from datetime import datetime
 from decimal import Decimal
 
 from django.db import models
+from django.db.models import Q
 
 from marketplace.catalogue.models import Pool
 from marketplace.parties.models import Organisation
@@ -10,8 +12,17 @@ from marketplace.units.ids import new_id
 from marketplace.units.money import Money
 from marketplace.units.period import Period
 from pricing.quotes.models import Quote
-
-SCHEDULED = "scheduled"
+from reservations.booking.states import (
+    DELIVERED,
+    DELIVERING,
+    ENDED,
+    PENDING,
+    RELEASED,
+    SCHEDULED,
+    STATES,
+    Schedule,
+    state_at,
+)
 
 
 def new_reservation_id() -> str:
@@ -22,6 +33,14 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
     def of(self, organisation_id: int) -> "ReservationQuerySet":
         """The tenant's wall: every read for a customer starts here."""
         return self.filter(organisation_id=organisation_id)
+
+    def in_state(self, state: str, now: datetime) -> "ReservationQuerySet":
+        """Those whose `state(now)` is this one, whether or not a sweep has written it down."""
+        return self.filter(_by_clock(state, now))
+
+    def due(self, now: datetime) -> "ReservationQuerySet":
+        """Those that the clock has moved and no sweep has written down yet."""
+        return self.filter(next_at__lte=now)
 
     def with_terms(self) -> "ReservationQuerySet":
         return self.select_related(
@@ -37,6 +56,25 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
         )
 
 
+def _by_clock(state: str, now: datetime) -> Q:
+    """A day begins at 00:00 UTC, so a first day is over or not by the date alone."""
+    today, sold = now.date(), Q(status__in=(SCHEDULED, DELIVERING, DELIVERED))
+    if state in PENDING:
+        return Q(status=state, deadline__gt=now)
+    if state == RELEASED:
+        return Q(status=RELEASED) | Q(status__in=PENDING, deadline__lte=now)
+    if state == SCHEDULED:
+        return Q(status=SCHEDULED, start__gt=today)
+    if state == DELIVERING:
+        begun = Q(status=DELIVERING) | Q(status=SCHEDULED, start__lte=today)
+        return begun & Q(delivered_on__gt=today)
+    if state == DELIVERED:
+        return sold & (Q(status=DELIVERED) | Q(delivered_on__lte=today)) & Q(end__gt=today)
+    if state == ENDED:
+        return Q(status=ENDED) | sold & Q(end__lte=today)
+    return Q(status=state)
+
+
 class Reservation(models.Model):
     """An accepted block. What was agreed stays on its quote, which is frozen; one quote makes one reservation."""
 
@@ -50,7 +88,10 @@ class Reservation(models.Model):
     end = models.DateField()
     total = models.DecimalField(max_digits=18, decimal_places=2)
     currency = models.CharField(max_length=3)
-    status = models.CharField(max_length=20, choices=[(SCHEDULED, "Scheduled")], default=SCHEDULED)
+    status = models.CharField(max_length=20, choices=STATES, default=SCHEDULED)
+    deadline = models.DateTimeField(null=True, help_text="Of a pending state: past it the capacity is free again")
+    delivered_on = models.DateField(help_text="Delivery is deemed accepted as this day begins")
+    next_at = models.DateTimeField(null=True, help_text="When the clock moves it on; null in a final state")
     claim_id = models.BigIntegerField(unique=True)
     accepted_by = models.CharField(max_length=254, help_text="The person or key that accepted")
     accepted_by_user_id = models.BigIntegerField(null=True)
@@ -66,6 +107,12 @@ class Reservation(models.Model):
             models.Index(fields=["organisation", "-id"], name="reservation_of_organisation"),
             models.Index(fields=["pool", "start"], name="reservation_of_pool"),
             models.Index(fields=["accepted_at"], name="reservation_accepted_at"),
+            models.Index(fields=["next_at"], condition=Q(next_at__isnull=False), name="reservation_next_at"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(status__in=PENDING) | Q(deadline__isnull=False), name="pending_until_a_deadline"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -80,6 +127,15 @@ class Reservation(models.Model):
         return Period(self.start, self.end)
 
     @property
+    def schedule(self) -> Schedule:
+        """The dates by which the clock moves it."""
+        return Schedule(self.start, self.delivered_on, self.end, self.deadline)
+
+    def state(self, now: datetime) -> str:
+        """Its status by the clock, whether or not a sweep has written it down."""
+        return state_at(self.status, self.schedule, now)
+
+    @property
     def footprint(self) -> Footprint:
         """Energy, carbon and compute of the block: the quote's, since the block is the same."""
         return self.quote.footprint
@@ -87,3 +143,24 @@ class Reservation(models.Model):
     @property
     def h100_unit_price(self) -> Decimal:
         return self.quote.h100_unit_price
+
+
+class ReservationTransition(models.Model):
+    """One step of a reservation's life, written once: who, when, from which state to which, and why."""
+
+    reservation = models.ForeignKey(Reservation, on_delete=models.PROTECT, related_name="transitions")
+    action = models.CharField(max_length=20)
+    before = models.CharField(max_length=20, choices=STATES)
+    after = models.CharField(max_length=20, choices=STATES)
+    at = models.DateTimeField(help_text="When it was written down")
+    effective_at = models.DateTimeField(help_text="When it took effect: earlier where a sweep was late")
+    by = models.CharField(max_length=254)
+    by_user_id = models.BigIntegerField(null=True)
+    by_key_id = models.BigIntegerField(null=True)
+    reason = models.CharField(max_length=2000, blank=True)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.before} to {self.after}"

@@ -3,6 +3,7 @@
 from marketplace.journal.actions import record
 from marketplace.journal.actor import Actor
 from reservations.booking.actions import accept_quote
+from reservations.booking.bundles import accept_bundle
 from reservations.booking.models import Reservation
 
 SHORTEST_REASON = 10
@@ -17,9 +18,7 @@ def accept_for_customer(*, public_id: str, by: Actor, organisation_id: int, reas
 
     Raises ReasonMissing, and all that `accept_quote` raises.
     """
-    said = reason.strip()
-    if len(said) < SHORTEST_REASON:
-        raise ReasonMissing("Say who at the customer agreed, and how: a name, and a call, a mail or an order number.")
+    said = _said(reason)
     reservation = accept_quote(public_id=public_id, by=by, organisation_id=organisation_id)
     record(
         by=by,
@@ -30,3 +29,25 @@ def accept_for_customer(*, public_id: str, by: Actor, organisation_id: int, reas
         reason=said,
     )
     return reservation
+
+
+def accept_bundle_for_customer(*, public_id: str, by: Actor, organisation_id: int, reason: str) -> list[Reservation]:
+    """The same for a bundle, all or none. Raises ReasonMissing, and all that `accept_bundle` raises."""
+    said = _said(reason)
+    made = accept_bundle(public_id=public_id, by=by, organisation_id=organisation_id)
+    record(
+        by=by,
+        verb="bundle.accepted_for_customer",
+        subject=public_id,
+        now=made[0].accepted_at,
+        after={"reservations": [each.public_id for each in made]},
+        reason=said,
+    )
+    return made
+
+
+def _said(reason: str) -> str:
+    said = reason.strip()
+    if len(said) < SHORTEST_REASON:
+        raise ReasonMissing("Say who at the customer agreed, and how: a name, and a call, a mail or an order number.")
+    return said

@@ -1,5 +1,6 @@
 import csv
 from collections.abc import Iterator
+from datetime import datetime
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -9,6 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from marketplace.change import change
 from marketplace.parties.models import Membership
+from marketplace.units import clock
 from marketplace.web import formats
 from marketplace.web.access import member_page, require_buyer
 from pricing.quotes.actions import QuoteClosed, QuoteExpired, QuoteNotFound
@@ -53,8 +55,10 @@ def accept(request: HttpRequest, found: Membership, public_id: str) -> HttpRespo
 @member_page
 def portfolio(request: HttpRequest, found: Membership) -> HttpResponse:
     """The organisation's reservations, newest first."""
+    now = clock.now()
     page = Paginator(_owned(found), ROWS_A_PAGE).get_page(request.GET.get("page"))
-    return render(request, "reservations/portfolio.html", {"nav": "portfolio", "page": page})
+    rows = [(reservation, reservation.state(now)) for reservation in page.object_list]
+    return render(request, "reservations/portfolio.html", {"nav": "portfolio", "page": page, "rows": rows})
 
 
 @require_GET
@@ -65,6 +69,7 @@ def show(request: HttpRequest, found: Membership, public_id: str) -> HttpRespons
     if reservation is None:
         raise Http404
     context = quote_context(reservation.quote, found) | {"nav": "portfolio", "reservation": reservation}
+    context["stands"] = reservation.state(context["now"])
     return render(request, "reservations/reservation.html", context)
 
 
@@ -72,7 +77,7 @@ def show(request: HttpRequest, found: Membership, public_id: str) -> HttpRespons
 @member_page
 def export(request: HttpRequest, found: Membership) -> StreamingHttpResponse:
     """Everything the organisation has reserved, as CSV, streamed."""
-    response = StreamingHttpResponse(_csv(_owned(found)), content_type="text/csv; charset=utf-8")
+    response = StreamingHttpResponse(_csv(_owned(found), clock.now()), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="reservations.csv"'
     return response
 
@@ -88,17 +93,17 @@ class _Echo:
         return text
 
 
-def _csv(reservations: ReservationQuerySet) -> Iterator[str]:
+def _csv(reservations: ReservationQuerySet, now: datetime) -> Iterator[str]:
     writer = csv.writer(_Echo())
     yield writer.writerow(COLUMNS)
     for each in reservations.iterator(chunk_size=1000):
-        yield writer.writerow(_row(each))
+        yield writer.writerow(_row(each, now))
 
 
-def _row(r: Reservation) -> list[object]:
+def _row(r: Reservation, now: datetime) -> list[object]:
     return [
-        r.public_id, r.status, _safe(r.pool.site.name), r.pool.accelerator.key, r.quantity, r.firmness, r.start, r.end,
-        r.total, r.currency, r.quote.public_id, r.accepted_at.isoformat(), _safe(r.accepted_by),
+        r.public_id, r.state(now), _safe(r.pool.site.name), r.pool.accelerator.key, r.quantity, r.firmness, r.start,
+        r.end, r.total, r.currency, r.quote.public_id, r.accepted_at.isoformat(), _safe(r.accepted_by),
     ]  # fmt: skip
 
 

@@ -16,7 +16,8 @@ def test_a_need_becomes_a_reservation_in_four_calls(market: Market, bank: Caller
 
     quote = bank.post("/quotes", {"offer": offer["id"]})
     assert quote.status_code == 201
-    assert (quote.json()["status"], quote.json()["allowed_actions"]) == ("open", ["accept", "release"])
+    assert quote.json()["status"] == "open"
+    assert quote.json()["allowed_actions"][:2] == ["accept", "release"]
     assert quote.json()["total"] == offer["total"]
 
     accepted = bank.post(f"/quotes/{quote.json()['id']}/accept")

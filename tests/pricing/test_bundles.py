@@ -33,6 +33,7 @@ from pricing.quotes.bundle_offers import BundleOffer
 from pricing.quotes.bundles import Bundle
 from pricing.quotes.bundling import BundleNotFound, BundlePriceChanged, release_bundle, take_bundle
 from pricing.quotes.explain import explain_quote
+from pricing.quotes.holds import HoldCooldown, HoldLimit
 from pricing.quotes.models import Quote
 from pricing.quotes.need import BadNeed, parse_need
 from pricing.quotes.offers import OfferInvalid
@@ -40,6 +41,7 @@ from pricing.quotes.queries import known_names
 from pricing.quotes.ramp_search import answer_ramp
 from pricing.quotes.search import Search, search
 from pricing.quotes.together import Together, answer_bundle
+from tests.holding import rules
 from tests.market import (
     GB200_LIMITS,
     H100_LIMITS,
@@ -62,7 +64,7 @@ def market() -> Market:
 def ask(market: Market, party: Party, body: dict[str, Any]) -> Together:
     asked = parse_together(body, today=market.today, known=known_names())
     answer = answer_bundle if isinstance(asked, BundleNeed) else answer_ramp
-    return answer(asked=asked, organisation_id=party.organisation.pk, now=clock.now())  # type: ignore[arg-type, operator]
+    return answer(asked=asked, organisation_id=party.organisation.pk, now=clock.now())  # type: ignore[arg-type]
 
 
 def offer(market: Market, party: Party, body: dict[str, Any]) -> BundleOffer:
@@ -436,6 +438,27 @@ def test_the_sum_of_the_lines_is_the_total_of_every_part(market: Market) -> None
         assert sum(Decimal(line["amount"]["amount"]) for line in quote.breakdown) == quote.total
     assert sum(quote.total for quote in bundle.quotes) == bundle.total
     assert bundle.expires_at - bundle.created_at == timedelta(minutes=20)
+
+
+def test_the_whole_bundle_counts_against_what_may_be_held_and_is_named_whole(market: Market) -> None:
+    rules(market, hold_limit_gpu_hours=2 * 264 * 30 * 24 - 1)
+    bundle = take(market.bank, offer(market, market.bank, two_blocks(market)))
+    before = held()
+    with pytest.raises(HoldLimit) as refused:
+        take(market.bank, offer(market, market.bank, two_blocks(market)))
+    assert refused.value.asked == bundle.gpu_hours == 264 * 30 * 24
+    assert [each.quote for each in refused.value.release] == [bundle.public_id]
+    assert (held(), Bundle.objects.count()) == (before, 1)
+
+
+def test_a_bundle_that_runs_out_is_one_lapse(market: Market) -> None:
+    rules(market, lapses_to_cooldown=2)
+    first = take(market.bank, offer(market, market.bank, two_blocks(market)))
+    with clock.frozen(first.expires_at):
+        second = take(market.bank, offer(market, market.bank, two_blocks(market)))
+    with clock.frozen(second.expires_at), pytest.raises(HoldCooldown) as refused:
+        take(market.bank, offer(market, market.bank, two_blocks(market)))
+    assert refused.value.lapses == 2
 
 
 def test_claims_of_parts_are_one_call_to_the_ledger(market: Market) -> None:

@@ -11,9 +11,12 @@ from marketplace.capacity.kept import kept_inventory  # isort: skip
 from marketplace.capacity.queries import Inventory, inventory  # isort: skip
 from marketplace.catalogue.models import Pool  # isort: skip
 from marketplace.change import change  # isort: skip
+from marketplace.journal.actor import Actor  # isort: skip
+from marketplace.parties.models import Organisation  # isort: skip
 from marketplace.supply.models import Projection  # isort: skip
 from marketplace.tasks import watch_exposure  # isort: skip
 from marketplace.units.period import Period  # isort: skip
+from pricing.quotes.actions import take_quote  # isort: skip
 from tests.capacity import FIRST, NOW, block, limit  # isort: skip
 
 __all__ = ["contender"]
@@ -31,6 +34,12 @@ def buy(pool_id: int, quantity: int, times: int = 1) -> int:
         except ledger.InsufficientHeadroom:
             return bought
     return times
+
+
+def take(offer: str, organisation_id: int) -> str:
+    """Turns an offer into a quote; its id."""
+    organisation, by = Organisation.objects.get(pk=organisation_id), Actor("race", organisation_id=organisation_id)
+    return change.run(lambda: take_quote(offer=offer, organisation=organisation, by=by)).public_id
 
 
 def watch(pool_id: int, times: int) -> int:
@@ -58,6 +67,25 @@ def hold_blocks(blocks: Sequence[tuple[int, int, int]], quantity: int, times: in
         )
         change.run(lambda held=held: ledger.release_hold(claim_id=held.claim_id, now=NOW))  # type: ignore[misc]
     return times
+
+
+def bundle_holds(blocks: Sequence[tuple[int, int, int]], quantity: int, times: int) -> int:
+    """Holds these (pool, start, days) each as a claim of its own, all or none, and gives all back, so many times."""
+    pools = Pool.objects.in_bulk([pool_id for pool_id, _, _ in blocks])
+    wanted = [
+        ledger.Wanted("qte_race", "firm", block(pools[pool_id], quantity, start, days))
+        for pool_id, start, days in blocks
+    ]
+    for _ in range(times):
+        held = change.run(lambda: ledger.hold_all(wanted=wanted, expires_at=NEVER, now=NOW))
+        change.run(lambda held=held: _give_all_back([each.claim_id for each in held]))  # type: ignore[misc]
+    return times
+
+
+def _give_all_back(claim_ids: Sequence[int]) -> None:
+    ledger.lock_claims(claim_ids=claim_ids)
+    for claim_id in sorted(claim_ids):
+        ledger.release_hold(claim_id=claim_id, now=NOW)
 
 
 def commit_holds(claim_ids: Sequence[int]) -> list[int]:

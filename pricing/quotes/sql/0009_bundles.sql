@@ -18,3 +18,25 @@ END $$;
 
 CREATE CONSTRAINT TRIGGER a_bundle_is_whole AFTER UPDATE ON pricing_quote DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
 WHEN (NEW.bundle_id IS NOT NULL AND NEW.status IN ('accepted', 'released')) EXECUTE FUNCTION bundle_refuse();
+
+-- As in 0007_holds.sql, but a bundle that ran out is one lapse, however many parts it had.
+CREATE OR REPLACE FUNCTION quote_holds(p_organisation bigint, p_now timestamptz, p_since timestamptz)
+RETURNS TABLE (plain bigint, prolonged bigint, lapses timestamptz[]) LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM 1 FROM pricing_holdaccount WHERE organisation_id = p_organisation FOR UPDATE;
+    IF NOT FOUND THEN
+        INSERT INTO pricing_holdaccount (organisation_id) VALUES (p_organisation) ON CONFLICT DO NOTHING;
+        PERFORM 1 FROM pricing_holdaccount WHERE organisation_id = p_organisation FOR UPDATE;
+    END IF;
+    RETURN QUERY SELECT
+        coalesce(sum(q.gpu_hours) FILTER (WHERE q.is_held AND q.hold_days = 0), 0)::bigint,
+        coalesce(sum(q.gpu_hours) FILTER (WHERE q.is_held AND q.hold_days > 0), 0)::bigint,
+        coalesce(array_agg(q.expires_at ORDER BY q.expires_at)
+            FILTER (WHERE q.hold_days = 0 AND q.expires_at <= p_now AND q.is_first), '{}')
+    FROM (
+        SELECT expires_at, hold_days, status = 'open' AND expires_at > p_now AS is_held,
+            quantity::bigint * ("end" - start) * 24 AS gpu_hours, coalesce(bundle_part, 0) = 0 AS is_first
+        FROM pricing_quote
+        WHERE organisation_id = p_organisation AND status IN ('open', 'expired') AND expires_at > p_since
+    ) q;
+END $$;
