@@ -144,6 +144,12 @@ CODES: dict[str, Code] = {
         "The quote was replaced by another one in a negotiation, which has its hold.",
         "GET /api/v1/quotes/{id} names it in “replaced_by”.",
     ),
+    "part_of_bundle": Code(
+        409,
+        "The quote is a part of a bundle",
+        "The quote is a part of a bundle, whose parts are taken all or none. Nothing was done.",
+        "“bundle” is its id: accept or release the whole with POST /api/v1/bundles/{id}/accept or /release.",
+    ),
     "client_reference_taken": Code(
         409,
         "The client reference is taken",

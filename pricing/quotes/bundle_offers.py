@@ -80,6 +80,11 @@ class BundleOffer:
         return max(sum(part.terms.quantity for part in self.parts if day in part.terms.period) for day in edges)
 
     @property
+    def is_partial(self) -> bool:
+        """Less than was asked for at most: of a range the largest that fits is offered."""
+        return self.wanted is not None and self.quantity < self.wanted
+
+    @property
     def valid_until(self) -> datetime:
         return self.terms.valid_until
 

@@ -53,6 +53,7 @@ class QuoteQuerySet(models.QuerySet["Quote"]):
             "terms",
             "spec",
             "organisation",
+            "bundle",
             "replaces",
             "replaced_by",
         )

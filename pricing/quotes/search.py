@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,12 +60,35 @@ def search(*, need: Need, organisation_id: int, now: datetime) -> Search:
     candidates = list(_candidates(shelf, need)) if shelf.pools else []
     splits = tuple(split_offers(shelf, need, organisation_id=organisation_id, now=now)) if need.divisible else ()
     if not candidates:
+        _, splits = _ranked_together((), splits, need)
         return Search(need, (), no_days(need.start_from), None if splits else refusal(need, now), splits)
     chosen = choose(_blocks(shelf, candidates, need), sort=need.sort, most=MOST_OFFERS)
     offers = tuple(_offer(shelf, candidates[each.block.which], each, need, organisation_id, now) for each in chosen)
     priced = ((candidate.starts, candidate.worth) for candidate in candidates)
     calendar = cheapest_by_start(need.start_from, (need.start_to - need.start_from).days + 1, priced)
+    if splits:
+        offers, splits = _ranked_together(offers, splits, need)
     return Search(need, offers, calendar, None, splits)
+
+
+def _ranked_together(
+    offers: tuple[Offer, ...], splits: tuple[BundleOffer, ...], need: Need
+) -> tuple[tuple[Offer, ...], tuple[BundleOffer, ...]]:
+    """Where a split costs less than any single pool, it is the cheapest, and the cheapest pool is the next."""
+
+    def worth(offer: Offer | BundleOffer) -> Decimal:
+        return offer.unit_price if need.is_range else offer.total.amount
+
+    best = min(map(worth, offers), default=None)
+    if not splits or (best is not None and best <= worth(splits[0])):
+        return offers, splits
+    second = tuple(_next_cheapest(offer) if "cheapest" in offer.ranks else offer for offer in offers)
+    return second, (replace(splits[0], ranks=("cheapest",)), *splits[1:])
+
+
+def _next_cheapest(offer: Offer) -> Offer:
+    ranks = tuple(rank for rank in offer.ranks if rank != "cheapest")
+    return replace(offer, ranks=ranks, next_best_in=("cheapest", *offer.next_best_in))
 
 
 def blocks_that_fit(shelf: Shelf, need: Need) -> list[tuple[Block, Starts]]:
@@ -178,4 +202,5 @@ def _offer(
         now=now,
         ranks=chosen.ranks,
         next_best_in=chosen.next_best_in,
+        wanted=need.quantity.most,
     )

@@ -51,6 +51,10 @@ class RefusedTogether:
     binding: Binding
     alternatives: tuple[Instead, ...]
 
+    @property
+    def nearest(self) -> tuple[TogetherNeed, ...]:
+        return tuple(each.asked for each in self.alternatives)
+
 
 @dataclass(frozen=True)
 class Together:

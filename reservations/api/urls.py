@@ -1,8 +1,10 @@
 from django.urls import path
 
+from reservations.api.bundles import AcceptBundle
 from reservations.api.views import AcceptQuote, OneReservation, Reservations
 
 urlpatterns = [
+    path("bundles/<slug:public_id>/accept", AcceptBundle.as_view()),
     path("quotes/<slug:public_id>/accept", AcceptQuote.as_view()),
     path("reservations", Reservations.as_view()),
     path("reservations/<slug:public_id>", OneReservation.as_view()),

@@ -17,8 +17,8 @@ from marketplace.api.schema import keyed, problems
 from marketplace.api.strict import Text, read
 from marketplace.api.views import Door
 from marketplace.units import clock
+from pricing.api.empty import Empty
 from pricing.api.shapes import AmountShape, BlockShape, TermsShape
-from pricing.api.views import Empty
 from reservations.booking.actions import accept_quote
 from reservations.booking.lifecycle import allowed_actions
 from reservations.booking.models import Reservation
@@ -34,6 +34,9 @@ class ReservationShape(BlockShape):
     status = serializers.SerializerMethodField(help_text=", ".join(state for state, _ in STATES))
     allowed_actions = serializers.SerializerMethodField()
     quote = public_id("quote.public_id")
+    bundle = public_id(
+        "quote.bundle.public_id", default=None, allow_null=True, help_text="What its quote was a part of, if it was"
+    )
     breakdown = AmountShape(source="quote.breakdown", many=True)
     price_version = public_id("quote.price_version.public_id")
     delivery_confidence = serializers.CharField(source="quote.delivery_confidence", help_text="As quoted")
@@ -59,6 +62,7 @@ class ReservationParams(PageParams):
     pool = Text(required=False)
     quote = Text(required=False)
     client_reference = Text(required=False, help_text="As its quote has it")
+    bundle = Text(required=False, help_text="The bundle whose parts they were")
 
 
 # Parameter -> the column that it filters.
@@ -66,6 +70,7 @@ FILTERS = {
     "pool": "pool__public_id",
     "quote": "quote__public_id",
     "client_reference": "quote__client_reference",
+    "bundle": "quote__bundle__public_id",
 }
 
 

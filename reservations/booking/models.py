@@ -53,6 +53,7 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
             "quote__price_version",
             "quote__terms",
             "quote__spec",
+            "quote__bundle",
         )
 
 
