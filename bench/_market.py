@@ -15,9 +15,11 @@ from marketplace.catalogue.actions import set_service_spec
 from marketplace.catalogue.models import Accelerator, Pool, Site
 from marketplace.journal.actor import SYSTEM
 from marketplace.parties.actions import create_api_key
-from marketplace.parties.models import Organisation
+from marketplace.parties.models import ApiKey, Organisation
+from marketplace.parties.signing import grant_authority, record_agreement
 from marketplace.supply.actions import project_supply
 from marketplace.supply.models import MILESTONE_KINDS, Milestone, Project
+from marketplace.units.money import Money
 from pricing.curve.actions import publish_tape, solve_prices
 from pricing.curve.policies import ensure_default_policy
 from pricing.quotes.actions import take_quote
@@ -52,8 +54,25 @@ def open_market(now: datetime) -> tuple[Organisation, str]:
     publish_tape(now=now)
     buyer = _organisation("Buyer")
     scopes = ("read", "quote", "commit")
-    _, secret = create_api_key(organisation=buyer, name="benchmark", scopes=scopes, by=SYSTEM, now=now)
+    key, secret = create_api_key(organisation=buyer, name="benchmark", scopes=scopes, by=SYSTEM, now=now)
+    _let_sign(buyer, key, now)
     return buyer, secret
+
+
+def _let_sign(buyer: Organisation, key: ApiKey, now: datetime) -> None:
+    """A master agreement with Headroom, and authority under it for whatever is bought."""
+    agreement = record_agreement(
+        organisation=buyer,
+        seller=None,
+        document_version="benchmark",
+        document_digest="0" * 64,
+        signed_on=now.date(),
+        signed_by="Buyer",
+        in_force_from=now.date(),
+        by=SYSTEM,
+        now=now,
+    )
+    grant_authority(agreement=agreement, signatory=key, limit=Money(Decimal(10**12)), by=SYSTEM, now=now)
 
 
 def _organisation(name: str) -> Organisation:

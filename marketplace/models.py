@@ -5,7 +5,24 @@ from marketplace.catalogue.models import Accelerator, Pool, ServiceSpec, Site
 from marketplace.change.models import Change
 from marketplace.journal.models import Entry
 from marketplace.outbox.models import Event
+from marketplace.parties.agreements import MasterAgreement, SigningAuthority
 from marketplace.parties.models import ApiKey, Membership, Organisation, User
+from marketplace.parties.spending import (
+    ApprovalChain,
+    ApprovalPolicy,
+    ApprovalStep,
+    Budget,
+    BudgetClaim,
+    BudgetEntry,
+    CostCentre,
+)
+from marketplace.screening.models import (
+    Clearance,
+    ClearanceProposal,
+    EndCustomer,
+    ListedName,
+    ScreeningPolicy,
+)
 from marketplace.supply.models import (
     Disruption,
     MaintenanceWindow,
@@ -24,16 +41,28 @@ from marketplace.supply.models import (
 __all__ = [
     "Accelerator",
     "ApiKey",
+    "ApprovalChain",
+    "ApprovalPolicy",
+    "ApprovalStep",
+    "Budget",
+    "BudgetClaim",
+    "BudgetEntry",
     "CapacityDay",
     "Change",
     "Claim",
     "ClaimLine",
+    "Clearance",
+    "ClearanceProposal",
+    "CostCentre",
     "Disruption",
+    "EndCustomer",
     "Entry",
     "Event",
     "LedgerEntry",
     "LimitsWritten",
+    "ListedName",
     "MaintenanceWindow",
+    "MasterAgreement",
     "Membership",
     "Milestone",
     "MilestoneNote",
@@ -44,8 +73,10 @@ __all__ = [
     "ProjectOutlook",
     "Projection",
     "ProjectionDue",
+    "ScreeningPolicy",
     "SellingStop",
     "ServiceSpec",
+    "SigningAuthority",
     "Site",
     "SiteExposure",
     "SupplyPolicy",

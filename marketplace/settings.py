@@ -74,7 +74,13 @@ def database(url: str) -> dict[str, object]:
         "HOST": parts.pop("host", ""),
         "PORT": str(parts.pop("port", "")),
         # A wait for a lock ends as "busy, try again" and never as a hung request.
-        "OPTIONS": {"options": "-c lock_timeout=5000 -c timezone=UTC", **parts},
+        "OPTIONS": {
+            "options": "-c lock_timeout=5000 -c timezone=UTC",
+            # Without a number psycopg prepares nothing, not even what asks for it (units/prepared.py). So many times
+            # nothing is sent, so nothing is prepared that does not ask.
+            "prepare_threshold": 1_000_000_000,
+            **parts,
+        },
         # A new connection per request costs several times the request itself.
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
@@ -276,7 +282,12 @@ UNFOLD = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {
+        "line": {
+            "class": "marketplace.web.logs.WithoutRows",
+            "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        }
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
 }

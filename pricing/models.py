@@ -4,11 +4,13 @@ from pricing.curve.models import BuildSignal, PoolCurve, PricePolicy, PriceVersi
 from pricing.demand.models import DemandForecast, Enquiry, PoolDemand
 from pricing.quotes.accounts import HoldAccount
 from pricing.quotes.bundles import Bundle
+from pricing.quotes.contracts import ContractPolicy
 from pricing.quotes.models import Quote, TermsDocument
 
 __all__ = [
     "BuildSignal",
     "Bundle",
+    "ContractPolicy",
     "DemandForecast",
     "Enquiry",
     "HoldAccount",

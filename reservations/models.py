@@ -1,5 +1,8 @@
 """Every model of the package in one place, for Django; the rooms define them."""
 
+from reservations.booking.amendments import ReservationChange
+from reservations.booking.approvals import ApprovalStage
 from reservations.booking.models import Reservation, ReservationTransition
+from reservations.booking.money import Due, Receipt
 
-__all__ = ["Reservation", "ReservationTransition"]
+__all__ = ["ApprovalStage", "Due", "Receipt", "Reservation", "ReservationChange", "ReservationTransition"]

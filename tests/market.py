@@ -18,13 +18,16 @@ from marketplace.catalogue.actions import set_service_spec
 from marketplace.catalogue.models import Accelerator, Pool, Site
 from marketplace.journal.actor import SYSTEM
 from marketplace.parties.actions import create_api_key
-from marketplace.parties.models import APPROVER, BUYER, Membership, Organisation, User
+from marketplace.parties.agreements import MasterAgreement
+from marketplace.parties.models import APPROVER, BUYER, VIEWER, ApiKey, Membership, Organisation, User
+from marketplace.parties.signing import grant_authority, record_agreement
 from marketplace.supply.models import POWER, Milestone, PoolOutlook, Project, Projection, ProjectOutlook, SupplyPolicy
 from marketplace.supply.policies import promises_of
 from marketplace.supply.queries import build_out
 from marketplace.supply.slips import DEFAULT_POLICY
 from marketplace.units import clock
 from marketplace.units.firmness import FIRM
+from marketplace.units.money import Money
 from marketplace.units.period import Period
 from pricing.curve.actions import publish_tape, solve_prices
 from pricing.curve.models import PricePolicy
@@ -91,6 +94,7 @@ def open_market() -> Market:
 
 def party(name: str) -> Party:
     organisation = Organisation.objects.create(name=name, legal_name=f"{name} AG", country="DE")
+    agreement(organisation)
     slug = name.split()[0].lower()
     people = {role: member(organisation, f"{role}@{slug}.example", role) for role in (BUYER, APPROVER)}
     return Party(organisation, people[BUYER], people[APPROVER], key(organisation))
@@ -99,12 +103,37 @@ def party(name: str) -> Party:
 def member(organisation: Organisation, email: str, role: str) -> User:
     user = User.objects.create_user(email, PASSWORD, name=email.split("@")[0].title())
     Membership.objects.create(user=user, organisation=organisation, role=role)
+    if role != VIEWER:
+        may_sign(organisation, user)
     return user
 
 
+def agreement(organisation: Organisation) -> MasterAgreement:
+    """A master agreement with Headroom, in force since yesterday."""
+    now = clock.now()
+    yesterday = now.date() - timedelta(days=1)
+    return record_agreement(
+        organisation=organisation,
+        seller=None,
+        document_version="2026-11",
+        document_digest="0" * 64,
+        signed_on=yesterday,
+        signed_by="Their CFO",
+        in_force_from=yesterday,
+        by=SYSTEM,
+        now=now,
+    )
+
+
+def may_sign(organisation: Organisation, signatory: User | ApiKey, limit: int = 10**9) -> None:
+    """Authority under the organisation's agreements, if it has any, for as much as a test may buy."""
+    for signed in organisation.agreements.filter(until=None):
+        grant_authority(agreement=signed, signatory=signatory, limit=Money(Decimal(limit)), by=SYSTEM, now=clock.now())
+
+
 def key(organisation: Organisation, *scopes: str, expires_at: datetime | None = None) -> str:
-    """A new key's secret, with the scopes of a buyer unless others are named."""
-    _, secret = create_api_key(
+    """A new key's secret, with the scopes of a buyer unless others are named; it may sign where it may commit."""
+    made, secret = create_api_key(
         organisation=organisation,
         name="tests",
         scopes=scopes or BUYING,
@@ -112,6 +141,8 @@ def key(organisation: Organisation, *scopes: str, expires_at: datetime | None = 
         now=clock.now(),
         expires_at=expires_at,
     )
+    if "commit" in made.scopes and (expires_at is None or expires_at > clock.now()):
+        may_sign(organisation, made)
     return secret
 
 

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, cast
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import JSONField, Model, OuterRef, QuerySet, Subquery, TextField
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -22,7 +23,16 @@ UNJOURNALLED = {"password", "password1", "password2", "usable_password", "reason
 BUSY = "Somebody else was changing the same thing. Nothing was saved; please try again."
 
 
-class StaffAdmin(ModelAdmin):
+class OwnHistoryAdmin(ModelAdmin):
+    """A history is for those who may see the row: who may not is refused before anybody looks whether it exists."""
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        return super().history_view(request, object_id, extra_context)
+
+
+class StaffAdmin(OwnHistoryAdmin):
     """A table of the market: newest first, no delete, and no count of rows that nobody reads."""
 
     show_full_result_count = False

@@ -11,11 +11,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from marketplace.admin.base import JournalledAdmin, StaffAdmin, author
+from marketplace.admin.base import JournalledAdmin, OwnHistoryAdmin, StaffAdmin, author
 from marketplace.change import change as changes
 from marketplace.journal.actions import record
 from marketplace.models import ApiKey, Membership, Organisation, User
@@ -29,7 +29,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(DjangoGroupAdmin, OwnHistoryAdmin):
     pass
 
 

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.views.decorators.http import require_GET
 
 from marketplace.api.schema import openapi
 from marketplace.web.errors import CODES
@@ -16,10 +17,12 @@ METHODS = ("get", "post")
 CALLS = ["search_offers", "create_quote", "accept_quote", "get_reservation", "release_quote"]
 
 
+@require_GET
 def schema(request: HttpRequest) -> HttpResponse:
     return JsonResponse(openapi(), json_dumps_params={"indent": 2})
 
 
+@require_GET
 def docs(request: HttpRequest) -> HttpResponse:
     """Everything that the schema says, on one page that loads nothing from elsewhere."""
     described = openapi()

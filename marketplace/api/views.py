@@ -37,6 +37,8 @@ class Door(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        if not hasattr(self, str(request.method).lower()):
+            self.http_method_not_allowed(request)  # before its query is judged by what another method takes
         self.params = read_query(self.params_shape, request.query_params)
         refuse_large_body(request)
         # Read once here: the parser and the idempotency digest both need the bytes.

@@ -12,9 +12,11 @@ In a transaction that has written something, nothing is kept: it sees its own ro
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,23 +72,50 @@ class _Process:
 _process = _Process()
 
 
-def kept_inventory(*, pool_ids: Sequence[int], period: Period, now: datetime) -> Inventory:
-    """`queries.inventory` at the price of what changed: the same figures, all from one snapshot."""
+@dataclass(frozen=True)
+class View:
+    """What one look saw. `days` are those kept (None where the transaction has written), `beside` what else was asked
+    for in the same statement."""
+
+    now: datetime
+    days: Days | None
+    expired: Sequence[Movement]
+    beside: tuple[Any, ...]
+
+    def inventory(self, pool_ids: Sequence[int], period: Period) -> Inventory:
+        """`queries.inventory` at the price of what changed: the same figures, all from one snapshot."""
+        if self.days is None:
+            return inventory(pool_ids=pool_ids, period=period, now=self.now)
+        found = self.days.cut(pool_ids, period)
+        found.add(self.expired)
+        nested = found.use
+        for outer in range(1, len(FIRMNESS)):
+            nested[:, outer] += nested[:, outer - 1]
+        return Inventory(tuple(pool_ids), period, found.limits, nested)
+
+
+@contextmanager
+def kept_view(now: datetime, beside: str = "") -> Iterator[View]:
+    """What is there as of `now`, and the columns `beside` (SQL) in the same snapshot. Nobody moves the kept days on
+    within the block: the view's expired holds are right for the entries that it has, and for no others."""
     with _process.lock:
-        seen = look(_process.log, now)
+        seen = look(_process.log, now, beside=beside)
+        further = seen.beside
         if seen.has_written:
-            return inventory(pool_ids=pool_ids, period=period, now=now)
+            yield View(now, None, (), further)
+            return
         _catch_up(_process, seen)
         days = _process.days
         if days is None:
             seen = look(_process.log, now, whole=True)
             days = _read_again(_process, seen)
-        found = days.cut(pool_ids, period)
-    found.add(seen.expired)
-    nested = found.use
-    for outer in range(1, len(FIRMNESS)):
-        nested[:, outer] += nested[:, outer - 1]
-    return Inventory(tuple(pool_ids), period, found.limits, nested)
+        yield View(now, days, seen.expired, further)
+
+
+def kept_inventory(*, pool_ids: Sequence[int], period: Period, now: datetime) -> Inventory:
+    """The inventory of one view."""
+    with kept_view(now) as view:
+        return view.inventory(pool_ids, period)
 
 
 def _catch_up(process: _Process, seen: Look) -> None:

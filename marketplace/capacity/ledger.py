@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 import numpy as np
 from django.db import IntegrityError, connection
@@ -150,18 +151,14 @@ _PROLONG = """
 """
 
 
+def expire_hold(*, claim_id: int, now: datetime) -> bool:
+    """Gives a hold back whose time is over, read under its lock; False where it was moved, or prolonged meanwhile."""
+    return _called("SELECT capacity_expire(%s, %s)", claim_id, now)
+
+
 def release_commitment(*, claim_id: int, now: datetime) -> bool:
     """Gives committed capacity back; False where it was not committed."""
     return _move(claim_id, COMMITTED, RELEASED, now)
-
-
-def release_expired_hold(*, claim_id: int, now: datetime) -> bool:
-    """Gives a hold back whose time is over; False where it is not held, or was prolonged since somebody looked."""
-    with connection.cursor() as cursor:
-        # Locked before the look: a sweep that waited for whoever prolonged the hold must see the new time.
-        cursor.execute(_EXPIRED_HOLD, [claim_id, now])
-        is_over = cursor.fetchone() is not None
-    return is_over and release_hold(claim_id=claim_id, now=now)
 
 
 def hand_over(*, claim_id: int, holder: str, now: datetime) -> None:
@@ -192,6 +189,35 @@ def _lock_both(claim_id: int, lines: Sequence[Line]) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM marketplace_claim WHERE id = %s FOR UPDATE", [claim_id])
         cursor.execute(_DAYS_OF_BOTH, [claim_id, *_columns(lines)])
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a committed claim keeps of its lines; without lines it is released."""
+
+    claim_id: int
+    lines: tuple[Line, ...] = ()
+
+
+def amend(*, commit: int | None, kept: Sequence[Kept], now: datetime) -> None:
+    """Commits a hold (None: there is none) and cuts committed claims down to the lines that they keep, in one call.
+
+    What is cut is free at once. Raises HoldGone where a claim is not held, or not committed, any more. Lines that a
+    claim did not have are an IntegrityError: this only ever gives back.
+    """
+    lines = [(each.claim_id, line) for each in kept for line in each.lines]
+    columns = _columns([line for _, line in lines]) if lines else ["{}"] * 5
+    with connection.cursor() as cursor:
+        cursor.execute(_AMEND, [commit, [each.claim_id for each in kept], [of for of, _ in lines], *columns, now])
+        (done,) = cursor.fetchone()
+    if not done:
+        raise HoldGone
+
+
+_AMEND = """
+    SELECT capacity_amend(%s, %s::bigint[], %s::bigint[],
+        %s::bigint[], %s::date[], %s::date[], %s::date[], %s::int[], %s)
+"""
 
 
 def set_limits(*, pool_id: int, first_day: date, limits: NDArray[np.int64]) -> None:
@@ -248,7 +274,6 @@ _CUT = f"""
 """
 
 
-_EXPIRED_HOLD = "SELECT 1 FROM marketplace_claim WHERE id = %s AND status = 'held' AND expires_at <= %s FOR UPDATE"
 _HAND_OVER = "UPDATE marketplace_claim SET holder = %s, changed_at = %s WHERE id = %s AND status = 'held'"
 _DAYS_OF_BOTH = """
     WITH wanted (pool_id, first, until) AS (
@@ -312,7 +337,11 @@ def _refusal(error: IntegrityError, firmness: str, lines: Sequence[Line]) -> Ins
 
 
 def _move(claim_id: int, before: str, after: str, now: datetime) -> bool:
+    return _called("SELECT capacity_move(%s, %s, %s, %s)", claim_id, before, after, now)
+
+
+def _called(statement: str, *arguments: Any) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT capacity_move(%s, %s, %s, %s)", [claim_id, before, after, now])
-        (moved,) = cursor.fetchone()
-    return bool(moved)
+        cursor.execute(statement, arguments)
+        (answer,) = cursor.fetchone()
+    return bool(answer)

@@ -10,6 +10,7 @@ found the gap; once no transaction below that runs any more and the entry is not
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from marketplace.units.prepared import fetch_one
@@ -17,6 +18,7 @@ from marketplace.units.prepared import fetch_one
 EPOCH = date(2000, 1, 1)  # days are counted from here
 MOST_NEW = 5000  # entries in one look: beyond that, reading all days is cheaper
 MOST_GAPS = 500
+DAY_COLUMNS = 8  # of a look that has all days with it
 UNKNOWN = 0  # a transaction id that this look could not tell
 
 
@@ -35,7 +37,7 @@ class Look:
     """What one statement saw, in one snapshot.
 
     `following` is the next transaction id to be given, or UNKNOWN; every transaction below `oldest_running` has ended.
-    `whole` has the columns of all days, where they were asked for.
+    `whole` has the columns of all days, where they were asked for; `beside` what the caller wanted seen with them.
     """
 
     server: str
@@ -46,7 +48,8 @@ class Look:
     last: int
     entries: dict[int, Movement]
     expired: list[Movement]
-    whole: tuple[bytes | None, ...]
+    whole: tuple[bytes | None, ...] = ()
+    beside: tuple[Any, ...] = ()
 
 
 @dataclass
@@ -91,8 +94,12 @@ def first_log(seen: Look) -> Log:
 _asked_in: dict[int, datetime] = {}  # database process -> start of the transaction in which it was last asked
 
 
-def look(log: Log | None, now: datetime, *, whole: bool = False) -> Look:
-    """One statement: what is new to the log, the holds whose time is over at `now`, and, if asked, all days."""
+def look(log: Log | None, now: datetime, *, whole: bool = False, beside: str = "") -> Look:
+    """One statement: what is new to the log, the holds whose time is over at `now`, and, if asked, all days.
+
+    `beside` is SQL for further columns, such as another room wants of the same snapshot: a second statement would
+    cost a search more than what it reads.
+    """
     parameters: dict[str, Any] = {
         "epoch": EPOCH,
         "now": now,
@@ -100,8 +107,9 @@ def look(log: Log | None, now: datetime, *, whole: bool = False) -> Look:
         "most": MOST_NEW,
         "gaps": list(log.gaps) if log else [],
     }
-    row = fetch_one(_LOOK_AT_ALL if whole else _LOOK, parameters)
+    row = fetch_one(_statement(whole, beside), parameters)
     server, backend, began, has_written, oldest_running, following, limits_written, last = row[:8]
+    end = 19 + (DAY_COLUMNS if whole else 0)
     # Within one transaction PostgreSQL tells the next id as it was when it was first asked.
     is_stale, _asked_in[backend] = _asked_in.get(backend) == began, began
     return Look(
@@ -113,7 +121,8 @@ def look(log: Log | None, now: datetime, *, whole: bool = False) -> Look:
         last=last,
         entries=dict(zip(row[8] or (), _movements(row[9:14]), strict=True)),
         expired=_movements(row[14:19]),
-        whole=row[19:],
+        whole=row[19:end],
+        beside=row[end:],
     )
 
 
@@ -121,7 +130,13 @@ def _movements(columns: Sequence[list[Any] | None]) -> list[Movement]:
     return [Movement(*row) for row in zip(*(column or () for column in columns), strict=True)]
 
 
-_LOOK = """
+@lru_cache(maxsize=8)
+def _statement(whole: bool, beside: str) -> str:
+    columns = ["entries.*", "expired.*", *(["days.*"] if whole else []), *([beside] if beside else [])]
+    return f"{_SELECT} {', '.join(columns)} {_FROM}{_ALL_DAYS if whole else ''}"
+
+
+_SELECT = """
     SELECT
         (pg_postmaster_start_time(), (SELECT oid FROM pg_database WHERE datname = current_database()))::text,
         pg_backend_pid(), transaction_timestamp(),
@@ -131,13 +146,18 @@ _LOOK = """
         pg_snapshot_xmax(snapshot)::text::bigint
             + age((pg_snapshot_xmax(snapshot)::text::bigint %% 4294967296)::text::xid),
         (SELECT by_transaction FROM marketplace_limitswritten),
-        coalesce((SELECT max(id) FROM marketplace_ledgerentry), 0),
-        entries.*, expired.*
-    FROM pg_current_snapshot() AS snapshot, LATERAL (
+        newest.id,
+"""
+# The ids are named one by one, though a range would do: of a range the planner expects more rows the longer the table,
+# and then makes a plan for every look, which takes longer than the look.
+_FROM = """
+    FROM pg_current_snapshot() AS snapshot,
+        (SELECT coalesce(max(id), 0) AS id FROM marketplace_ledgerentry) AS newest, LATERAL (
         SELECT array_agg(id), array_agg(pool_id), array_agg(firmness), array_agg(start - %(epoch)s::date),
             array_agg("end" - %(epoch)s::date), array_agg(held + committed)
         FROM marketplace_ledgerentry
-        WHERE id > %(last)s AND id <= %(last)s::bigint + %(most)s OR id = ANY(%(gaps)s::bigint[])
+        WHERE id = ANY(%(gaps)s::bigint[] || ARRAY(
+            SELECT generate_series(%(last)s::bigint + 1, least(newest.id, %(last)s::bigint + %(most)s))))
     ) AS entries, LATERAL (
         SELECT array_agg(l.pool_id), array_agg(c.firmness), array_agg(l.start - %(epoch)s::date),
             array_agg(l.occupied_end - %(epoch)s::date), array_agg(-l.quantity)
@@ -146,9 +166,7 @@ _LOOK = """
     ) AS expired
 """
 # Sent as PostgreSQL keeps them: hundreds of thousands of numbers, which NumPy reads without a loop.
-_LOOK_AT_ALL = (
-    _LOOK.replace("entries.*, expired.*", "entries.*, expired.*, days.*")
-    + """
+_ALL_DAYS = """
     , LATERAL (
         SELECT array_send(array_agg(pool_id)), array_send(array_agg(day - %(epoch)s::date)),
             array_send(array_agg(limit_firm)), array_send(array_agg(limit_standard)),
@@ -158,4 +176,3 @@ _LOOK_AT_ALL = (
         FROM marketplace_capacityday
     ) AS days
 """
-)

@@ -77,6 +77,31 @@ def inventory(*, pool_ids: Sequence[int], period: Period, now: datetime) -> Inve
     return Inventory(tuple(place), period, limits, np.cumsum(use, axis=1))
 
 
+@dataclass(frozen=True)
+class ClaimedDays:
+    """A line of a claim: what it holds of a pool from `start` to `occupied_end`; the days up to `end` are sold."""
+
+    claim_id: int
+    pool_id: int
+    start: date
+    end: date
+    occupied_end: date
+    quantity: int
+
+
+def claimed_days(*, claim_ids: Sequence[int]) -> list[ClaimedDays]:
+    """The lines of these claims, whatever their status, earliest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT claim_id, pool_id, start, "end", occupied_end, quantity FROM marketplace_claimline
+            WHERE claim_id = ANY(%s) ORDER BY claim_id, start, id
+            """,
+            [list(claim_ids)],
+        )
+        return [ClaimedDays(*row) for row in cursor.fetchall()]
+
+
 def expired_claims(*, now: datetime, pool_ids: Sequence[int] | None = None, most: int = 1000) -> list[int]:
     """Holds whose time is over and that nobody has released yet, oldest first."""
     pools = None if pool_ids is None else list(pool_ids)

@@ -24,20 +24,25 @@ class Delivery:
     """One pool's usable supply over the days [0, days).
 
     `since` and `gpus` (steps, scenarios): from that day on a scenario has so many GPUs; columns are filled up with
-    steps at `days`, which nobody asks for. `least` (spans, scenarios): the least of SPAN days each.
+    steps at `days`, which nobody asks for. `least` (spans, scenarios): the least of SPAN days each; `sure` (spans,):
+    what every scenario has of it.
     """
 
     days: int
     since: NDArray[np.int32]
     gpus: Gpus
     least: Gpus
+    sure: Gpus
 
     def confidence(self, first: int, required: Ints) -> float:
         """Share of the scenarios that have the GPUs required on every day from `first` on, all of them in [0, days)."""
         scenarios = self.least.shape[1]
         spans = np.arange(first // SPAN, (first + len(required) - 1) // SPAN + 1)
         most = np.maximum.reduceat(required, np.maximum(spans * SPAN - first, 0))
-        open_to_doubt = np.flatnonzero((self.least[spans[0] : spans[-1] + 1] < most[:, None]).any(axis=0))
+        is_unsure = self.sure[spans] < most
+        if not is_unsure.any():
+            return 1.0
+        open_to_doubt = np.flatnonzero((self.least[spans[is_unsure]] < most[is_unsure, None]).any(axis=0))
         return (scenarios - self._failing(open_to_doubt, first, required)) / scenarios
 
     def _failing(self, scenarios: Ints, first: int, required: Ints) -> int:
@@ -115,4 +120,4 @@ class _Builder:
         for day, changed, values in self.steps:
             since[count[changed], changed], gpus[count[changed], changed] = day, values
             count[changed] += 1
-        return Delivery(self.days, since, gpus, self.least)
+        return Delivery(self.days, since, gpus, self.least, self.least.min(axis=1))

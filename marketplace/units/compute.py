@@ -2,7 +2,12 @@
 
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
+Gpus = TypeVar("Gpus", int, NDArray[np.int64])
 HOURS_PER_DAY = 24
 WATTS = Decimal(1000)  # in a kW
 TERA = Decimal(10) ** 12
@@ -25,8 +30,8 @@ class Footprint:
     h100_hours: Decimal
 
 
-def gpu_hours(gpus: int, days: int) -> int:
-    """GPU-hours of `gpus` physical GPUs over `days` whole days."""
+def gpu_hours(gpus: Gpus, days: int) -> Gpus:
+    """GPU-hours of `gpus` physical GPUs (a number, or an array of them) over `days` whole days."""
     return gpus * days * HOURS_PER_DAY
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.views.decorators.http import require_GET
 
 PROBLEM_JSON = "application/problem+json"
 API_PREFIX = "/api/"
@@ -203,6 +204,7 @@ def problem_json(code: str, detail: str = "", **more: Any) -> dict[str, Any]:
     }
 
 
+@require_GET
 def problem(request: HttpRequest, code: str) -> HttpResponse:
     """The page behind a problem's `type`."""
     if code not in CODES:

@@ -3,7 +3,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from marketplace.change import change
 from marketplace.parties.actions import create_api_key, revoke_api_key
@@ -26,6 +26,7 @@ class KeyForm(forms.Form):
     scopes = forms.MultipleChoiceField(choices=SCOPES, widget=forms.CheckboxSelectMultiple, initial=["read"])
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 @member_page
 def show(request: HttpRequest, found: Membership) -> HttpResponse:
     """Members and API keys; administrators make and revoke keys here."""

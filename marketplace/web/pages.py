@@ -32,6 +32,7 @@ class SignInForm(AuthenticationForm):
 
 
 class SignIn(LoginView):
+    http_method_names = ["get", "head", "post"]
     template_name = "marketplace/sign_in.html"
     authentication_form = SignInForm
     redirect_authenticated_user = True

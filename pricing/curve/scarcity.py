@@ -42,6 +42,31 @@ class Curve:
     capped_from: Floats  # the use at which the formula reaches the cap, GPUs; at most the limit
 
 
+@dataclass(frozen=True)
+class Fixed:
+    """What the formula asks of a curve whatever x is: worked out once where many prices are asked. Arrays as the
+    curve's."""
+
+    solved: Floats  # the use at the solve, not below zero
+    spread: Floats  # from there to the limit, one lot at least
+    limit: Floats  # one GPU at least
+    dual_scale: Floats
+    fill_scale: Floats
+    fill_at_zero: float | Floats
+
+
+def fixed(of: Curve) -> Fixed:
+    spread, limit = np.maximum(of.limit - of.use, of.lot), np.maximum(of.limit, 1.0)
+    return Fixed(
+        solved=np.maximum(of.use, 0.0),
+        spread=spread,
+        limit=limit,
+        dual_scale=spread / of.dual_steepness,
+        fill_scale=limit / of.fill_steepness,
+        fill_at_zero=np.exp(-of.fill_steepness),
+    )
+
+
 def curve(
     *,
     limit: Floats,
@@ -89,15 +114,18 @@ def unit_price(of: Curve, x: Floats) -> Floats:
 
 def dual_at(of: Curve, x: Floats) -> Floats:
     """What the dual's part of p(x) has grown to, USD per GPU-hour; beyond the limit it is what it is there."""
-    return of.dual * np.exp(of.dual_steepness * _past_solve(of, np.minimum(x, of.limit)))
+    return of.dual * np.exp(of.dual_steepness * _past_solve(fixed(of), np.minimum(x, of.limit)))
 
 
-def cumulative_cents(of: Curve, x: Floats) -> Cents:
+def cumulative_cents(of: Curve, x: Floats, known: Fixed | None = None) -> Cents:
     """F(x), shape (days,): what the first x GPUs of a day cost, in whole cents. The one place that rounds a price."""
-    inside = np.clip(x, 0.0, of.capped_from)
-    beyond = np.maximum(x - of.capped_from, 0.0)
-    dollars_per_hour = _integral(of, inside) + of.cap * beyond
-    if (x < 0.0).any():
+    known = known or fixed(of)
+    if ((x >= 0.0) & (x <= of.capped_from)).all():  # as nearly always: then there is nothing to cut off and add
+        dollars_per_hour = _integral(of, known, x)
+    else:
+        inside = np.minimum(np.maximum(x, 0.0), of.capped_from)
+        beyond = np.maximum(x - of.capped_from, 0.0)
+        dollars_per_hour = _integral(of, known, inside) + of.cap * beyond
         # Below zero (limits rose after the solve) the price stays what it is at zero.
         dollars_per_hour = np.minimum(x, 0.0) * unit_price(of, np.zeros_like(x)) + dollars_per_hour
     return np.rint(dollars_per_hour * (HOURS_PER_DAY * CENTS)).astype(np.int64)
@@ -110,28 +138,23 @@ def day_cents(of: Curve, x: Floats, quantity: Floats | int) -> Cents:
 
 def _formula(of: Curve, x: Floats) -> Floats:
     """p(x) without the cap, for 0 <= x <= C."""
-    return of.base + of.dual * np.exp(of.dual_steepness * _past_solve(of, x)) + of.adder * np.exp(_fill(of, x))
+    known = fixed(of)
+    return (
+        of.base + of.dual * np.exp(of.dual_steepness * _past_solve(known, x)) + of.adder * np.exp(_fill(of, known, x))
+    )
 
 
-def _integral(of: Curve, x: Floats) -> Floats:
-    """The integral of the formula from 0 to x, in closed form."""
-    spread = _spread(of)
-    dual_part = np.clip(x, 0.0, np.maximum(of.use, 0.0)) + spread / of.dual_steepness * np.expm1(
-        of.dual_steepness * _past_solve(of, x)
-    ) * (x > 0)
-    limit = np.maximum(of.limit, 1.0)
-    fill_part = limit / of.fill_steepness * (np.exp(_fill(of, x)) - np.exp(-of.fill_steepness))
+def _integral(of: Curve, known: Fixed, x: Floats) -> Floats:
+    """The integral of the formula from 0 to x >= 0, in closed form."""
+    dual_part = np.minimum(x, known.solved) + known.dual_scale * np.expm1(of.dual_steepness * _past_solve(known, x))
+    fill_part = known.fill_scale * (np.exp(_fill(of, known, x)) - known.fill_at_zero)
     return of.base * x + of.dual * dual_part + of.adder * fill_part
 
 
-def _spread(of: Curve) -> Floats:
-    return np.maximum(of.limit - of.use, of.lot)
-
-
-def _past_solve(of: Curve, x: Floats) -> Floats:
+def _past_solve(known: Fixed, x: Floats) -> Floats:
     # Without the max() the price would fall when the limit is cut below the use at the solve.
-    return np.maximum(0.0, x - np.maximum(of.use, 0.0)) / _spread(of)
+    return np.maximum(0.0, x - known.solved) / known.spread
 
 
-def _fill(of: Curve, x: Floats) -> Floats:
-    return of.fill_steepness * (x / np.maximum(of.limit, 1.0) - 1.0)
+def _fill(of: Curve, known: Fixed, x: Floats) -> Floats:
+    return of.fill_steepness * (x / known.limit - 1.0)

@@ -4,6 +4,7 @@ import threading
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,10 @@ from marketplace.units.firmness import rank
 from marketplace.units.period import Period
 from pricing.curve import scarcity
 from pricing.curve.queries import PoolPrices, Room
+from pricing.curve.terms import Terms
 
 Floats = NDArray[np.float64]
+Part = TypeVar("Part", scarcity.Curve, scarcity.Fixed)
 STACKS_KEPT = 24  # three classes of a whole market and of what is asked for most; at most a few megabytes each
 
 
@@ -33,6 +36,7 @@ class Stack:
 
     first_day: date
     curve: scarcity.Curve
+    known: scarcity.Fixed
     is_priced: NDArray[np.bool_]
     taken: Taken
 
@@ -49,18 +53,19 @@ class Stack:
         cents = np.zeros(room.shape, dtype=np.int64)
         here, there = self._overlap(period)
         if there.start < there.stop:
-            of = cut(self.curve, days=here)
+            of, known = cut(self.curve, days=here), cut(self.known, days=here)
             x = of.limit - room[:, there]
-            asked = scarcity.cumulative_cents(of, x + quantity[:, None])
+            asked = scarcity.cumulative_cents(of, x + quantity[:, None], known)
             with self.taken.lock:
-                cents[:, there] = asked - self._of_taken(of, x, here)
+                np.subtract(asked, self._of_taken(of, known, x, here), out=cents[:, there])
         return cents
 
-    def _of_taken(self, of: scarcity.Curve, x: Floats, days: slice) -> scarcity.Cents:
+    def _of_taken(self, of: scarcity.Curve, known: scarcity.Fixed, x: Floats, days: slice) -> scarcity.Cents:
         """F(x) over those days. Between two searches few pools are bought from: the others have it already."""
         stale = np.flatnonzero((self.taken.x[:, days] != x).any(axis=1))
         if len(stale):
-            self.taken.cents[stale, days] = scarcity.cumulative_cents(cut(of, rows=stale), x[stale])
+            asked = scarcity.cumulative_cents(cut(of, rows=stale), x[stale], cut(known, rows=stale))
+            self.taken.cents[stale, days] = asked
             self.taken.x[stale, days] = x[stale]
         return self.taken.cents[:, days]
 
@@ -96,12 +101,37 @@ def stacked(prices: tuple[PoolPrices, ...], firmness: str) -> Stack:
     names_by_pool = ("base", "adder", "cap", "lot", "fill_steepness", "dual_steepness")
     parts = {name: by_day(name) for name in names_by_day} | {name: by_pool(name) for name in names_by_pool}
     taken = Taken(np.full(is_priced.shape, np.nan), np.zeros(is_priced.shape, dtype=np.int64))
-    return Stack(first, scarcity.Curve(**parts), is_priced, taken)
+    whole = scarcity.Curve(**parts)
+    return Stack(first, whole, scarcity.fixed(whole), is_priced, taken)
 
 
-def cut(
-    of: scarcity.Curve, *, rows: NDArray[np.int64] | slice = slice(None), days: slice = slice(None)
-) -> scarcity.Curve:
-    """Some pools and days of a curve over (pools, days)."""
+@dataclass(frozen=True, eq=False)
+class TermsInCommon:
+    """Pools that have their terms in common: their places among those given, and their floors (`Constants`)."""
+
+    rows: NDArray[np.int64] | slice
+    terms: Terms
+    floor_parts: NDArray[np.int64]
+
+
+@lru_cache(maxsize=STACKS_KEPT)
+def terms_in_common(prices: tuple[PoolPrices, ...]) -> tuple[TermsInCommon, ...]:
+    """The pools by their terms: those of one kind are priced in one pass."""
+    places: dict[int, list[int]] = {}
+    for place, each in enumerate(prices):
+        places.setdefault(id(each.terms), []).append(place)
+    return tuple(
+        TermsInCommon(
+            # A slice where it is all of them: then the arrays are not copied.
+            slice(None) if len(places) == 1 else np.array(rows, dtype=np.int64),
+            prices[rows[0]].terms,
+            np.array([prices[row].constants.floor_parts for row in rows], dtype=np.int64),
+        )
+        for rows in places.values()
+    )
+
+
+def cut(of: Part, *, rows: NDArray[np.int64] | slice = slice(None), days: slice = slice(None)) -> Part:
+    """Some pools and days of a curve over (pools, days), or of what is fixed in it."""
     parts = {name: value[rows] if value.shape[1] == 1 else value[rows, days] for name, value in vars(of).items()}
-    return scarcity.Curve(**parts)
+    return type(of)(**parts)

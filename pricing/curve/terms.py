@@ -148,7 +148,14 @@ def totals_at(
     np.cumsum(day_cents * rates, axis=1, out=weighted[:, 1:])
     starts = listed.shape[1]
     at_lead = weighted[:, days : days + starts] - weighted[:, :starts]
-    return apply(of, Blocks(listed, at_lead, days, hours, prepaid, floor_cents(floor_parts[:, None], hours))).total
+    return _totals(of, Blocks(listed, at_lead, days, hours, prepaid, floor_cents(floor_parts[:, None], hours)))
+
+
+def _totals(of: Terms, blocks: Blocks) -> Ints:
+    """`apply(…).total` without its lines, for a whole market at once: what all kinds take off is one sum."""
+    rate = of.tenor.rate(blocks.days) + of.prepayment.rate(blocks.prepaid) + of.volume.rate(blocks.gpu_hours)
+    totals = blocks.listed - (rate * blocks.listed + blocks.weighted) // WHOLE
+    return np.maximum(totals, blocks.floor) if of.keeps_floor else totals
 
 
 def faults(schedules: Mapping[str, Steps], most: int) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('marketplace', '0005_kept_inventory'),
-        ('pricing', '0005_demand'),
+        ('pricing', '0006_changes'),
     ]
 
     operations = [
@@ -101,7 +101,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='quote',
             name='claim_id',
-            field=models.BigIntegerField(help_text='A quote of the same block that replaces this one has it, too'),
+            field=models.BigIntegerField(help_text='None where a change holds no capacity. A quote of the same block that replaces this one has it, too', null=True),
         ),
         migrations.AlterField(
             model_name='quote',

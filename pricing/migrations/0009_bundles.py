@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('marketplace', '0005_kept_inventory'),
-        ('pricing', '0007_holds'),
+        ('pricing', '0010_on_behalf_of'),
     ]
 
     operations = [

@@ -1,6 +1,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +15,9 @@ from marketplace.journal.actions import record
 from marketplace.journal.actor import SYSTEM, Actor
 from marketplace.outbox.actions import emit
 from marketplace.parties.models import Organisation
+from marketplace.screening.actions import end_customer_of
+from marketplace.screening.models import EndCustomer
+from marketplace.screening.queries import check_cleared
 from marketplace.supply.models import Projection
 from marketplace.supply.queries import delivery_confidence
 from marketplace.units import clock
@@ -27,6 +30,7 @@ from pricing.curve.models import PricePolicy, PriceVersion
 from pricing.curve.queries import PoolPrices, Price, current_versions, pool_prices
 from pricing.demand.actions import record_lost, record_quoted
 from pricing.quotes.bundles import Bundle
+from pricing.quotes.contracts import ContractPolicy
 from pricing.quotes.holds import Block, check_hold
 from pricing.quotes.models import EXPIRED, OPEN, RELEASED, REPLACED, Quote, TermsDocument
 from pricing.quotes.offers import CONFIDENCE_STEP, Offer, OfferTerms, make_offer, read_token
@@ -86,10 +90,12 @@ class Taking:
     terms: OfferTerms
     pool: Pool
     policy: PricePolicy
+    contract: ContractPolicy
     by: Actor
     now: datetime
     client_reference: str | None
     metadata: dict[str, str]
+    on_behalf_of: EndCustomer | None = None
     held_until: datetime | None = None  # a bundle has one expiry, whatever each seller's policy says
 
     @property
@@ -99,6 +105,11 @@ class Taking:
     @property
     def block(self) -> Block:
         return Block(self.terms.quantity, self.terms.period.days, self.pool.lot)
+
+    @property
+    def occupied_end(self) -> date:
+        """The block and the turnaround after it, which is claimed and not priced."""
+        return self.terms.period.end + timedelta(days=self.contract.turnaround_days)
 
 
 @dataclass(frozen=True)
@@ -119,12 +130,14 @@ def take_quote(
     by: Actor,
     client_reference: str | None = None,
     metadata: Mapping[str, str] | None = None,
+    on_behalf_of: str | None = None,
 ) -> Quote:
-    """Turns an offer into a quote that holds its capacity until it expires.
+    """Turns an offer into a quote that holds its capacity until it expires; `on_behalf_of` names an end customer.
 
     The price is computed again at the use found under the lock. Not dearer than the offer: the quote stands, at the
-    lower of the two. Dearer: PriceChanged, and nothing is held. Gone: InsufficientHeadroom. More than the organisation
-    may hold unbought: HoldLimit, or HoldCooldown where it let too many holds lapse.
+    lower of the two. Dearer: PriceChanged, and nothing is held. Gone: InsufficientHeadroom. Not cleared:
+    ScreeningRequired. More than the organisation may hold unbought: HoldLimit, or HoldCooldown where it let too many
+    holds lapse.
     """
     terms = read_token(offer, organisation_id=organisation.pk)
     now = clock.now()
@@ -134,7 +147,13 @@ def take_quote(
         raise ClientReferenceTaken
     pool = Pool.objects.select_related("seller").get(public_id=terms.pool)
     policy = PricePolicy.objects.in_force(pool.seller, now)
-    taking = Taking(new_id("qte"), terms, pool, policy, by, now, client_reference, dict(metadata or {}))
+    contract = ContractPolicy.objects.in_force(pool.seller_id, now)
+    customer = end_customer_of(organisation_id=organisation.pk, public_id=on_behalf_of)
+    whose = customer.pk if customer else None
+    check_cleared(organisation_id=organisation.pk, pool_id=pool.pk, end_customer_id=whose, now=now)
+    taking = Taking(
+        new_id("qte"), terms, pool, policy, contract, by, now, client_reference, dict(metadata or {}), customer
+    )
     # Before the ledger, as docs/locking.md has it: two holds of one organisation at once are counted one by one.
     check_hold(organisation_id=organisation.pk, block=taking.block, policy=policy, now=now)
     claimed = _hold(taking)
@@ -143,7 +162,7 @@ def take_quote(
         raise PriceChanged(offer_again(taking, priced))
     quote = write_quote(taking, claimed, priced)
     remember(quote)
-    _tell_of(quote, by)
+    tell_of_quote(quote, by)
     return quote
 
 
@@ -171,7 +190,7 @@ def _hold(taking: Taking) -> ledger.Claimed:
     return ledger.hold(
         holder=taking.public_id,
         firmness=terms.firmness,
-        lines=[ledger.Line(taking.pool.pk, terms.period, terms.quantity)],
+        lines=[ledger.Line(taking.pool.pk, terms.period, terms.quantity, taking.occupied_end)],
         expires_at=taking.expires_at,
         now=taking.now,
     )
@@ -241,6 +260,7 @@ def write_quote(
         spec=taking.pool.specs.latest("version"),
         terms=document,
         terms_digest=document.digest,
+        contract_id=taking.contract.pk,
         claim_id=claimed.claim_id,
         bundle=bundle,
         bundle_part=bundle_part,
@@ -250,6 +270,7 @@ def write_quote(
         expires_at=taking.expires_at,
         client_reference=taking.client_reference,
         metadata=taking.metadata,
+        on_behalf_of=taking.on_behalf_of,
         **_price_fields(taking, priced),
     )
     try:
@@ -280,14 +301,14 @@ def _price_fields(taking: Taking, priced: Priced) -> dict[str, Any]:
     }
 
 
-def _tell_of(quote: Quote, by: Actor) -> None:
+def tell_of_quote(quote: Quote, by: Actor) -> None:
     total = quote.money.as_json()
     record(by=by, verb="quote.created", subject=quote.public_id, now=quote.created_at, after={"total": total})
     emit(
         name="quote.created",
         subject=quote.public_id,
         organisation_id=quote.organisation_id,
-        data={"quote": quote.public_id, "total": total, "expires_at": rfc3339(quote.expires_at)},
+        data={"quote": quote.public_id, "kind": quote.kind, "total": total, "expires_at": rfc3339(quote.expires_at)},
         now=quote.created_at,
     )
 
@@ -331,7 +352,8 @@ def close_quote(quote: Quote, status: str, by: Actor, now: datetime) -> Quote:
     """Ends a locked quote that was not accepted, and frees its capacity."""
     quote.status = status
     quote.save(update_fields=["status"])
-    ledger.release_hold(claim_id=quote.claim_id, now=now)
+    if quote.claim_id is not None:
+        ledger.release_hold(claim_id=quote.claim_id, now=now)
     record_lost(quote=quote.public_id, now=now)
     record(by=by, verb=f"quote.{status}", subject=quote.public_id, now=now)
     emit(

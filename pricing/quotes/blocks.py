@@ -22,6 +22,10 @@ class Starts:
     offsets: Ints
     cents: Ints
 
+    def cents_at(self, offset: int) -> int:
+        """The total at a start that fits."""
+        return int(self.cents[np.searchsorted(self.offsets, offset)])
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -44,13 +48,15 @@ def round_up(quantity: int, lot: Whole) -> Whole:
     return -(-quantity // lot) * lot
 
 
-def largest(room: Ints, days: int, starts: int, lot: int | Ints) -> Ints:
+def largest(room: Ints, days: int, starts: int, lot: int | Ints = 1) -> Ints:
     """The most GPUs (whole lots) that fit for `days` days from each of the first `starts` offsets: (…, starts)."""
     if starts < 1 or room.shape[-1] < days:
         return np.zeros((*room.shape[:-1], 0), dtype=np.int64)
-    least = _running_minimum(room[..., : starts + days - 1], days)
+    least: Ints = np.maximum(_running_minimum(room[..., : starts + days - 1], days), 0)
+    if isinstance(lot, int) and lot == 1:
+        return least
     lots = np.asarray(lot, dtype=np.int64)
-    return np.maximum(least, 0) // lots * lots
+    return least // lots * lots
 
 
 def _running_minimum(values: Ints, days: int) -> Ints:
@@ -63,21 +69,10 @@ def _running_minimum(values: Ints, days: int) -> Ints:
     return found
 
 
-def price_starts(room: Ints, day_cents: Ints, quantity: int, days: int, starts: int) -> Starts:
-    """Fit and total of one quantity and length at every start of one pool."""
-    return price_grid(room[None], day_cents[None], np.array([quantity]), days, starts).starts(0)
-
-
-def price_grid(room: Ints, day_cents: Ints, quantity: Ints, days: int, starts: int) -> Grid:
-    """Fit and total of one length, and a quantity for each pool, at every start, by prefix sums."""
-    count = max(0, min(starts, room.shape[-1] - days + 1))
-    short, spent = _prefix_sums(room < quantity[:, None]), _prefix_sums(day_cents)
-    until = slice(days, days + count)
-    return Grid(quantity, days, short[:, until] == short[:, :count], spent[:, until] - spent[:, :count])
-
-
-def _prefix_sums(values: NDArray[np.bool_] | Ints) -> Ints:
-    """(pools, days + 1): the sum of all days before each."""
-    sums = np.zeros((values.shape[0], values.shape[1] + 1), dtype=np.int64)
-    np.cumsum(values, axis=1, out=sums[:, 1:])
-    return sums
+def price_grid(least: Ints, day_cents: Ints, quantity: Ints, days: int) -> Grid:
+    """Fit and total of one length, and a quantity for each pool, at every start, from the least room of each start's
+    days (`largest`), both (pools, starts), and the list price of each day."""
+    spent = np.zeros((day_cents.shape[0], day_cents.shape[1] + 1), dtype=np.int64)  # before each day
+    np.cumsum(day_cents, axis=1, out=spent[:, 1:])
+    starts = least.shape[1]
+    return Grid(quantity, days, least >= quantity[:, None], spent[:, days : days + starts] - spent[:, :starts])

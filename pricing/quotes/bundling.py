@@ -18,6 +18,9 @@ from marketplace.journal.actions import record
 from marketplace.journal.actor import Actor
 from marketplace.outbox.actions import emit
 from marketplace.parties.models import Organisation
+from marketplace.screening.actions import end_customer_of
+from marketplace.screening.models import EndCustomer
+from marketplace.screening.queries import Party, ScreeningRequired, clear
 from marketplace.units import clock
 from marketplace.units.firmness import rank
 from marketplace.units.ids import new_id
@@ -40,6 +43,7 @@ from pricing.quotes.actions import (
 )
 from pricing.quotes.bundle_offers import BundleOffer, BundleTerms, read_bundle_token
 from pricing.quotes.bundles import Bundle, new_bundle_id
+from pricing.quotes.contracts import ContractPolicy
 from pricing.quotes.holds import Block, check_hold
 from pricing.quotes.models import EXPIRED, OPEN, RELEASED, Quote
 from pricing.quotes.parts import Part, price_together
@@ -84,18 +88,21 @@ def take_bundle(
     by: Actor,
     client_reference: str | None = None,
     metadata: Mapping[str, str] | None = None,
+    on_behalf_of: str | None = None,
 ) -> Bundle:
     """Turns the offer of a bundle into quotes that hold all of its capacity until one expiry.
 
     Priced as a whole under the lock: not dearer than offered, and it stands at the lower total; dearer:
-    BundlePriceChanged; a part is gone: InsufficientHeadroom; more than the organisation may hold: HoldLimit or
-    HoldCooldown. In every case nothing is held.
+    BundlePriceChanged; a part is gone: InsufficientHeadroom; one is not cleared: ScreeningRequired; more than the
+    organisation may hold: HoldLimit or HoldCooldown. In every case nothing is held.
     """
     terms = read_bundle_token(offer, organisation_id=organisation.pk)
     now = clock.now()
     if terms.valid_until <= now:
         raise OfferExpired
-    takings = _takings(terms, by, now)
+    customer = end_customer_of(organisation_id=organisation.pk, public_id=on_behalf_of)
+    takings = _takings(terms, by, now, customer)
+    _check_cleared(takings, now)
     _check_hold(takings)
     claimed = _hold_all(takings)
     prices = price_together(terms.kind, [each.part for each in claimed], quoted_on=now.date())
@@ -111,12 +118,24 @@ def take_bundle(
     return bundle
 
 
-def _takings(terms: BundleTerms, by: Actor, now: datetime) -> list[Taking]:
+def _check_cleared(takings: Sequence[Taking], now: datetime) -> None:
+    """Every part for itself: one that is not cleared refuses all."""
+    customers = [each.on_behalf_of for each in takings]
+    deals = [
+        Party(each.terms.organisation_id, each.pool.pk, customer.pk if customer else None)
+        for each, customer in zip(takings, customers, strict=True)
+    ]
+    if not all(clear(deals, now=now)):
+        raise ScreeningRequired
+
+
+def _takings(terms: BundleTerms, by: Actor, now: datetime, customer: EndCustomer | None) -> list[Taking]:
     """The parts in the making, all with the shortest hold of the sellers' policies."""
     names = {part.pool for part in terms.parts}
     pools = {pool.public_id: pool for pool in Pool.objects.select_related("seller").filter(public_id__in=names)}
     sellers = {pool.seller for pool in pools.values()}
     policies = {seller.pk: PricePolicy.objects.in_force(seller, now) for seller in sellers}
+    contracts = {seller.pk: ContractPolicy.objects.in_force(seller.pk, now) for seller in sellers}
     until = now + min(policy.hold for policy in policies.values())
     return [
         Taking(
@@ -124,10 +143,12 @@ def _takings(terms: BundleTerms, by: Actor, now: datetime) -> list[Taking]:
             part,
             pools[part.pool],
             policies[pools[part.pool].seller_id],
+            contracts[pools[part.pool].seller_id],
             by,
             now,
             None,
             {},
+            customer,
             held_until=until,
         )
         for part in terms.parts
@@ -164,7 +185,7 @@ def _hold_all(takings: Sequence[Taking]) -> list[_Claimed]:
             ledger.Wanted(
                 each.public_id,
                 each.terms.firmness,
-                ledger.Line(each.pool.pk, each.terms.period, each.terms.quantity),
+                ledger.Line(each.pool.pk, each.terms.period, each.terms.quantity, each.occupied_end),
             )
             for each in takings
         ],
@@ -245,7 +266,7 @@ def lock_open_bundle(*, public_id: str, organisation_id: int) -> tuple[Bundle, l
     if states != {OPEN}:
         raise QuoteClosed(states.pop())
     # All claims before the first day: who moves a single one of them then waits for all, or has ended before.
-    ledger.lock_claims(claim_ids=[quote.claim_id for quote in quotes])
+    ledger.lock_claims(claim_ids=[quote.claim_id for quote in quotes if quote.claim_id is not None])
     return bundle, quotes, now
 
 

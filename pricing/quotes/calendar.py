@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from marketplace.units.compute import gpu_hours
 from marketplace.units.money import Money, unit_price, usd_from_cents
-from pricing.quotes.blocks import Starts
+from pricing.quotes.blocks import Grid, Ints
 
-Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -57,15 +57,16 @@ def no_days(first: date) -> Calendar:
     return Calendar(first, nothing, nothing, nothing)
 
 
-def cheapest_by_start(first: date, starts: int, priced: Iterable[tuple[Starts, NDArray[np.float64]]]) -> Calendar:
+def cheapest_by_start(first: date, starts: int, priced: Iterable[tuple[Grid, Floats]]) -> Calendar:
     """The block of the least worth at each of the first `starts` offsets, the first of equals, from pairs of
-    (blocks at the offsets that fit, what each is worth)."""
+    (blocks of one length, what each is worth: (pools, starts), infinite where there is none)."""
     least = np.full(starts, np.inf)
     cents, hours = np.zeros((2, starts), dtype=np.int64)
     for blocks, worth in priced:
-        is_better = worth < least[blocks.offsets]
-        at = blocks.offsets[is_better]
-        least[at], cents[at] = worth[is_better], blocks.cents[is_better]
-        hours[at] = gpu_hours(blocks.quantity, blocks.days)
+        best = worth.argmin(axis=0)
+        at = np.flatnonzero(worth[best, np.arange(len(best))] < least[: len(best)])
+        place = best[at]
+        least[at], cents[at] = worth[place, at], blocks.cents[place, at]
+        hours[at] = gpu_hours(blocks.quantity[place], blocks.days)
     offsets = np.flatnonzero(np.isfinite(least))
     return Calendar(first, offsets, cents[offsets], hours[offsets])

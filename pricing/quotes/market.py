@@ -20,8 +20,7 @@ Fingerprint = tuple[Any, ...]
 
 # What is never edited is named by its id (projections, price versions, service specs); of every other row the place
 # and the transaction that wrote it tell its versions apart (ctid, xmin).
-_FINGERPRINT = """
-    SELECT
+FINGERPRINT = """
         (SELECT id FROM marketplace_projection WHERE published_at IS NOT NULL ORDER BY id DESC LIMIT 1),
         (SELECT string_agg(newest.id::text, ',' ORDER BY newest.id)
          FROM (SELECT DISTINCT seller_id FROM marketplace_pool) AS sellers, LATERAL (
@@ -58,15 +57,15 @@ class Market:
 
 def fingerprint() -> Fingerprint:
     """One cheap query: equal as long as nothing in the catalogue, no policy, projection or price version changed."""
-    return fetch_one(_FINGERPRINT, {})
+    return fetch_one(f"SELECT {FINGERPRINT}", {})
 
 
 def current_market() -> Market:
-    return _market(fingerprint())
+    return market_of(fingerprint())
 
 
 @lru_cache(maxsize=MARKETS_KEPT)
-def _market(seen: Fingerprint) -> Market:
+def market_of(seen: Fingerprint) -> Market:
     # A row that changes between the fingerprint and these reads is newer than asked for, and has another fingerprint.
     projection_id, versions = seen[:2]
     prices = pool_prices(int(number) for number in (versions or "").split(",") if number)

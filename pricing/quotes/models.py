@@ -8,15 +8,26 @@ from django.db.models import F, Q
 
 from marketplace.catalogue.models import Pool, ServiceSpec
 from marketplace.parties.models import Organisation
+from marketplace.screening.models import EndCustomer
 from marketplace.units.compute import Footprint, gpu_hours
 from marketplace.units.firmness import CHOICES
 from marketplace.units.ids import new_id
 from marketplace.units.money import Money, unit_price
 from marketplace.units.period import Period
 from pricing.curve.models import PriceVersion
+from pricing.quotes.contracts import ContractPolicy, contract_of
 
 OPEN, ACCEPTED, RELEASED, EXPIRED, REPLACED = "open", "accepted", "released", "expired", "replaced"
 STATUSES = (OPEN, ACCEPTED, RELEASED, EXPIRED, REPLACED)
+BUY, EXTEND, RESIZE, MOVE, END_EARLY, CANCEL = "buy", "extend", "resize", "move", "end_early", "cancel"
+KINDS = [
+    (BUY, "Buy"),
+    (EXTEND, "Extend"),
+    (RESIZE, "Resize"),
+    (MOVE, "Move dates"),
+    (END_EARLY, "End early"),
+    (CANCEL, "Cancel"),
+]
 
 
 def new_quote_id() -> str:
@@ -115,7 +126,16 @@ class Quote(models.Model):
     spec = models.ForeignKey(ServiceSpec, on_delete=models.PROTECT, related_name="+")
     terms = models.ForeignKey(TermsDocument, on_delete=models.PROTECT, related_name="+")
     terms_digest = models.CharField(max_length=64)
-    claim_id = models.BigIntegerField(help_text="A quote of the same block that replaces this one has it, too")
+    kind = models.CharField(max_length=10, choices=KINDS, default=BUY, help_text="What accepting it does")
+    changes = models.CharField(max_length=40, blank=True, help_text="The reservation that it would change")
+    lines = models.JSONField(
+        default=list, help_text="Of a change: what is added and returned, [{code, start, end, quantity, amount}]"
+    )
+    contract = models.ForeignKey(ContractPolicy, on_delete=models.PROTECT, null=True, related_name="+")
+    claim_id = models.BigIntegerField(
+        null=True,
+        help_text="None where a change holds no capacity. A quote of the same block that replaces this one has it, too",
+    )
     bundle = models.ForeignKey(
         "pricing.Bundle",
         on_delete=models.PROTECT,
@@ -143,6 +163,14 @@ class Quote(models.Model):
     concession = models.DecimalField(
         max_digits=18, decimal_places=2, default=Decimal(0), help_text="What sales granted below the published price"
     )
+    on_behalf_of = models.ForeignKey(
+        EndCustomer,
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        help_text="The end customer of a reseller",
+    )
 
     objects = QuoteQuerySet.as_manager()
 
@@ -158,7 +186,13 @@ class Quote(models.Model):
         ]
         constraints = [
             models.CheckConstraint(condition=Q(start__lt=F("end")), name="quote_ends_after_start"),
-            models.CheckConstraint(condition=Q(quantity__gt=0, total__gte=0), name="quote_is_positive"),
+            models.CheckConstraint(
+                condition=Q(quantity__gt=0) & (Q(total__gte=0) | ~Q(kind=BUY)), name="quote_is_positive"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind=BUY, changes="", claim_id__isnull=False) | ~Q(kind=BUY) & ~Q(changes=""),
+                name="a_change_names_what_it_changes",
+            ),
             models.CheckConstraint(condition=Q(prepayment_percent__lte=100), name="quote_prepays_a_share"),
             models.CheckConstraint(condition=Q(hold_fee__gte=0, concession__gte=0), name="quote_fees_not_negative"),
             models.UniqueConstraint(
@@ -210,6 +244,11 @@ class Quote(models.Model):
     def h100_unit_price(self) -> Decimal:
         """Per H100-equivalent hour: what compares accelerators."""
         return unit_price(self.money, self.footprint.h100_hours)
+
+    @property
+    def contract_terms(self) -> ContractPolicy:
+        """The rules of payment, changes and exits under which it was made."""
+        return contract_of(self.contract_id)
 
     def has_expired(self, now: datetime) -> bool:
         """The one place that says when a quote is over: at its expiry, not after it."""

@@ -22,7 +22,7 @@ SORTS = (*RANKS, LEAST_CO2)
 
 @dataclass(frozen=True)
 class Block:
-    """A block as rankings see it. `place` is its pool's by name, `which` and `index` its candidate and start.
+    """A block as rankings see it. `place` is its pool's by name, `which` tells lengths apart.
 
     offset: days from the first start allowed. worth: cents, per_h100: cents per H100-equivalent hour, carbon: kg;
     worth and carbon are per GPU-hour where sizes or lengths may differ.
@@ -30,7 +30,6 @@ class Block:
 
     place: int
     which: int
-    index: int
     offset: int
     worth: float
     per_h100: float
@@ -54,7 +53,7 @@ _LEAST: dict[str, Callable[[Block], tuple[float, ...]]] = {
 
 def _order(sort: str) -> Callable[[Block], tuple[Any, ...]]:
     """Total: two blocks never compare equal, so nothing depends on the order in which they were found."""
-    return lambda block: (*_LEAST[sort](block), block.place, block.which, block.index)
+    return lambda block: (*_LEAST[sort](block), block.place, block.which)
 
 
 def choose(blocks: Sequence[Block], *, sort: str, most: int) -> list[Chosen]:

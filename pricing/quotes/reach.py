@@ -11,7 +11,7 @@ from marketplace.units.period import Period
 from pricing.quotes.blocks import largest, round_up
 from pricing.quotes.need import Need, Range
 from pricing.quotes.shelf import Shelf, sellable_rooms, stock
-from pricing.quotes.wishes import Documents, unmet, wishes_of, without
+from pricing.quotes.wishes import Documents, rows_that_meet, wishes_of, without
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Reach:
         """What `stock` would answer for a need whose starts lie in the span (its own window if not given)."""
         first, last = span or (need.start_from, need.start_to)
         period = Period(first, last + timedelta(days=need.duration.most))
-        places = [at for at, pool in enumerate(self.whole.pools) if not unmet(need, pool, self.documents)]
+        places = rows_that_meet(need, self.whole.pools, self.documents)
         days = slice(*((day - self.whole.period.start).days for day in (period.start, period.end)))
         return replace(
             self.whole,

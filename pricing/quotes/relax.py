@@ -130,7 +130,7 @@ def best_block(shelf: Shelf, need: Need) -> Priced | None:
         starts.quantity,
         shelf.period.start + timedelta(days=best.offset),
         starts.days,
-        usd_from_cents(int(starts.cents[best.index])),
+        usd_from_cents(starts.cents_at(best.offset)),
     )
 
 

@@ -8,11 +8,11 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
-from marketplace.catalogue.models import Pool
 from marketplace.units.compute import gpu_hours
 from marketplace.units.firmness import rank
 from marketplace.units.money import usd_from_cents
 from marketplace.units.period import Period
+from pricing.curve.stacks import terms_in_common
 from pricing.curve.terms import totals_at
 from pricing.quotes.blocks import Grid, Ints, Starts, largest, price_grid, round_up
 from pricing.quotes.bundle_offers import BundleOffer
@@ -29,20 +29,16 @@ LENGTHS_TRIED = 12  # of a range of durations
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """One pool, quantity and length, at every start that fits. `worth` is what it is ranked by, shape (starts,);
-    `day_cents` the list price of the quantity on each day, shape (days of the shelf,)."""
+class Priced:
+    """Blocks of one length, of the largest quantity that fits in each pool, at every start.
 
-    place: int
-    asked: int
-    starts: Starts
+    `worth` is what they are ranked by, shape (pools, starts), infinite where there is none; `day_cents` the list price
+    of the quantity on each day, shape (pools, days of the shelf).
+    """
+
+    grid: Grid
     worth: NDArray[np.float64]
     day_cents: Ints
-
-    def best(self) -> tuple[float, int]:
-        """The lowest worth, and the index of its start (the first of equals)."""
-        index = int(np.argmin(self.worth))
-        return float(self.worth[index]), index
 
 
 @dataclass(frozen=True)
@@ -57,15 +53,16 @@ class Search:
 def search(*, need: Need, organisation_id: int, now: datetime) -> Search:
     """Answers a need for an organisation as of `now`. Prices are blind to who asks; the token is not."""
     shelf = stock(need, need.start_from, need.start_to, now)
-    candidates = list(_candidates(shelf, need)) if shelf.pools else []
+    priced = _priced(shelf, need)
+    blocks = _blocks(shelf, priced, need)
     splits = tuple(split_offers(shelf, need, organisation_id=organisation_id, now=now)) if need.divisible else ()
-    if not candidates:
+    if not blocks:
         _, splits = _ranked_together((), splits, need)
         return Search(need, (), no_days(need.start_from), None if splits else refusal(need, now), splits)
-    chosen = choose(_blocks(shelf, candidates, need), sort=need.sort, most=MOST_OFFERS)
-    offers = tuple(_offer(shelf, candidates[each.block.which], each, need, organisation_id, now) for each in chosen)
-    priced = ((candidate.starts, candidate.worth) for candidate in candidates)
-    calendar = cheapest_by_start(need.start_from, (need.start_to - need.start_from).days + 1, priced)
+    chosen = choose(blocks, sort=need.sort, most=MOST_OFFERS)
+    offers = tuple(_offer(shelf, priced[each.block.which], each, need, organisation_id, now) for each in chosen)
+    window = (need.start_to - need.start_from).days + 1
+    calendar = cheapest_by_start(need.start_from, window, [(each.grid, each.worth) for each in priced])
     if splits:
         offers, splits = _ranked_together(offers, splits, need)
     return Search(need, offers, calendar, None, splits)
@@ -93,48 +90,46 @@ def _next_cheapest(offer: Offer) -> Offer:
 
 def blocks_that_fit(shelf: Shelf, need: Need) -> list[tuple[Block, Starts]]:
     """The blocks that a search would offer, in its order: for prices alone, without confidence and tokens."""
-    candidates = list(_candidates(shelf, need)) if shelf.pools else []
-    if not candidates:
-        return []
-    chosen = choose(_blocks(shelf, candidates, need), sort=need.sort, most=MOST_OFFERS)
-    return [(each.block, candidates[each.block.which].starts) for each in chosen]
+    priced = _priced(shelf, need)
+    blocks = _blocks(shelf, priced, need)
+    chosen = choose(blocks, sort=need.sort, most=MOST_OFFERS) if blocks else []
+    return [(each.block, priced[each.block.which].grid.starts(each.block.place)) for each in chosen]
 
 
-def _candidates(shelf: Shelf, need: Need) -> Iterator[Candidate]:
+def _priced(shelf: Shelf, need: Need) -> list[Priced]:
     """Every length of the need in every pool, at the largest quantity that fits, with its price at every start."""
+    if not shelf.pools:
+        return []
     room = sellable_rooms(shelf, need.firmness)
-    for days in _lengths(need.duration):
-        cents, grid, enough = _priced(shelf, need, room, days)
-        for place in np.flatnonzero(enough).tolist():
-            found = grid.starts(place)
-            worth = found.cents / (gpu_hours(found.quantity, days) if need.is_range else 1)
-            yield Candidate(place, min(need.quantity.most, found.quantity), found, worth, cents[place])
+    return [_priced_length(shelf, need, room, days) for days in _lengths(need.duration)]
 
 
-def _priced(shelf: Shelf, need: Need, room: Ints, days: int) -> tuple[Ints, Grid, NDArray[np.bool_]]:
-    """Blocks of one length in all pools at once: the list price of each day, what fits and its total after terms at
-    every start, and in which pools the least that is wanted fits from some start."""
-    starts = room.shape[1] - need.duration.most + 1
-    most = largest(room, days, starts, shelf.lots[:, None]).max(axis=1, initial=0)
+def _priced_length(shelf: Shelf, need: Need, room: Ints, days: int) -> Priced:
+    """One length: the list price of each day, what fits and its total after terms at every start. Where less fits than
+    the least that is wanted, nothing does."""
+    least = largest(room, days, room.shape[1] - need.duration.most + 1)
+    most = least.max(axis=1, initial=0) // shelf.lots * shelf.lots
     quantity = np.minimum(round_up(need.quantity.most, shelf.lots), most)
     cents = shelf.stack(need.firmness).day_cents(shelf.period, shelf.rooms[:, rank(need.firmness)], quantity)
-    enough = quantity >= round_up(need.quantity.least, shelf.lots)
-    return cents, _after_terms(shelf, price_grid(room, cents, quantity, days, starts), cents, need.prepayment), enough
+    grid = _after_terms(shelf, price_grid(least, cents, quantity, days), cents, need.prepayment)
+    grid.fits[quantity < round_up(need.quantity.least, shelf.lots)] = False
+    compared = grid.cents / gpu_hours(np.maximum(quantity, 1), days)[:, None] if need.is_range else grid.cents
+    return Priced(grid, np.where(grid.fits, compared, np.inf), cents)
 
 
 def _after_terms(shelf: Shelf, listed: Grid, day_cents: Ints, prepaid: int) -> Grid:
     """What each start costs after the terms of the pool's policy: what is ranked, shown and quoted."""
-    totals = listed.cents.copy()
-    for rows in shelf.rows_of_terms:
-        totals[rows] = totals_at(
-            shelf.prices[rows[0]].terms,
-            listed=listed.cents[rows],
-            day_cents=day_cents[rows],
+    totals = np.empty_like(listed.cents)
+    for each in terms_in_common(shelf.prices):
+        totals[each.rows] = totals_at(
+            each.terms,
+            listed=listed.cents[each.rows],
+            day_cents=day_cents[each.rows],
             days=listed.days,
-            gpus=listed.quantity[rows],
+            gpus=listed.quantity[each.rows],
             first_lead=(shelf.period.start - shelf.today).days,
             prepaid=prepaid,
-            floor_parts=np.array([shelf.prices[row].constants.floor_parts for row in rows], dtype=np.int64),
+            floor_parts=each.floor_parts,
         )
     return replace(listed, cents=totals)
 
@@ -144,53 +139,52 @@ def _lengths(duration: Range) -> list[int]:
     return sorted({int(days) for days in np.linspace(duration.least, duration.most, count).round()})
 
 
-def _blocks(shelf: Shelf, candidates: Sequence[Candidate], need: Need) -> list[Block]:
-    """Of every candidate its cheapest and its soonest block: one of them is best in any order of `ranking.py`."""
-    return [
-        _block(shelf.pools[candidate.place], candidate, which, index, need)
-        for which, candidate in enumerate(candidates)
-        for index in sorted({0, candidate.best()[1]})
-    ]
+def _blocks(shelf: Shelf, priced: Sequence[Priced], need: Need) -> list[Block]:
+    """Of every pool and length its cheapest and its soonest block: one of them is best in any order of `ranking.py`."""
+    return [block for which, each in enumerate(priced) for block in _blocks_of(shelf, each, which, need)]
 
 
-def _block(pool: Pool, candidate: Candidate, which: int, index: int, need: Need) -> Block:
-    starts = candidate.starts
-    hours = gpu_hours(starts.quantity, starts.days)
-    kg_per_hour = float(pool.accelerator.all_in_kw * pool.site.pue * pool.site.carbon_g_per_kwh) / 1000
-    return Block(
-        place=candidate.place,
-        which=which,
-        index=index,
-        offset=int(starts.offsets[index]),
-        worth=float(candidate.worth[index]),
-        per_h100=float(starts.cents[index]) / (hours * float(pool.accelerator.h100_weight)),
-        carbon=kg_per_hour * (1 if need.is_range else hours),
-    )
+def _blocks_of(shelf: Shelf, priced: Priced, which: int, need: Need) -> Iterator[Block]:
+    grid = priced.grid
+    hours = gpu_hours(grid.quantity, grid.days)
+    carbon = shelf.kg_per_hour if need.is_range else shelf.kg_per_hour * hours
+    per_h100 = hours * shelf.h100_weights
+    soonest, cheapest = grid.fits.argmax(axis=1), priced.worth.argmin(axis=1)
+    for place in np.flatnonzero(grid.fits.any(axis=1)).tolist():
+        for offset in sorted({int(soonest[place]), int(cheapest[place])}):
+            yield Block(
+                place=place,
+                which=which,
+                offset=offset,
+                worth=float(priced.worth[place, offset]),
+                per_h100=float(grid.cents[place, offset] / per_h100[place]),
+                carbon=float(carbon[place]),
+            )
 
 
 def _offer(
     shelf: Shelf,
-    found: Candidate,
+    found: Priced,
     chosen: Chosen,
     need: Need,
     organisation_id: int,
     now: datetime,
 ) -> Offer:
-    first, quantity = chosen.block.offset, found.starts.quantity
-    window, row = slice(first, first + found.starts.days), rank(need.firmness)
-    nested, cents = shelf.nested[found.place, row, window], found.day_cents[window]
-    pool, prices = shelf.pools[found.place], shelf.prices[found.place]
-    period = Period.of(shelf.period.start + timedelta(days=first), found.starts.days)
+    place, first, quantity = chosen.block.place, chosen.block.offset, int(found.grid.quantity[chosen.block.place])
+    window, row = slice(first, first + found.grid.days), rank(need.firmness)
+    nested, cents = shelf.nested[place, row, window], found.day_cents[place, window]
+    pool, prices = shelf.pools[place], shelf.prices[place]
+    period = Period.of(shelf.period.start + timedelta(days=first), found.grid.days)
     return make_offer(
         pool=pool,
         prices=prices,
         policy=shelf.policies[pool.seller_id],
         projection=shelf.projection,
         quantity=quantity,
-        asked_quantity=found.asked,
+        asked_quantity=min(need.quantity.most, quantity),
         period=period,
         firmness=need.firmness,
-        total=usd_from_cents(int(found.starts.cents[chosen.block.index])),
+        total=usd_from_cents(int(found.grid.cents[place, first])),
         price_lines=lambda: (
             prices.price_of_days(
                 need.firmness, period, cents, quantity, quoted_on=shelf.today, prepaid=need.prepayment

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from marketplace.capacity.kept import kept_inventory
+from marketplace.capacity.kept import kept_view
 from marketplace.catalogue.models import Pool
 from marketplace.supply.models import Projection
 from marketplace.units.firmness import rank
@@ -15,9 +15,9 @@ from marketplace.units.period import Period
 from pricing.curve.models import PricePolicy
 from pricing.curve.queries import PoolPrices
 from pricing.curve.stacks import Stack, stacked
-from pricing.quotes.market import current_market
+from pricing.quotes.market import FINGERPRINT, market_of
 from pricing.quotes.need import Need
-from pricing.quotes.wishes import Documents, unmet
+from pricing.quotes.wishes import Documents, rows_that_meet
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,16 @@ class Shelf:
         return np.array([pool.lot for pool in self.pools], dtype=np.int64)
 
     @cached_property
-    def rows_of_terms(self) -> list[list[int]]:
-        """The places of the pools that have their terms in common."""
-        found: dict[int, list[int]] = {}
-        for place, prices in enumerate(self.prices):
-            found.setdefault(id(prices.terms), []).append(place)
-        return list(found.values())
+    def h100_weights(self) -> NDArray[np.float64]:
+        """H100-equivalents of a GPU, shape (pools,)."""
+        return np.array([pool.accelerator.h100_weight for pool in self.pools], dtype=np.float64)
+
+    @cached_property
+    def kg_per_hour(self) -> NDArray[np.float64]:
+        """CO2 of a GPU-hour, kg, shape (pools,)."""
+        places = [(pool.accelerator.all_in_kw, pool.site) for pool in self.pools]
+        grams = [kw * site.pue * site.carbon_g_per_kwh for kw, site in places]
+        return np.array(grams, dtype=np.float64) / 1000
 
     @cached_property
     def places(self) -> dict[int, int]:
@@ -59,10 +63,11 @@ class Shelf:
 def stock(need: Need, first: date, last: date, now: datetime) -> Shelf:
     """The pools that a need accepts, over every day that a start in first..last (both included) could occupy."""
     period = Period(first, last + timedelta(days=need.duration.most))
-    market = current_market()
-    rows = tuple(row for row, pool in enumerate(market.pools) if not unmet(need, pool, market.documents))
-    pools = tuple(market.pools[row] for row in rows)
-    found = kept_inventory(pool_ids=[pool.pk for pool in pools], period=period, now=now)
+    with kept_view(now, beside=FINGERPRINT) as view:
+        market = market_of(view.beside)
+        rows = rows_that_meet(need, market.pools, market.documents)
+        pools = tuple(market.pools[row] for row in rows)
+        found = view.inventory([pool.pk for pool in pools], period)
     return Shelf(
         pools,
         tuple(market.prices[row] for row in rows),

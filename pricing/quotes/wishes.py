@@ -1,6 +1,6 @@
 """Which wishes of a need a pool does not meet: the one rule behind search, refusals and relaxations."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +23,13 @@ def unmet(need: Need, pool: Pool, documents: Documents) -> frozenset[str]:
     named = {name for name, value in has.items() if getattr(need, name) and value not in getattr(need, name)}
     document = documents.get(pool.pk, {})
     return frozenset(named | {SERVICE + wish.field for wish in need.service if not wish.met_by(document)})
+
+
+def rows_that_meet(need: Need, pools: Sequence[Pool], documents: Documents) -> list[int]:
+    """The places of the pools that no wish excludes."""
+    if not wishes_of(need):
+        return list(range(len(pools)))
+    return [row for row, pool in enumerate(pools) if not unmet(need, pool, documents)]
 
 
 def wishes_of(need: Need) -> list[str]:

@@ -1,26 +1,33 @@
 """Accepting a quote: one pipeline, each step a small function, in the lock order of docs/locking.md."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 
 from marketplace.capacity import ledger
 from marketplace.journal.actions import record
 from marketplace.journal.actor import Actor
 from marketplace.outbox.actions import emit
+from marketplace.parties.budgets import reserve, spend
+from marketplace.parties.chains import Step
+from marketplace.parties.signing import Standing, standing
+from marketplace.screening.queries import check_cleared
 from marketplace.units.money import Money
 from pricing.demand.actions import record_taken
 from pricing.quotes.actions import QuoteExpired, lock_open_quote
-from pricing.quotes.models import ACCEPTED, Quote
-from reservations.booking.models import Reservation
-from reservations.booking.states import PENDING, SCHEDULED
+from pricing.quotes.models import ACCEPTED, BUY, Quote
+from reservations.booking.approvals import ApprovalStage
+from reservations.booking.changed import accept_change
+from reservations.booking.dues import UpFront, owe_up_front, up_front_of
+from reservations.booking.models import Reservation, new_reservation_id
+from reservations.booking.states import PENDING, PENDING_APPROVAL, PENDING_PAYMENT, SCHEDULED, midnight
 
 AGREED = (
     "organisation_id", "pool_id", "firmness", "quantity", "start", "end", "total", "currency", "claim_id",
     "terms_digest",
 )  # fmt: skip
-DEEMED_DAYS = 1  # delivery is deemed accepted this long after the first day, until the tests of delivery are there
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,9 @@ class Acceptance:
     quote: Quote
     by: Actor
     now: datetime
+    cost_centre: str | None = None
+    purchase_order: str = ""
+    public_id: str = field(default_factory=new_reservation_id)
     together: tuple[Quote, ...] = ()  # of a bundle: all of its parts, this one included
 
     @property
@@ -38,23 +48,47 @@ class Acceptance:
         quotes = self.together or (self.quote,)
         return Money(sum((quote.total for quote in quotes), Decimal(0)), self.quote.currency)
 
+    @cached_property
+    def standing(self) -> Standing:
+        """How it stands with the organisation's own rules: asked once, whatever needs it."""
+        quote = self.quote
+        return standing(
+            organisation_id=quote.organisation_id,
+            by=self.by,
+            seller_id=quote.pool.seller_id,
+            amount=self.amount,
+            cost_centre=self.cost_centre,
+            now=self.now,
+        )
+
 
 @dataclass(frozen=True)
 class Opening:
-    """The first state of a reservation, with the deadline of a pending one."""
+    """The first state of a reservation, with the deadline of a pending one and what is due up front."""
 
     status: str
     deadline: datetime | None = None
+    up_front: UpFront | None = None
 
 
-def accept_quote(*, public_id: str, by: Actor, organisation_id: int) -> Reservation:
-    """Makes a reservation of an open quote, at its price, once. Binding: this cannot be undone.
+def accept_quote(
+    *,
+    public_id: str,
+    by: Actor,
+    organisation_id: int,
+    cost_centre: str | None = None,
+    purchase_order: str = "",
+) -> Reservation:
+    """Makes a reservation of an open quote, or a change of one, at its price, once. Binding, or once it is approved.
 
-    Raises QuoteNotFound, QuoteExpired, QuoteClosed or PartOfBundle. Capacity always suffices: the hold becomes a
-    commitment and no sum changes.
+    Raises QuoteNotFound, QuoteExpired, QuoteClosed or PartOfBundle; NoAgreement, NoAuthority or ScreeningRequired;
+    CostCentreNeeded or OverBudget; and for a change what `accept_change` raises. Capacity always suffices: the hold
+    becomes a commitment, or is kept for the approval, and no sum changes.
     """
     quote, now = lock_open_quote(public_id=public_id, organisation_id=organisation_id)
-    (reservation,) = accept_all([Acceptance(quote, by, now)])
+    if quote.kind != BUY:
+        return accept_change(quote=quote, by=by)
+    (reservation,) = accept_all([Acceptance(quote, by, now, cost_centre, purchase_order)])
     return reservation
 
 
@@ -63,30 +97,83 @@ def accept_all(accepting: Sequence[Acceptance]) -> list[Reservation]:
     for each in accepting:
         for check in CHECKS:
             check(each)
-    openings = [opening_of(each) for each in accepting]
-    for each, opening in zip(accepting, openings, strict=True):
+    openings = _at_one_deadline([opening_of(each) for each in accepting])
+    pairs = list(zip(accepting, openings, strict=True))
+    for each, opening in pairs:
+        charge_budget(each, opening)
+    for each, opening in pairs:
         _keep_capacity(each, opening)
-    return [_book(each, opening) for each, opening in zip(accepting, openings, strict=True)]
+    return [_book(each, opening) for each, opening in pairs]
+
+
+def _at_one_deadline(openings: Sequence[Opening]) -> list[Opening]:
+    """What waits for approval together lapses together: at the earliest deadline of all."""
+    waiting = [each.deadline for each in openings if each.status == PENDING_APPROVAL and each.deadline is not None]
+    return [replace(each, deadline=min(waiting)) if each.status == PENDING_APPROVAL else each for each in openings]
+
+
+def check_signature(accepting: Acceptance) -> None:
+    """An agreement in force; and authority for the amount, of the one who binds: whoever approves last, if anybody."""
+    if accepting.standing.steps:
+        accepting.standing.check_agreement()
+    else:
+        accepting.standing.check_may_sign()
+
+
+def check_clearance(accepting: Acceptance) -> None:
+    """A quote may have been open while a list or the policy changed."""
+    quote = accepting.quote
+    check_cleared(
+        organisation_id=quote.organisation_id,
+        pool_id=quote.pool_id,
+        end_customer_id=quote.on_behalf_of_id,
+        now=accepting.now,
+    )
 
 
 # What may refuse an acceptance, in this order: who may sign and for whom, screening. Each is a
 # function of an Acceptance that raises an error named for the failure.
-CHECKS: tuple[Callable[[Acceptance], None], ...] = ()
+CHECKS: tuple[Callable[[Acceptance], None], ...] = (check_signature, check_clearance)
 
 
 def opening_of(accepting: Acceptance) -> Opening:
-    """Where the reservation starts: approval first, where a chain asks for it; then the budget; then payment."""
-    return after_approval(accepting)
+    """Where the reservation starts: approval first, where a chain asks for it; then payment."""
+    if not accepting.standing.steps:
+        return after_approval(accepting)
+    latest = accepting.now + timedelta(hours=accepting.standing.approval_hours)
+    return Opening(PENDING_APPROVAL, min(latest, midnight(accepting.quote.start)))
 
 
 def after_approval(accepting: Acceptance) -> Opening:
     """Where it goes once nobody has to approve it (any more): to payment, if something is due up front."""
-    return Opening(SCHEDULED)
+    up_front = up_front_of(accepting.quote, accepting.now)
+    return Opening(PENDING_PAYMENT, up_front.deadline, up_front) if up_front else Opening(SCHEDULED)
+
+
+def charge_budget(accepting: Acceptance, opening: Opening) -> None:
+    """Spends the cost centre's budget, or keeps it until the approval. Before the claim, by the lock order."""
+    centre = accepting.standing.charged_to(accepting.cost_centre)
+    if centre is None:
+        return
+    quote, now = accepting.quote, accepting.now
+    if opening.status == PENDING_APPROVAL:
+        assert opening.deadline is not None
+        reserve(
+            cost_centre=centre,
+            holder=accepting.public_id,
+            total=quote.money,
+            block=quote.period,
+            expires_at=opening.deadline,
+            now=now,
+        )
+    else:
+        spend(cost_centre=centre, holder=accepting.public_id, total=quote.money, block=quote.period, now=now)
 
 
 def _keep_capacity(accepting: Acceptance, opening: Opening) -> None:
     """The hold becomes a commitment, or is kept until the deadline of the pending state. No sum changes."""
     quote, now = accepting.quote, accepting.now
+    assert quote.claim_id is not None, "a quote to buy holds capacity"
     try:
         if opening.status in PENDING:
             assert opening.deadline is not None
@@ -103,24 +190,40 @@ def _book(accepting: Acceptance, opening: Opening) -> Reservation:
     quote.save(update_fields=["status"])
     record_taken(quote=quote.public_id, now=now)
     reservation = Reservation(
+        public_id=accepting.public_id,
         quote=quote,
         status=opening.status,
         deadline=opening.deadline,
-        delivered_on=deemed_delivered_on(quote.start, quote.end),
+        delivered_on=deemed_delivered_on(quote),
         accepted_by=by.label,
         accepted_by_user_id=by.user_id,
         accepted_by_key_id=by.key_id,
         accepted_at=now,
+        cost_centre=accepting.standing.charged_to(accepting.cost_centre),
+        purchase_order=accepting.purchase_order,
         **{name: getattr(quote, name) for name in AGREED},
     )
     reservation.next_at = reservation.schedule.due_at(opening.status)
     reservation.save(force_insert=True)
+    if opening.up_front:
+        owe_up_front(reservation, opening.up_front, now)
+    if opening.status == PENDING_APPROVAL:
+        ask_for_approval(reservation, accepting.standing.steps)
     _tell_of(reservation, by)
     return reservation
 
 
-def deemed_delivered_on(start: date, end: date) -> date:
-    return min(start + timedelta(days=DEEMED_DAYS), end)
+def ask_for_approval(reservation: Reservation, steps: Sequence[Step]) -> None:
+    """Freezes the chain's steps on the request."""
+    ApprovalStage.objects.bulk_create(
+        ApprovalStage(reservation=reservation, position=number, role=step.role, user_id=step.user_id)
+        for number, step in enumerate(steps, start=1)
+    )
+
+
+def deemed_delivered_on(quote: Quote) -> date:
+    """The day on which delivery is deemed accepted, until the tests of delivery are there."""
+    return min(quote.start + timedelta(days=quote.contract_terms.acceptance_days), quote.end)
 
 
 def _tell_of(reservation: Reservation, by: Actor) -> None:

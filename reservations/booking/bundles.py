@@ -9,7 +9,14 @@ from reservations.booking.actions import Acceptance, accept_all
 from reservations.booking.models import Reservation
 
 
-def accept_bundle(*, public_id: str, by: Actor, organisation_id: int) -> list[Reservation]:
+def accept_bundle(
+    *,
+    public_id: str,
+    by: Actor,
+    organisation_id: int,
+    cost_centre: str | None = None,
+    purchase_order: str = "",
+) -> list[Reservation]:
     """Makes a reservation of every part of an open bundle, at its price, once; in the order of its parts. Binding.
 
     Raises BundleNotFound, QuoteExpired or QuoteClosed, and all that `accept_quote` raises of what it may cost. What may
@@ -17,7 +24,9 @@ def accept_bundle(*, public_id: str, by: Actor, organisation_id: int) -> list[Re
     """
     bundle, quotes, now = lock_open_bundle(public_id=public_id, organisation_id=organisation_id)
     parts = in_claim_order(quotes)
-    made = accept_all([Acceptance(quote, by, now, tuple(parts)) for quote in parts])
+    made = accept_all(
+        [Acceptance(quote, by, now, cost_centre, purchase_order, together=tuple(parts)) for quote in parts]
+    )
     _tell_of(bundle, made, by)
     return sorted(made, key=lambda reservation: reservation.quote.bundle_part or 0)
 

@@ -7,13 +7,16 @@ from collections.abc import Collection
 from datetime import datetime
 
 from marketplace.capacity import ledger
+from marketplace.capacity.queries import claimed_days
 from marketplace.journal.actions import record
 from marketplace.journal.actor import SYSTEM as SYSTEM_ACTOR
 from marketplace.journal.actor import Actor
 from marketplace.outbox.actions import emit
+from marketplace.parties.budgets import give_back, spend_reserved
 from marketplace.units import clock
 from marketplace.units.instants import rfc3339
 from reservations.booking import states
+from reservations.booking.dues import no_longer_due
 from reservations.booking.models import Reservation, ReservationTransition
 
 SHORTEST_REASON = 10
@@ -142,7 +145,10 @@ def _write(
     reservation.status = target
     reservation.next_at = reservation.schedule.due_at(target)
     reservation.save(update_fields=["status", "deadline", "next_at"])
+    _budget_follows(reservation, before, now)
     _capacity_follows(reservation, before, now)
+    if before == states.PENDING_PAYMENT and target in (states.CANCELLED, states.RELEASED):
+        no_longer_due(reservation, now)
     written = ReservationTransition.objects.create(
         reservation=reservation,
         action=rule.name,
@@ -159,6 +165,17 @@ def _write(
     return written
 
 
+def _budget_follows(reservation: Reservation, before: str, now: datetime) -> None:
+    """Reserved until it is approved, spent from then on, given back with what is given up. Before the claim moves."""
+    if reservation.cost_centre_id is None:
+        return
+    after, holder = reservation.status, reservation.public_id
+    if after in (states.CANCELLED, states.RELEASED):
+        give_back(holder=holder, now=now)  # what has expired was given back by whoever needed it
+    elif before == states.PENDING_APPROVAL and not spend_reserved(holder=holder, now=now):
+        raise ledger.HoldGone  # in the very moment of its deadline
+
+
 def _capacity_follows(reservation: Reservation, before: str, now: datetime) -> None:
     """Pending: held until the deadline. Running: committed. Given up: back on sale. In no other place."""
     after, claim_id = reservation.status, reservation.claim_id
@@ -170,7 +187,8 @@ def _capacity_follows(reservation: Reservation, before: str, now: datetime) -> N
     elif before in states.PENDING:
         ledger.release_hold(claim_id=claim_id, now=now)  # a sweep of the ledger may have been faster
     elif after in (states.CANCELLED, states.RELEASED):
-        ledger.release_commitment(claim_id=claim_id, now=now)
+        live = {line.claim_id for line in claimed_days(claim_ids=reservation.claim_ids)}
+        ledger.amend(commit=None, kept=[ledger.Kept(each) for each in sorted(live)], now=now)
 
 
 def _tell_of(reservation: Reservation, written: ReservationTransition, by: Actor) -> None:

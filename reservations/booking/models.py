@@ -1,11 +1,13 @@
 from datetime import datetime
 from decimal import Decimal
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
 from marketplace.catalogue.models import Pool
 from marketplace.parties.models import Organisation
+from marketplace.parties.spending import CostCentre
 from marketplace.units.compute import Footprint
 from marketplace.units.firmness import CHOICES
 from marketplace.units.ids import new_id
@@ -92,6 +94,11 @@ class Reservation(models.Model):
     status = models.CharField(max_length=20, choices=STATES, default=SCHEDULED)
     deadline = models.DateTimeField(null=True, help_text="Of a pending state: past it the capacity is free again")
     delivered_on = models.DateField(help_text="Delivery is deemed accepted as this day begins")
+    pieces = models.JSONField(null=True, help_text="What it is made of since its first change: see pieces.py")
+    more_claims = ArrayField(
+        models.BigIntegerField(), default=list, help_text="Claims of accepted changes, beside its own"
+    )
+    revision = models.PositiveIntegerField(default=0, help_text="Counts accepted changes")
     next_at = models.DateTimeField(null=True, help_text="When the clock moves it on; null in a final state")
     claim_id = models.BigIntegerField(unique=True)
     accepted_by = models.CharField(max_length=254, help_text="The person or key that accepted")
@@ -99,6 +106,8 @@ class Reservation(models.Model):
     accepted_by_key_id = models.BigIntegerField(null=True)
     accepted_at = models.DateTimeField()
     terms_digest = models.CharField(max_length=64, help_text="SHA-256 of the terms that were accepted")
+    cost_centre = models.ForeignKey(CostCentre, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+    purchase_order = models.CharField(max_length=80, blank=True, help_text="The organisation's own number")
 
     objects = ReservationQuerySet.as_manager()
 
@@ -126,6 +135,11 @@ class Reservation(models.Model):
     @property
     def period(self) -> Period:
         return Period(self.start, self.end)
+
+    @property
+    def claim_ids(self) -> list[int]:
+        """Its claims on capacity, oldest first."""
+        return [self.claim_id, *self.more_claims]
 
     @property
     def schedule(self) -> Schedule:

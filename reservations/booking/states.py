@@ -26,7 +26,7 @@ RUNNING = (DELIVERING, DELIVERED)
 FINAL = (ENDED, CANCELLED, RELEASED)
 
 # Who acts: the roles of marketplace/parties, the two kinds of staff, and the clock. An API key with the scope `commit`
-# may do what a buyer may.
+# may do what a buyer may, and with `admin` what an administrator may.
 BUYER, APPROVER, ADMIN = "buyer", "approver", "admin"
 STAFF, FINANCE, SYSTEM = "staff", "finance", "system"
 CUSTOMER = frozenset({BUYER, APPROVER, ADMIN})
@@ -175,7 +175,7 @@ OF_MEMBER = {
     APPROVER: frozenset({BUYER, APPROVER}),
     ADMIN: CUSTOMER,
 }
-OF_SCOPE = {"commit": frozenset({BUYER})}
+OF_SCOPE = {"commit": frozenset({BUYER}), "admin": frozenset({APPROVER, ADMIN})}
 
 
 def roles_of_member(role: str) -> frozenset[str]:

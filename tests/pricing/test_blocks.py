@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricing.quotes.blocks import largest, price_starts, round_up
+from pricing.quotes.blocks import largest, price_grid, round_up
 
 days = st.lists(st.integers(-50, 200), min_size=1, max_size=40)
 
@@ -12,7 +12,8 @@ days = st.lists(st.integers(-50, 200), min_size=1, max_size=40)
 @given(days, st.integers(1, 12), st.integers(1, 100))
 def test_fits_and_totals_equal_those_found_day_by_day(room: list[int], length: int, quantity: int) -> None:
     cents = np.arange(len(room), dtype=np.int64) * 7 + 1
-    found = price_starts(np.array(room), cents, quantity, length, len(room))
+    least = largest(np.array([room]), length, len(room) - length + 1)
+    found = price_grid(least, cents[None], np.array([quantity]), length).starts(0)
     by_hand = {
         start: int(cents[start : start + length].sum())
         for start in range(len(room) - length + 1)

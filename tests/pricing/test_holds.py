@@ -260,9 +260,9 @@ def test_a_sweep_that_looked_before_the_hold_was_prolonged_leaves_it(market: Mar
 
     quote = held(market, market.bank)
     found = longer(market, quote, 1)
-    assert not ledger.release_expired_hold(claim_id=quote.claim_id, now=quote.expires_at)
+    assert not ledger.expire_hold(claim_id=quote.claim_id, now=quote.expires_at)
     assert Claim.objects.get(pk=quote.claim_id).status == "held"
-    assert ledger.release_expired_hold(claim_id=quote.claim_id, now=found.expires_at)
+    assert ledger.expire_hold(claim_id=quote.claim_id, now=found.expires_at)
 
 
 @pytest.mark.parametrize(

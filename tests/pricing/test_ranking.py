@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from pricing.quotes.ranking import RANKS, SORTS, Block, Chosen, choose
 
-CHEAP = Block(place=0, which=0, index=0, offset=9, worth=100.0, per_h100=10.0, carbon=50.0)
-SOON = Block(place=1, which=1, index=0, offset=1, worth=150.0, per_h100=12.0, carbon=60.0)
-STRONG = Block(place=2, which=2, index=0, offset=5, worth=200.0, per_h100=4.0, carbon=80.0)
-GREEN = Block(place=3, which=3, index=0, offset=7, worth=180.0, per_h100=15.0, carbon=5.0)
+CHEAP = Block(place=0, which=0, offset=9, worth=100.0, per_h100=10.0, carbon=50.0)
+SOON = Block(place=1, which=1, offset=1, worth=150.0, per_h100=12.0, carbon=60.0)
+STRONG = Block(place=2, which=2, offset=5, worth=200.0, per_h100=4.0, carbon=80.0)
+GREEN = Block(place=3, which=3, offset=7, worth=180.0, per_h100=15.0, carbon=5.0)
 FOUR = [CHEAP, SOON, STRONG, GREEN]
 
 
@@ -68,7 +68,6 @@ blocks = st.lists(
         Block,
         place=st.integers(0, 5),
         which=st.integers(0, 9),
-        index=st.integers(0, 3),
         offset=st.integers(0, 9),
         worth=st.sampled_from([1.0, 2.0, 3.0]),
         per_h100=st.sampled_from([1.0, 2.0, 3.0]),
@@ -76,7 +75,7 @@ blocks = st.lists(
     ),
     min_size=1,
     max_size=20,
-    unique_by=lambda block: (block.which, block.index),
+    unique_by=lambda block: (block.place, block.which, block.offset),
 )
 
 

@@ -12,11 +12,14 @@ from marketplace.capacity.queries import Inventory, inventory  # isort: skip
 from marketplace.catalogue.models import Pool  # isort: skip
 from marketplace.change import change  # isort: skip
 from marketplace.journal.actor import Actor  # isort: skip
+from marketplace.parties.budgets import OverBudget  # isort: skip
 from marketplace.parties.models import Organisation  # isort: skip
+from marketplace.parties.spending import CostCentre  # isort: skip
 from marketplace.supply.models import Projection  # isort: skip
 from marketplace.tasks import watch_exposure  # isort: skip
 from marketplace.units.period import Period  # isort: skip
 from pricing.quotes.actions import take_quote  # isort: skip
+import tests.budgets  # isort: skip
 from tests.capacity import FIRST, NOW, block, limit  # isort: skip
 
 __all__ = ["contender"]
@@ -103,6 +106,29 @@ def commit_holds(claim_ids: Sequence[int]) -> list[int]:
 def sweep(now: datetime) -> int:
     """Releases what has expired; how many it released."""
     return release_expired_holds(now=now)
+
+
+def prolong(claim_ids: Sequence[int], until: datetime) -> list[int]:
+    """Prolongs each of these holds, as an acceptance that waits for an approval does; those that it got in time."""
+    got = []
+    for claim_id in claim_ids:
+        try:
+            change.run(lambda claim_id=claim_id: ledger.prolong_hold(claim_id=claim_id, expires_at=until, now=NOW))  # type: ignore[misc]
+            got.append(claim_id)
+        except ledger.HoldGone:
+            pass
+    return got
+
+
+def spend(cost_centre_id: int, total: int, holder: str, times: int) -> int:
+    """Spends so much of the cost centre's budgets, so many times or until it is refused; how often it got it."""
+    centre = CostCentre.objects.get(pk=cost_centre_id)
+    for number in range(times):
+        try:
+            change.run(lambda number=number: tests.budgets.spend(centre, f"{holder}_{number}", total))  # type: ignore[misc]
+        except OverBudget:
+            return number
+    return times
 
 
 def move_limits(pool_id: int, levels: Sequence[int]) -> None:

@@ -16,7 +16,8 @@ from django.db import connection
 
 from tests.waiting import wait_until
 
-SQL = (settings.BASE_DIR / "marketplace/capacity/sql/0001_ledger.sql").read_text()
+FILES = ("capacity/sql/0001_ledger.sql", "capacity/sql/0007_expiry.sql", "parties/sql/0007_budgets.sql")
+SQL = "\n".join((settings.BASE_DIR / "marketplace" / name).read_text() for name in FILES)
 GATE = 7462  # the advisory lock that is the gate
 WAITING = """
     SELECT count(DISTINCT pid) FROM pg_locks JOIN pg_stat_activity USING (pid)
@@ -26,7 +27,7 @@ THROUGH_THE_GATE = f"PERFORM pg_advisory_xact_lock_shared({GATE});"
 
 
 def function(name: str) -> str:
-    """The text that creates a function of the ledger, from the file."""
+    """The text that creates a function of the ledger or of the budgets, from its file."""
     found = re.search(rf"CREATE FUNCTION {name}\(.*?END \$\$;", SQL, re.DOTALL)
     assert found, name
     return found[0].replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1)

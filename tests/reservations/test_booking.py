@@ -42,7 +42,7 @@ def test_the_hold_becomes_a_commitment_and_no_sum_changes(market: Market) -> Non
     accept(market.bank, quote)
     day = CapacityDay.objects.get(pool=market.h100, day=quote.start)
     assert (day.firm_held, day.firm_committed) == (0, 64)
-    assert Claim.objects.get(pk=quote.claim_id).status == "committed"
+    assert Claim.objects.get(holder=quote.public_id).status == "committed"
     assert differences() == []
 
 

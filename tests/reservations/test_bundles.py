@@ -5,6 +5,7 @@ import pytest
 from marketplace.capacity.models import CapacityDay, Claim
 from marketplace.capacity.queries import differences
 from marketplace.change import change
+from marketplace.journal.actor import Actor
 from marketplace.journal.models import Entry
 from marketplace.outbox.models import Event
 from marketplace.units import clock
@@ -112,7 +113,8 @@ def test_a_check_that_refuses_one_part_refuses_all_and_hears_the_whole_amount(
 
 
 def test_staff_accept_a_bundle_for_a_customer_with_a_reason(market: Market, bundle: Bundle) -> None:
-    by, whose = market.seller.buyer.as_actor(market.bank.organisation.pk), market.bank.organisation.pk
+    whose = market.bank.organisation.pk
+    by = Actor("sales@headroom.test", 1, whose, is_staff=True)
     with pytest.raises(ReasonMissing):
         accept_bundle_for_customer(public_id=bundle.public_id, by=by, organisation_id=whose, reason="yes")
     assert nothing_is_reserved()

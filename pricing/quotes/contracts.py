@@ -1,0 +1,159 @@
+"""The rules of a contract around its price: payment, lock time, turnaround, changes and exits, by published versions.
+
+They stand below the reservations that live by them because a quote names, when it is made, the version under which its
+block will be paid, changed and left. Nobody rewrites a version: a trigger in sql/ refuses it.
+"""
+
+from copy import deepcopy
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from django.db import models
+from django.db.models import Max, Q
+
+from marketplace.journal.actions import record
+from marketplace.journal.actor import Actor
+from marketplace.parties.models import Organisation
+from marketplace.units.ids import new_id
+from pricing.quotes.exits import SHIPPED, Exit, exits_of, faults
+
+VERSIONS_KEPT = 256  # in this process: a version is never rewritten
+MOST_DAYS = 366
+
+
+def new_contract_policy_id() -> str:
+    return new_id("cpo")
+
+
+def shipped_exits() -> dict[str, Any]:
+    return deepcopy(SHIPPED)
+
+
+class ContractPolicyQuerySet(models.QuerySet["ContractPolicy"]):
+    def in_force(self, seller_id: int, now: datetime) -> "ContractPolicy":
+        """The seller's latest version that has started, else the market's, else the shipped one, unsaved."""
+        started = self.filter(Q(seller_id=seller_id) | Q(seller=None), starts_at__lte=now)
+        found = started.order_by(models.F("seller_id").asc(nulls_last=True), "-version").first()
+        return found or ContractPolicy(version=0, starts_at=now)
+
+
+class ContractPolicy(models.Model):
+    """What a seller's contracts say beside the price. Every figure is shown before a quote is accepted."""
+
+    public_id = models.CharField(max_length=40, unique=True, default=new_contract_policy_id, editable=False)
+    seller = models.ForeignKey(Organisation, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    version = models.PositiveIntegerField()
+    starts_at = models.DateTimeField()
+    published_by = models.CharField(max_length=254)
+    reason = models.CharField(max_length=200, help_text="Shown beside the version, and journalled")
+    payment_days = models.PositiveSmallIntegerField(
+        default=7, help_text="Days to pay what is due up front; unpaid capacity goes back on sale then"
+    )
+    deposit_percent = models.PositiveSmallIntegerField(
+        default=0, help_text="Least share of the total that is due up front, 0 to 100"
+    )
+    acceptance_days = models.PositiveSmallIntegerField(
+        default=1, help_text="Days after the first one on which delivery is deemed accepted"
+    )
+    lock_hours = models.PositiveSmallIntegerField(
+        default=24, help_text="Hours before the start from which terms can no longer change"
+    )
+    turnaround_days = models.PositiveSmallIntegerField(
+        default=0, help_text="Days after a block for cleaning and tests: claimed, not priced"
+    )
+    change_minutes = models.PositiveSmallIntegerField(default=20, help_text="How long a quote for a change stands")
+    first_call_days = models.PositiveSmallIntegerField(
+        default=30, help_text="Days before the end from which the holder is called to extend first"
+    )
+    first_call_hours = models.PositiveSmallIntegerField(
+        default=0, help_text="Hours for which the days after the block are then kept for the holder; 0: told, not kept"
+    )
+    assignment_days = models.PositiveSmallIntegerField(
+        default=5, help_text="Days within which an assignment is consented to and accepted"
+    )
+    exits = models.JSONField(default=shipped_exits, help_text="By cause: notice, fee by lead time, refund")
+
+    objects = ContractPolicyQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "contract policies"
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["seller", "version"], name="one_contract_policy_version"),
+            models.UniqueConstraint(
+                fields=["version"], condition=Q(seller=None), name="one_default_contract_policy_version"
+            ),
+            models.CheckConstraint(condition=Q(deposit_percent__lte=100), name="deposit_is_a_share"),
+            models.CheckConstraint(condition=Q(change_minutes__gt=0), name="a_change_quote_stands_a_while"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.seller or 'market default'} contract v{self.version}"
+
+    def exit(self, cause: str) -> Exit:
+        return exits_of(self.exits)[cause]
+
+    def all_exits(self) -> list[Exit]:
+        return list(exits_of(self.exits).values())
+
+    @property
+    def change_hold(self) -> timedelta:
+        return timedelta(minutes=self.change_minutes)
+
+
+class ContractRefused(ValueError):
+    """The policy is not published. `faults` says by field what was wrong and what would be right."""
+
+    def __init__(self, found: dict[str, str]) -> None:
+        super().__init__(" ".join(found.values()))
+        self.faults = found
+
+
+def check_contract(policy: ContractPolicy, *, now: datetime) -> None:
+    """Raises what `publish_contract` would raise; publishes nothing."""
+    found: dict[str, str] = {}
+    if policy.starts_at < now:
+        found["starts_at"] = f"A policy cannot start before it is published, at {now:%Y-%m-%d %H:%M} UTC."
+    if policy.deposit_percent > 100:
+        found["deposit_percent"] = "A share from 0 to 100 percent."
+    if policy.change_minutes < 1:
+        found["change_minutes"] = "A change quote has to stand for a minute or more."
+    for name in ("payment_days", "acceptance_days", "turnaround_days", "first_call_days", "assignment_days"):
+        if getattr(policy, name) > MOST_DAYS:
+            found[name] = f"From 0 to {MOST_DAYS} days."
+    wrong = list(faults(policy.exits))
+    if wrong:
+        found["exits"] = " ".join(wrong)
+    if found:
+        raise ContractRefused(found)
+
+
+def publish_contract(*, policy: ContractPolicy, by: Actor, now: datetime) -> ContractPolicy:
+    """Publishes an unsaved policy as the next version of its seller's (or of the market's default).
+
+    Contracts keep the version that their quote named; the new one is named by quotes from its start on.
+    """
+    check_contract(policy, now=now)
+    last = ContractPolicy.objects.filter(seller=policy.seller).aggregate(last=Max("version"))["last"] or 0
+    policy.version, policy.published_by = last + 1, by.label
+    policy.save(force_insert=True)
+    record(
+        by=by,
+        verb="contract_policy.published",
+        subject=policy.public_id,
+        now=now,
+        after={"seller": policy.seller_id, "version": policy.version, "starts_at": policy.starts_at.isoformat()},
+        reason=policy.reason,
+    )
+    return policy
+
+
+def contract_of(contract_id: int | None) -> ContractPolicy:
+    """The version that a quote names; the shipped figures for a quote from before there were versions."""
+    return ContractPolicy(version=0) if contract_id is None else _version(contract_id)
+
+
+@lru_cache(maxsize=VERSIONS_KEPT)
+def _version(contract_id: int) -> ContractPolicy:
+    return ContractPolicy.objects.select_related("seller").get(pk=contract_id)

@@ -1,0 +1,208 @@
+"""Who may do what at every address of the product: ONE LINE A ROUTE. A route without a line fails the suite.
+
+`"the/pattern/<as:django>/spells/it/": kind(about, METHOD=who)`. A method that is not named is refused to everybody.
+
+kind      who may be (each later word includes what stands before it where roles are nested)
+page      everybody | person (signed in) | member | buyer | approver | admin: roles of the organisation
+door      everybody | a scope of the key: read, quote, commit, supply, usage, admin
+staff     staff (any) | "app.permission" ("+" between several) | nobody
+table     an admin table: which of view, add, change its staff may do, by permission; deleting is never among them
+
+`about` names what the address is about, in the order of its parameters, by a name that tests/tenancy/world.py gave it:
+it is the bank's, and everybody else must be answered word for word as about something that does not exist. `asks` is
+a query and `sends` a body in which "{name}" stands for such a thing: an address that is told ids there must not tell
+whether they exist either. Where the thing is another party's than the bank's: `of="seller"`; where it is the market's
+and everybody may see it: `shared=True`. `fixed=True` is a page that never differs, whoever looks, and when.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Row:
+    kind: str
+    who: Mapping[str, str]
+    about: tuple[str, ...] = ()
+    asks: Mapping[str, Any] = field(default_factory=dict)
+    sends: Mapping[str, Any] = field(default_factory=dict)
+    shared: bool = False
+    of: str = "bank"
+    fixed: bool = False
+
+
+def page(*about: str, **rest: Any) -> Row:
+    return _row("page", about, rest)
+
+
+def door(*about: str, **rest: Any) -> Row:
+    return _row("door", about, rest)
+
+
+def staff(*about: str, **rest: Any) -> Row:
+    return _row("staff", about, rest)
+
+
+def _row(kind: str, about: tuple[str, ...], rest: dict[str, Any]) -> Row:
+    who = {name: value for name, value in rest.items() if name.isupper()}
+    return Row(kind, who, about, **{name: value for name, value in rest.items() if name not in who})
+
+
+def table(model: str, may: str, about: str = "") -> Iterator[tuple[str, Row]]:
+    """The addresses that Django's admin gives a table."""
+    app, name = model.split(".")
+    base, row = f"admin/{app}/{name}/", (about or "no_row",)
+    can = {verb: f"{app}.{verb}_{name}" if verb in may.split() else "nobody" for verb in ("view", "add", "change")}
+    yield base, staff(GET=can["view"], POST=can["view"])
+    yield f"{base}add/", staff(GET=can["add"], POST=can["add"])
+    yield f"{base}<path:object_id>/history/", staff(*row, GET=can["view"])
+    yield f"{base}<path:object_id>/delete/", staff(*row, GET="nobody", POST="nobody")
+    yield f"{base}<path:object_id>/change/", staff(*row, GET=can["view"], POST=can["change"])
+    yield f"{base}<path:object_id>/", staff(*row, GET="staff")
+
+
+NEED = {
+    "accelerators": ["h100"],
+    "quantity": 64,
+    "duration_days": 30,
+    "start": {"from": "{day}", "to": "{day}"},
+    "firmness": "standby",
+}
+WISH = {"accelerator": "h100", "quantity": 64, "days": 30, "start": "{day}", "firmness": "standby", "flexibility": 7}
+ROUTES: dict[str, Row] = {
+    # Pages
+    "": page(GET="everybody"),
+    "health/": page(GET="everybody", fixed=True),
+    "sign-in/": page(GET="everybody", POST="everybody"),
+    "sign-out/": page(POST="everybody"),
+    "calibration/": page(GET="everybody"),
+    "errors/<slug:code>/": page("error_code", GET="everybody", fixed=True, shared=True),
+    "organisation/": page(GET="member", POST="admin", sends={"revoke": "{api_key_pk}"}),
+    "organisation/choose/": page(POST="member", sends={"organisation": "{organisation}"}),
+    "capacity/": page(GET="member", asks=WISH),
+    "capacity.csv": page(GET="member"),
+    "capacity/quote/": page(POST="buyer", sends={"offer": "{offer}"}),
+    "selling/": page(GET="member"),
+    "selling/demand/": page(GET="member"),
+    "quotes/": page(GET="member"),
+    "quotes/<str:public_id>/": page("quote", GET="member"),
+    "quotes/<str:public_id>/release/": page("quote", POST="buyer"),
+    "quotes/<str:public_id>/accept/": page("quote", POST="buyer"),
+    "reservations/": page(GET="member"),
+    "reservations.csv": page(GET="member"),
+    "reservations/<str:public_id>/": page("reservation", GET="member"),
+    # REST
+    "api/schema/": page(GET="everybody", fixed=True),
+    "api/docs/": page(GET="everybody", fixed=True),
+    "api/v1/accelerators": door(GET="read"),
+    "api/v1/sites": door(GET="read"),
+    "api/v1/pools": door(GET="read"),
+    "api/v1/events": door(GET="read", asks={"after": "{event}"}),
+    "api/v1/calibration": door(GET="read"),
+    "api/v1/promises": door(GET="read"),
+    "api/v1/exposure": door(GET="read"),
+    "api/v1/supply": door(GET="read", asks={"pool": "{pool}"}, shared=True),
+    "api/v1/headroom": door(GET="read", asks={"pool": "{pool}"}, shared=True),
+    "api/v1/prices": door(GET="read", asks={"pool": "{pool}"}, shared=True),
+    "api/v1/demand": door(GET="read"),
+    "api/v1/price-policies": door(GET="read"),
+    "api/v1/price-versions": door(GET="read"),
+    "api/v1/projects": door(GET="read"),
+    "api/v1/projects/<slug:public_id>": door("project", GET="read", of="seller"),
+    "api/v1/projections": door(GET="read"),
+    "api/v1/projections/<slug:public_id>": door("projection", GET="read", shared=True),
+    "api/v1/build-signals": door(GET="read"),
+    "api/v1/offers": door(POST="read", sends=NEED),
+    "api/v1/quotes": door(
+        GET="read", POST="quote", asks={"client_reference": "{reference}"}, sends={"offer": "{offer}"}
+    ),
+    "api/v1/quotes/<slug:public_id>": door("quote", GET="read"),
+    "api/v1/quotes/<slug:public_id>/price": door("quote", GET="read"),
+    "api/v1/quotes/<slug:public_id>/release": door("quote", POST="quote"),
+    "api/v1/quotes/<slug:public_id>/accept": door("quote", POST="commit"),
+    "api/v1/reservations": door(GET="read", asks={"quote": "{taken_quote}"}),
+    "api/v1/reservations/<slug:public_id>": door("reservation", GET="read"),
+    # Staff: the admin itself
+    "admin/": staff(GET="staff"),
+    "admin/search/": staff(GET="staff"),
+    "admin/login/": page(GET="everybody", POST="everybody"),
+    "admin/logout/": page(POST="everybody"),
+    "admin/password_change/": staff(GET="staff", POST="staff"),
+    "admin/password_change/done/": staff(GET="staff"),
+    "admin/autocomplete/": staff(GET="nobody"),
+    "admin/jsi18n/": staff(GET="staff"),
+    "admin/r/<path:content_type_id>/<path:object_id>/": staff("no_row", "no_row", GET="nobody"),
+    "admin/^(?P<app_label>marketplace|auth|pricing|reservations)/$": staff("app", GET="pricing.view_quote"),
+    "admin/(?P<url>.*)$": staff("no_page", GET="nobody"),
+    # Staff: pages of our own
+    "admin/marketplace/pool/capacity/": staff(GET="marketplace.view_capacityday"),
+    "admin/marketplace/projection/calibration/": staff(GET="marketplace.view_projection"),
+    "admin/marketplace/disruption/<int:pk>/withdraw/": staff("no_row", POST="marketplace.change_disruption"),
+    "admin/marketplace/maintenancewindow/<int:pk>/withdraw/": staff(
+        "no_row", POST="marketplace.change_maintenancewindow"
+    ),
+    "admin/marketplace/apikey/<int:pk>/revoke/": staff("api_key_pk", POST="marketplace.change_apikey"),
+    "admin/marketplace/user/<id>/password/": staff(
+        "member_pk", GET="marketplace.change_user", POST="marketplace.change_user"
+    ),
+    "admin/pricing/pricepolicy/<int:policy_id>/roll-back/": staff("policy_pk", POST="pricing.add_pricepolicy"),
+    "admin/reservations/reservation/touched/<slug:public_id>/": staff(
+        "projection", GET="reservations.view_reservation+marketplace.view_projection"
+    ),
+    "admin/reservations/reservation/sell/": staff(GET="pricing.add_quote"),
+    "admin/reservations/reservation/sell/hold/": staff(
+        POST="pricing.add_quote", sends={"organisation": "{organisation_pk}", "offer": "{offer}"}
+    ),
+    "admin/reservations/reservation/sell/<slug:public_id>/": staff("quote", GET="pricing.view_quote"),
+    "admin/reservations/reservation/sell/<slug:public_id>/accept/": staff("quote", POST="reservations.add_reservation"),
+    "admin/reservations/reservation/sell/<slug:public_id>/release/": staff("quote", POST="pricing.change_quote"),
+    # Staff: tables
+    **dict(table("auth.group", "view add change")),
+    "admin/auth/group/<path:object_id>/delete/": staff("no_row", GET="auth.delete_group", POST="auth.delete_group"),
+    **dict(table("marketplace.accelerator", "view add change")),
+    **dict(table("marketplace.apikey", "view add", "api_key_pk")),
+    **dict(table("marketplace.claim", "view", "claim_pk")),
+    **dict(table("marketplace.disruption", "view add")),
+    **dict(table("marketplace.entry", "view", "entry_pk")),
+    **dict(table("marketplace.event", "view", "event_pk")),
+    **dict(table("marketplace.ledgerentry", "view", "ledger_pk")),
+    **dict(table("marketplace.maintenancewindow", "view add")),
+    **dict(table("marketplace.organisation", "view add change", "organisation_pk")),
+    **dict(table("marketplace.pool", "view add change", "pool_pk")),
+    **dict(table("marketplace.project", "view add change", "project_pk")),
+    **dict(table("marketplace.projection", "view", "projection_pk")),
+    **dict(table("marketplace.projectiondue", "view add")),
+    **dict(table("marketplace.projectoutlook", "view")),
+    **dict(table("marketplace.sellingstop", "view")),
+    **dict(table("marketplace.servicespec", "view add")),
+    **dict(table("marketplace.site", "view add change")),
+    **dict(table("marketplace.siteexposure", "view")),
+    **dict(table("marketplace.supplypolicy", "view add")),
+    **dict(table("marketplace.user", "view add change", "member_pk")),
+    "admin/marketplace/user/add/": staff(
+        GET="marketplace.add_user+marketplace.change_user", POST="marketplace.add_user+marketplace.change_user"
+    ),
+    **dict(table("pricing.buildsignal", "view")),
+    **dict(table("pricing.demandforecast", "view")),
+    **dict(table("pricing.enquiry", "view", "enquiry_pk")),
+    **dict(table("pricing.pricepolicy", "view add", "policy_pk")),
+    **dict(table("pricing.priceversion", "view", "price_version_pk")),
+    **dict(table("pricing.quote", "view", "quote_pk")),
+    **dict(table("pricing.tape", "view", "tape_pk")),
+    **dict(table("pricing.termsdocument", "view")),
+    **dict(table("reservations.reservation", "view", "reservation_pk")),
+}
+
+HOW_TO_ADD = """
+Every address of the product needs a line in ROUTES of tests/tenancy/routes.py that says who may use it, such as
+    "{route}": {example},
+and, where it is about something that belongs to an organisation, that thing under a name in tests/tenancy/world.py."""
+
+
+def example_for(route: str) -> str:
+    """A line to start from."""
+    about = '"quote", ' if "<" in route else ""
+    if route.startswith("admin/"):
+        return f'staff({about}GET="app.view_model")   (a whole table: **dict(table("app.model", "view")))'
+    return f'door({about}GET="read")' if route.startswith("api/") else f'page({about}GET="member")'

@@ -1,0 +1,207 @@
+"""Who asks, and what there is to be found: a bank that has done everything, and strangers who must not notice.
+
+A new kind of thing that belongs to an organisation gets a deed: one function below, named in DEEDS. It is done with the
+canary's words and figures in every field that the organisation fills in, and says what it made. From then on the thing
+can be named in tests/tenancy/routes.py, and test_canary.py looks for its words everywhere.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
+from typing import Any
+
+from django.contrib.auth.models import Permission
+from django.test import Client
+
+from marketplace.change import change
+from marketplace.models import ApiKey, Claim, Entry, Event, LedgerEntry, Project, Projection
+from marketplace.parties.models import ADMIN, ROLES, SCOPES, VIEWER, User
+from marketplace.units import clock
+from pricing.demand.models import Enquiry
+from pricing.models import PricePolicy, PriceVersion, Tape
+from pricing.quotes.actions import release_quote, take_quote
+from pricing.quotes.models import Quote
+from pricing.quotes.need import Need, Range
+from pricing.quotes.search import search
+from reservations.booking.actions import accept_quote
+from tests.market import PASSWORD, Market, Party, key, member, open_market
+from tests.tenancy.walking import Answer, Caller
+
+# Words that are nobody else's, and a quantity that no page shows by chance.
+CANARY = "canary-7f3a"
+QUANTITY = 1336
+FIGURES = ("1336", "1,336")
+
+
+@dataclass(frozen=True)
+class Thing:
+    """Something of the bank's by its name in an address, and a name of the same shape that is nothing's."""
+
+    name: str
+    nothing: str
+
+
+@dataclass
+class World:
+    market: Market
+    things: dict[str, Thing] = field(default_factory=dict)
+    figures: list[str] = field(default_factory=lambda: list(FIGURES))
+    secrets: list[str] = field(default_factory=lambda: [CANARY])
+    unnoticed: dict[tuple[str, str], Answer] = field(default_factory=dict)
+    _clients: dict[str, Caller] = field(default_factory=dict)
+
+    def add(self, kind: str, name: Any, nothing: str = "") -> None:
+        """`nothing` is worked out where the name is a public id or a number."""
+        name = str(name)
+        shape = f"{name.split('_')[0]}_{'0' * 22}" if "_" in name else "987654321"
+        self.things[kind] = Thing(name, nothing or shape)
+
+    def person(self, user: User | None) -> Caller:
+        name = user.email if user else "nobody"
+        if name not in self._clients:
+            client = Client(raise_request_exception=False)
+            if user:
+                client.force_login(user)
+            self._clients[name] = Caller(name, client)
+        return self._clients[name]
+
+    def program(self, party: Party, *scopes: str) -> Caller:
+        name = f"key of {party.organisation} for {', '.join(scopes) or 'nothing'}"
+        if name not in self._clients:
+            self._clients[name] = Caller(name, Client(raise_request_exception=False), key(party.organisation, *scopes))
+        return self._clients[name]
+
+    def owner(self, name: str) -> Party:
+        """A party of the market by its name there: bank, seller."""
+        found: Party = getattr(self.market, name)
+        return found
+
+    def at(self, party: Party, role: str) -> Caller:
+        """The organisation's person of that role."""
+        email = f"{role}@{party.organisation.name.split()[0].lower()}.example"
+        if email not in self._clients:
+            found = User.objects.filter(email=email).first()
+            return self.person(found or member(party.organisation, email, role))
+        return self._clients[email]
+
+    def staff(self, permissions: str = "") -> Caller:
+        """Somebody of the staff who has these permissions and no other; "root" has all."""
+        email = f"{permissions or 'guest'}@headroom.test".replace("+", ".")
+        if email not in self._clients:
+            user = User.objects.create_user(
+                email, PASSWORD, name="Staff", is_staff=True, is_superuser=permissions == "root"
+            )
+            for app, _, codename in (each.partition(".") for each in permissions.split("+") if "." in each):
+                user.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
+            return self.person(user)
+        return self._clients[email]
+
+    @cached_property
+    def strangers(self) -> list[Caller]:
+        """Those who have nothing to do with what the bank did: a rival in every role, and another seller."""
+        rival, seller = self.market.rival, self.market.other_seller
+        people = [self.person(None), *(self.at(rival, role) for role, _ in ROLES), self.at(seller, ADMIN)]
+        return [*people, self.program(rival, *SCOPES), self.program(seller, *SCOPES)]
+
+
+def open_world() -> World:
+    """The market before anybody did anything."""
+    world = World(open_market())
+    market = world.market
+    for party in (market.bank, market.rival, market.seller, market.other_seller):
+        for role in (VIEWER, ADMIN):
+            world.at(party, role)
+    project, projection = Project.objects.get(pool=market.h100), Projection.objects.latest("pk")
+    world.add("pool", market.h100.public_id)
+    world.add("pool_pk", market.h100.pk)
+    world.add("project", project.public_id)
+    world.add("project_pk", project.pk)
+    world.add("projection", projection.public_id)
+    world.add("projection_pk", projection.pk)
+    world.add("policy_pk", PricePolicy.objects.latest("pk").pk)
+    world.add("day", market.day(30), str(market.day(30)))
+    world.add("error_code", "busy", "nothing")
+    world.add("no_row", "987654321")
+    world.add("no_page", "nothing/here/", "nothing/there/")
+    world.add("app", "pricing", "pricing")
+    return world
+
+
+def quotes(world: World) -> None:
+    """A quote that is open, with a reference and metadata, and one that was released."""
+    open_quote = take(world, "open")
+    world.add("quote", open_quote.public_id)
+    world.add("quote_pk", open_quote.pk)
+    world.add("reference", open_quote.client_reference, "no-such-reference")
+    world.figures += [f"{open_quote.total:.2f}", f"{open_quote.total:,.2f}", f"{open_quote.total:,.0f}"]
+    gone = take(world, "gone")
+    change.run(lambda: release_quote(public_id=gone.public_id, by=_buyer(world), organisation_id=gone.organisation_id))
+
+
+def reservation(world: World) -> None:
+    """A quote that became a reservation."""
+    taken = take(world, "taken")
+    made = change.run(
+        lambda: accept_quote(public_id=taken.public_id, by=_buyer(world), organisation_id=taken.organisation_id)
+    )
+    world.add("reservation", made.public_id)
+    world.add("reservation_pk", made.pk)
+    world.add("taken_quote", taken.public_id)
+
+
+def offer(world: World) -> None:
+    """An offer to the bank: a token that is good for nobody else."""
+    world.add("offer", offer_to_the_bank(world), "off_nothing")
+
+
+def api_key(world: World) -> None:
+    secret = key(world.market.bank.organisation, "read")
+    made = ApiKey.objects.latest("pk")
+    ApiKey.objects.filter(pk=made.pk).update(name=f"{CANARY} scheduler")
+    world.add("api_key_pk", made.pk)
+    world.secrets += [secret, made.prefix]
+
+
+def records(world: World) -> None:
+    """What the product itself wrote down about all this, by the numbers under which staff find it."""
+    rows = {
+        "event_pk": Event, "entry_pk": Entry, "claim_pk": Claim, "ledger_pk": LedgerEntry, "enquiry_pk": Enquiry,
+        "price_version_pk": PriceVersion, "tape_pk": Tape,
+    }  # fmt: skip
+    for kind, model in rows.items():
+        world.add(kind, model.objects.latest("pk").pk)  # type: ignore[attr-defined]
+    world.add("event", Event.objects.filter(organisation_id=world.market.bank.organisation.pk).latest("pk").pk)
+    world.add("organisation", world.market.bank.organisation.public_id)
+    world.add("organisation_pk", world.market.bank.organisation.pk)
+    world.add("member_pk", world.market.bank.buyer.pk)
+
+
+DEEDS: list[Callable[[World], None]] = [quotes, reservation, offer, api_key, records]
+
+
+def _buyer(world: World) -> Any:
+    return world.market.bank.buyer.as_actor(world.market.bank.organisation.pk)
+
+
+def offer_to_the_bank(world: World) -> str:
+    market, now = world.market, clock.now()
+    day = now.date() + timedelta(days=30)
+    need = Need(Range(QUANTITY, QUANTITY), Range(30, 30), day, day, "standby", accelerators=("h100",))
+    found = search(need=need, organisation_id=market.bank.organisation.pk, now=now)
+    assert found.offers, found.refusal
+    return found.offers[0].id
+
+
+def take(world: World, what: str) -> Quote:
+    """The bank's quote, with the canary wherever a buyer may write something."""
+    token, bank = offer_to_the_bank(world), world.market.bank
+    return change.run(
+        lambda: take_quote(
+            offer=token,
+            organisation=bank.organisation,
+            by=_buyer(world),
+            client_reference=f"{CANARY}-{what}",
+            metadata={f"{CANARY}-name": f"{CANARY}-value"},
+        )
+    )
