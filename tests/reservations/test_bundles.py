@@ -8,6 +8,10 @@ from marketplace.change import change
 from marketplace.journal.actor import Actor
 from marketplace.journal.models import Entry
 from marketplace.outbox.models import Event
+from marketplace.parties.agreements import MasterAgreement, SigningAuthority
+from marketplace.parties.chains import Step
+from marketplace.parties.models import ADMIN, APPROVER
+from marketplace.parties.signing import NoAuthority
 from marketplace.units import clock
 from pricing.quotes.actions import PartOfBundle, QuoteClosed, QuoteExpired, QuoteNotFound
 from pricing.quotes.bundles import Bundle
@@ -16,8 +20,9 @@ from reservations.booking.actions import Acceptance, accept_quote
 from reservations.booking.bundles import accept_bundle
 from reservations.booking.models import Reservation
 from reservations.booking.on_behalf import ReasonMissing, accept_bundle_for_customer
-from tests.market import Market, Party, open_market
+from tests.market import Market, Party, member, open_market
 from tests.pricing.test_bundles import offer, ramp, release, take, two_blocks
+from tests.reservations.test_approvals import chain, say_no, say_yes, standing
 
 pytestmark = pytest.mark.django_db
 
@@ -128,3 +133,41 @@ def test_staff_accept_a_bundle_for_a_customer_with_a_reason(market: Market, bund
 def test_a_ramp_is_reserved_layer_by_layer(market: Market) -> None:
     made = accept(market.bank, take(market.bank, offer(market, market.bank, ramp(market, 64, 128))))
     assert [(each.quantity, each.period.days) for each in made] == [(64, 60), (64, 30)]
+
+
+def test_a_bundle_waits_for_one_approval_of_the_whole_amount(market: Market, bundle: Bundle) -> None:
+    """Above the total of any part, so that nobody would be asked for a part alone."""
+    cfo = member(market.bank.organisation, "cfo@first.example", ADMIN)
+    most = int(max(quote.total for quote in bundle.quotes))
+    chain(market, Step(user_id=cfo.pk), above=most + 1)
+    made = accept(market.bank, bundle)
+    assert {each.status for each in made} == {"pending_approval"}
+    assert len({each.deadline for each in made}) == 1
+    say_yes(cfo, made[1])
+    assert [standing(each) for each in made] == ["scheduled"] * 3
+    assert {claim.status for claim in Claim.objects.all()} == {"committed"}
+    assert differences() == []
+
+
+def test_who_approves_a_bundle_needs_authority_for_all_of_it(market: Market, bundle: Bundle) -> None:
+    cfo = member(market.bank.organisation, "cfo@first.example", ADMIN)
+    chain(market, Step(user_id=cfo.pk))
+    made = accept(market.bank, bundle)
+    most = max(quote.total for quote in bundle.quotes)
+    SigningAuthority.objects.filter(user=cfo).delete()
+    agreement = MasterAgreement.objects.filter(organisation=market.bank.organisation).first()
+    SigningAuthority.objects.create(
+        agreement=agreement, user=cfo, amount=most + 1, currency="USD", granted_at=clock.now(), granted_by="tests"
+    )
+    with pytest.raises(NoAuthority):
+        say_yes(cfo, made[0])
+    assert [standing(each) for each in made] == ["pending_approval"] * 3
+
+
+def test_a_bundle_that_is_declined_is_declined_whole(market: Market, bundle: Bundle) -> None:
+    chain(market, Step(role=APPROVER))
+    made = accept(market.bank, bundle)
+    say_no(market.bank.approver, made[2])
+    assert len({standing(each) for each in made}) == 1
+    assert {claim.status for claim in Claim.objects.all()} == {"released"}
+    assert differences() == []
