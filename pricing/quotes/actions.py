@@ -131,13 +131,14 @@ def take_quote(
     client_reference: str | None = None,
     metadata: Mapping[str, str] | None = None,
     on_behalf_of: str | None = None,
+    held_until: datetime | None = None,
 ) -> Quote:
     """Turns an offer into a quote that holds its capacity until it expires; `on_behalf_of` names an end customer.
 
     The price is computed again at the use found under the lock. Not dearer than the offer: the quote stands, at the
     lower of the two. Dearer: PriceChanged, and nothing is held. Gone: InsufficientHeadroom. Not cleared:
     ScreeningRequired. More than the organisation may hold unbought: HoldLimit, or HoldCooldown where it let too many
-    holds lapse.
+    holds lapse. `held_until` is another expiry than the policy's: that of an offer from the waitlist.
     """
     terms = read_token(offer, organisation_id=organisation.pk)
     now = clock.now()
@@ -152,7 +153,17 @@ def take_quote(
     whose = customer.pk if customer else None
     check_cleared(organisation_id=organisation.pk, pool_id=pool.pk, end_customer_id=whose, now=now)
     taking = Taking(
-        new_id("qte"), terms, pool, policy, contract, by, now, client_reference, dict(metadata or {}), customer
+        new_id("qte"),
+        terms,
+        pool,
+        policy,
+        contract,
+        by,
+        now,
+        client_reference,
+        dict(metadata or {}),
+        customer,
+        held_until,
     )
     # Before the ledger, as docs/locking.md has it: two holds of one organisation at once are counted one by one.
     check_hold(organisation_id=organisation.pk, block=taking.block, policy=policy, now=now)

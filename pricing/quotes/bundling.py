@@ -89,6 +89,7 @@ def take_bundle(
     client_reference: str | None = None,
     metadata: Mapping[str, str] | None = None,
     on_behalf_of: str | None = None,
+    held_until: datetime | None = None,
 ) -> Bundle:
     """Turns the offer of a bundle into quotes that hold all of its capacity until one expiry.
 
@@ -101,7 +102,7 @@ def take_bundle(
     if terms.valid_until <= now:
         raise OfferExpired
     customer = end_customer_of(organisation_id=organisation.pk, public_id=on_behalf_of)
-    takings = _takings(terms, by, now, customer)
+    takings = _takings(terms, by, now, customer, held_until)
     _check_cleared(takings, now)
     _check_hold(takings)
     claimed = _hold_all(takings)
@@ -129,14 +130,16 @@ def _check_cleared(takings: Sequence[Taking], now: datetime) -> None:
         raise ScreeningRequired
 
 
-def _takings(terms: BundleTerms, by: Actor, now: datetime, customer: EndCustomer | None) -> list[Taking]:
-    """The parts in the making, all with the shortest hold of the sellers' policies."""
+def _takings(
+    terms: BundleTerms, by: Actor, now: datetime, customer: EndCustomer | None, held_until: datetime | None
+) -> list[Taking]:
+    """The parts in the making, all with the shortest hold of the sellers' policies, or with the one that is given."""
     names = {part.pool for part in terms.parts}
     pools = {pool.public_id: pool for pool in Pool.objects.select_related("seller").filter(public_id__in=names)}
     sellers = {pool.seller for pool in pools.values()}
     policies = {seller.pk: PricePolicy.objects.in_force(seller, now) for seller in sellers}
     contracts = {seller.pk: ContractPolicy.objects.in_force(seller.pk, now) for seller in sellers}
-    until = now + min(policy.hold for policy in policies.values())
+    until = held_until or now + min(policy.hold for policy in policies.values())
     return [
         Taking(
             new_id("qte"),

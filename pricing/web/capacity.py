@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 from marketplace.capacity.ledger import InsufficientHeadroom
 from marketplace.change import change
 from marketplace.parties.models import Membership
+from marketplace.screening.queries import ScreeningRequired
 from marketplace.supply.models import SupplyPolicy
 from marketplace.units import clock
 from marketplace.web import formats
@@ -18,7 +19,11 @@ from marketplace.web.access import member_page, require_buyer
 from pricing.curve.models import PricePolicy
 from pricing.demand.actions import record_enquiry
 from pricing.quotes.actions import MarketStale, OfferExpired, PriceChanged, take_quote
+from pricing.quotes.bundle_offers import is_bundle_token
+from pricing.quotes.bundles import Bundle
+from pricing.quotes.bundling import BundlePriceChanged, take_bundle
 from pricing.quotes.holds import HoldCooldown, HoldLimit
+from pricing.quotes.models import Quote
 from pricing.quotes.need import BadNeed, parse_need
 from pricing.quotes.offers import Offer, OfferInvalid
 from pricing.quotes.queries import known_names
@@ -26,11 +31,13 @@ from pricing.quotes.ranking import LEAST_CO2
 from pricing.quotes.relax import notes, relaxations
 from pricing.quotes.search import Search, search
 from pricing.web.ask import AskForm
+from pricing.web.bundles import offered_together
 from pricing.web.instead import levers, refused
 from pricing.web.more_wishes import CHOSEN, SORT_NAMES
 from pricing.web.quotes import price_parts
 from pricing.web.starts import Calendar
 
+ASKED_ON = {"together": "together", "ramp": "ramp"}  # the page to which a refused offer leads back
 RANKS = {"cheapest": "cheapest", "soonest": "soonest", "most_compute": "most compute per $"}
 SEVERAL = (*CHOSEN, "certifications")
 NEXT = {"soonest": "next soonest", "most_compute": "next in compute per $"}
@@ -43,6 +50,7 @@ def search_page(request: HttpRequest, found: Membership) -> HttpResponse:
     now = clock.now()
     form = _form(request, now.date())
     context: dict[str, Any] = {"nav": "capacity", "form": form, "may_buy": found.may_buy}
+    context["parts"] = request.GET.getlist("part")
     context["promises"] = SupplyPolicy.objects.in_force(now).promises()
     if form.is_bound and form.is_valid():
         try:
@@ -52,7 +60,12 @@ def search_page(request: HttpRequest, found: Membership) -> HttpResponse:
         else:
             answer = search(need=need, organisation_id=found.organisation_id, now=now)
             change.run(lambda: record_enquiry(found=answer, organisation_id=found.organisation_id, now=now))
-            context |= refused(answer, form, now) if answer.refusal else _offered(answer, form, request, found, now)
+            context["splits"] = [offered_together(split) for split in answer.splits]
+            if answer.offers:
+                context |= _offered(answer, form, request, found, now)
+            elif answer.refusal:
+                context |= refused(answer, form, now)
+            context["back"] = request.GET.urlencode()
     return render(request, "pricing/capacity.html", context)
 
 
@@ -136,18 +149,21 @@ def take(request: HttpRequest, found: Membership) -> HttpResponse:
     """Turns the chosen offer into a quote that holds its capacity."""
     require_buyer(found)
     by = found.user.as_actor(found.organisation_id)
-    back = request.POST.get("back", "")
-    again = f"{reverse('capacity')}?{back}" if back else reverse("capacity")
+    offer, back = request.POST.get("offer", ""), request.POST.get("back", "")
+    page = reverse(ASKED_ON.get(request.POST.get("page", ""), "capacity"))
+    again = f"{page}?{back}" if back else page
     try:
-        quote = change.run(
-            lambda: take_quote(offer=request.POST.get("offer", ""), organisation=found.organisation, by=by)
+        taken: Quote | Bundle = change.run(
+            lambda: (take_bundle if is_bundle_token(offer) else take_quote)(
+                offer=offer, organisation=found.organisation, by=by
+            )
         )
-    except PriceChanged as changed:
-        total = formats.money(changed.offer.terms.total.amount)
+    except (PriceChanged, BundlePriceChanged) as changed:
+        total = formats.money(changed.offer.total.amount)
         messages.warning(request, f"The price rose to {total} while you looked. Nothing is held; choose again.")
     except InsufficientHeadroom:
         messages.warning(request, "These GPUs were taken while you looked. Nothing is held; here is what fits now.")
-    except (HoldLimit, HoldCooldown) as refused_hold:
+    except (HoldLimit, HoldCooldown, ScreeningRequired) as refused_hold:
         messages.warning(request, str(refused_hold))
     except (OfferInvalid, OfferExpired):
         messages.warning(request, "That offer is no longer valid. Nothing is held; these are the prices of now.")
@@ -156,5 +172,5 @@ def take(request: HttpRequest, found: Membership) -> HttpResponse:
     except MarketStale:
         messages.error(request, "Prices are out of date, so no new quotes are made. Nothing is held; try again soon.")
     else:
-        return redirect("quote", quote.public_id)
+        return redirect("bundle" if isinstance(taken, Bundle) else "quote", taken.public_id)
     return redirect(again)

@@ -1,8 +1,9 @@
 from django.urls import path
 
-from reservations.web import bookings
+from reservations.web import bookings, bundles
 
 urlpatterns = [
+    path("bundles/<str:public_id>/accept/", bundles.accept, name="accept-bundle"),
     path("quotes/<str:public_id>/accept/", bookings.accept, name="accept-quote"),
     path("reservations/", bookings.portfolio, name="portfolio"),
     path("reservations.csv", bookings.export, name="portfolio-csv"),

@@ -155,7 +155,7 @@ def test_who_approves_a_bundle_needs_authority_for_all_of_it(market: Market, bun
     made = accept(market.bank, bundle)
     most = max(quote.total for quote in bundle.quotes)
     SigningAuthority.objects.filter(user=cfo).delete()
-    agreement = MasterAgreement.objects.filter(organisation=market.bank.organisation).first()
+    agreement = MasterAgreement.objects.filter(organisation=market.bank.organisation)[0]
     SigningAuthority.objects.create(
         agreement=agreement, user=cfo, amount=most + 1, currency="USD", granted_at=clock.now(), granted_by="tests"
     )
