@@ -155,6 +155,7 @@ CELERY_BEAT_SCHEDULE = {
     "build-signals": {"task": "pricing.build_signals", "schedule": 60.0},
     "publish-tape": {"task": "pricing.publish_tape", "schedule": 10.0},
     "expire-quotes": {"task": "pricing.expire_quotes", "schedule": 10.0},
+    "serve-waitlist": {"task": "reservations.serve_waitlist", "schedule": 15.0},
     "settle-reservations": {"task": "reservations.settle", "schedule": 10.0},
 }
 

@@ -4,5 +4,16 @@ from reservations.booking.amendments import ReservationChange
 from reservations.booking.approvals import ApprovalStage
 from reservations.booking.models import Reservation, ReservationTransition
 from reservations.booking.money import Due, Receipt
+from reservations.booking.waitlist.models import WaitlistEntry, WaitlistOffer, WaitlistPass
 
-__all__ = ["ApprovalStage", "Due", "Receipt", "Reservation", "ReservationChange", "ReservationTransition"]
+__all__ = [
+    "ApprovalStage",
+    "Due",
+    "Receipt",
+    "Reservation",
+    "ReservationChange",
+    "ReservationTransition",
+    "WaitlistEntry",
+    "WaitlistOffer",
+    "WaitlistPass",
+]

@@ -156,6 +156,13 @@ def parse_need(body: Any, *, today: date, known: Mapping[str, frozenset[str]]) -
     )
 
 
+def parse_stored(body: Mapping[str, Any]) -> Need:
+    """A need that was checked when it was stored: what it names may not be on sale any more, nor its dates ahead."""
+    named: dict[str, list[str]] = {name: body.get(name, []) for name in NAMES}
+    before = date.fromisoformat(body["start"]["from"]) - timedelta(days=1)
+    return parse_need(body, today=before, known={name: frozenset(value) for name, value in named.items()})
+
+
 def _flag(body: Mapping[str, Any], name: str, faults: list[Fault]) -> bool:
     value = body.get(name, False)
     if not isinstance(value, bool):
