@@ -230,7 +230,9 @@ UNFOLD = {
                     staff_table("API keys", "key", "marketplace.apikey"),
                     staff_table("Enquiries", "search", "pricing.enquiry"),
                     staff_table("Quotes", "request_quote", "pricing.quote"),
+                    staff_table("Bundles", "inventory_2", "pricing.bundle"),
                     staff_table("Reservations", "event_available", "reservations.reservation"),
+                    staff_table("Waitlist", "hourglass_empty", "reservations.waitlistentry"),
                 ],
             },
             {

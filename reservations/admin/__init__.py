@@ -1,5 +1,5 @@
 """The cockpit's pages for the top floor. Django looks for a module named `admin`, so this one gathers the pages."""
 
-from reservations.admin import reservations
+from reservations.admin import reservations, waitlist
 
-__all__ = ["reservations"]
+__all__ = ["reservations", "waitlist"]

@@ -6,6 +6,7 @@ from django.urls import URLPattern, path
 from marketplace.admin.base import LongAdmin
 from marketplace.web import formats
 from reservations.admin.selling import accept, hold, offers_page, quote_page, release
+from reservations.admin.together import accept_page, bundle_page, release_page, together_page
 from reservations.admin.touched import touched_page
 from reservations.booking.models import Reservation
 
@@ -42,6 +43,10 @@ class ReservationAdmin(LongAdmin):
             page("touched/<slug:public_id>/", "projection-touched", touched_page),
             page("sell/", "sell-capacity", offers_page),
             page("sell/hold/", "sell-hold", hold),
+            page("sell/together/", "sell-together", together_page),
+            page("sell/bundle/<slug:public_id>/", "sell-bundle", bundle_page),
+            page("sell/bundle/<slug:public_id>/accept/", "sell-bundle-accept", accept_page),
+            page("sell/bundle/<slug:public_id>/release/", "sell-bundle-release", release_page),
             page("sell/<slug:public_id>/", "sell-quote", quote_page),
             page("sell/<slug:public_id>/accept/", "sell-accept", accept),
             page("sell/<slug:public_id>/release/", "sell-release", release),
