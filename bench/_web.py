@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -25,8 +26,9 @@ READY = 30.0
 class Web:
     """gunicorn with one process of eight threads, and one connection to it."""
 
-    def __init__(self, secret: str) -> None:
+    def __init__(self, secret: str, *, settings: str = "marketplace.settings") -> None:
         self._secret = secret
+        self._settings = settings
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
         self._socket.listen()
@@ -40,6 +42,7 @@ class Web:
         args += ["--no-control-socket", *worker_tmp_dir()]
         log = Path(self._logs.name) / "web.log"
         env = {**os.environ, "DATABASE_URL": _address(), "HEADROOM_LOCAL": "1"}
+        env["DJANGO_SETTINGS_MODULE"] = self._settings
         self.child = spawn("web", args, log=log, env=env, cwd=ROOT, pass_fds=(number,))
         self._client = http.client.HTTPConnection("127.0.0.1", self._socket.getsockname()[1], timeout=READY)
         return self
@@ -52,16 +55,20 @@ class Web:
         self._socket.close()
         self._logs.cleanup()
 
-    def timed(self, method: str, path: str, body: Any = None) -> float:
+    def timed(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> float:
         """Seconds from the request to the whole answer, which is in `last`."""
-        headers = {"Authorization": f"Bearer {self._secret}", "Content-Type": "application/json"}
+        headers = {
+            "Authorization": f"Bearer {self._secret}",
+            "Content-Type": "application/json",
+            **(headers or {}),
+        }
         sent = None if body is None else json.dumps(body)
         start = time.perf_counter()
         self._client.request(method, path, sent, headers)
         response = self._client.getresponse()
         raw = response.read()
         seconds = time.perf_counter() - start
-        if response.status != http.client.OK:
+        if response.status not in (http.client.OK, http.client.CREATED):
             raise RuntimeError(f"{method} {path}: {response.status} {raw[:300]!r} {self.child.last_lines()}")
         self.last = json.loads(raw)
         return seconds

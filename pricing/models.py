@@ -2,6 +2,8 @@
 
 from pricing.curve.models import BuildSignal, PoolCurve, PricePolicy, PriceVersion, Tape, TapePool
 from pricing.demand.models import DemandForecast, Enquiry, PoolDemand
+from pricing.negotiation.margins import NegotiationPolicy, SalesLimit
+from pricing.negotiation.models import Negotiation, Step
 from pricing.quotes.accounts import HoldAccount
 from pricing.quotes.bundles import Bundle
 from pricing.quotes.contracts import ContractPolicy
@@ -14,11 +16,15 @@ __all__ = [
     "DemandForecast",
     "Enquiry",
     "HoldAccount",
+    "Negotiation",
+    "NegotiationPolicy",
     "PoolCurve",
     "PoolDemand",
     "PricePolicy",
     "PriceVersion",
     "Quote",
+    "SalesLimit",
+    "Step",
     "Tape",
     "TapePool",
     "TermsDocument",

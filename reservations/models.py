@@ -1,14 +1,17 @@
 """Every model of the package in one place, for Django; the rooms define them."""
 
-from reservations.booking.amendments import ReservationChange
+from reservations.booking.amendments import Assignment, ReservationChange
 from reservations.booking.approvals import ApprovalStage
 from reservations.booking.models import Reservation, ReservationTransition
 from reservations.booking.money import Due, Receipt
+from reservations.booking.papers import OrderForm
 from reservations.booking.waitlist.models import WaitlistEntry, WaitlistOffer, WaitlistPass
 
 __all__ = [
     "ApprovalStage",
+    "Assignment",
     "Due",
+    "OrderForm",
     "Receipt",
     "Reservation",
     "ReservationChange",

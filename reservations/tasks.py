@@ -8,6 +8,7 @@ from marketplace.units import clock
 from pricing.quotes.actions import MarketStale
 from reservations.booking.lifecycle import settle
 from reservations.booking.models import Reservation
+from reservations.booking.ordering import order_form, without_order_form
 from reservations.booking.waitlist.models import OFFERED, WaitlistEntry
 from reservations.booking.waitlist.serving import (
     NotServed,
@@ -19,6 +20,7 @@ from reservations.booking.waitlist.serving import (
 )
 
 MOST_AT_ONCE = 1000
+MOST_FORMS_AT_ONCE = 100
 
 
 @shared_task(name="reservations.settle")
@@ -61,3 +63,13 @@ def _offers_made() -> int:
         except (MarketStale, change.Busy):
             break
     return made
+
+
+@shared_task(name="reservations.make_order_forms")
+def make_order_forms() -> int:
+    """Makes the order forms of what was accepted since. Whoever asks for one earlier makes the same bytes."""
+    made = [
+        change.run(lambda row=row: order_form(reservation=row))  # type: ignore[misc]
+        for row in without_order_form(MOST_FORMS_AT_ONCE)
+    ]
+    return len(made)

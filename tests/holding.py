@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from marketplace.capacity.models import Claim
 from marketplace.change import change
 from marketplace.units import clock
 from pricing.curve.models import PricePolicy
@@ -36,3 +37,8 @@ def held(market: Market, party: Party, **changed: Any) -> Quote:
     offer = offered(market, party, **changed)
     by = party.buyer.as_actor(party.organisation.pk)
     return change.run(lambda: take_quote(offer=offer.id, organisation=party.organisation, by=by))
+
+
+def claim_of(quote: Quote) -> Claim:
+    """The hold that keeps a quote's capacity."""
+    return Claim.objects.get(pk=quote.claim_id or 0)

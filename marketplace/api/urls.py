@@ -1,10 +1,15 @@
 from django.urls import path
 
-from marketplace.api import documents
+from marketplace.api import authority_problems, documents
 from marketplace.api.calibration import CalibrationDoor
 from marketplace.api.catalogue import Accelerators, Pools, Sites
+from marketplace.api.end_customers import ArchiveEndCustomer, EndCustomers, OwnScreening
 from marketplace.api.events import Events
 from marketplace.api.promises import Exposures, PublishedPromises
+from marketplace.api.signing import Agreements, Authorities, RevokeAuthority
+from marketplace.api.spending import ApprovalChains, Budgets, CloseCostCentre, CostCentres, WithdrawChain
+
+__all__ = ["authority_problems", "urlpatterns"]  # importing the problems registers them
 
 urlpatterns = [
     path("schema/", documents.schema, name="api-schema"),
@@ -16,4 +21,15 @@ urlpatterns = [
     path("v1/calibration", CalibrationDoor.as_view()),
     path("v1/promises", PublishedPromises.as_view()),
     path("v1/exposure", Exposures.as_view()),
+    path("v1/cost-centres", CostCentres.as_view()),
+    path("v1/cost-centres/<slug:public_id>/close", CloseCostCentre.as_view()),
+    path("v1/cost-centres/<slug:public_id>/budgets", Budgets.as_view()),
+    path("v1/approval-chains", ApprovalChains.as_view()),
+    path("v1/approval-chains/<slug:public_id>/withdraw", WithdrawChain.as_view()),
+    path("v1/agreements", Agreements.as_view()),
+    path("v1/authorities", Authorities.as_view()),
+    path("v1/authorities/<slug:public_id>/revoke", RevokeAuthority.as_view()),
+    path("v1/end-customers", EndCustomers.as_view()),
+    path("v1/end-customers/<slug:public_id>/archive", ArchiveEndCustomer.as_view()),
+    path("v1/screening", OwnScreening.as_view()),
 ]

@@ -20,7 +20,7 @@ def release_expired_holds(*, now: datetime, pool_ids: Sequence[int] | None = Non
     released = 0
     for claim_id in expired_claims(now=now, pool_ids=pool_ids):
         with transaction.atomic(durable=True):
-            released += ledger.expire_hold(claim_id=claim_id, now=now)
+            released += ledger.release_expired_hold(claim_id=claim_id, now=now)
     return released
 
 

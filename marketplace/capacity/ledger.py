@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 import numpy as np
 from django.db import IntegrityError, connection
@@ -151,14 +150,18 @@ _PROLONG = """
 """
 
 
-def expire_hold(*, claim_id: int, now: datetime) -> bool:
-    """Gives a hold back whose time is over, read under its lock; False where it was moved, or prolonged meanwhile."""
-    return _called("SELECT capacity_expire(%s, %s)", claim_id, now)
-
-
 def release_commitment(*, claim_id: int, now: datetime) -> bool:
     """Gives committed capacity back; False where it was not committed."""
     return _move(claim_id, COMMITTED, RELEASED, now)
+
+
+def release_expired_hold(*, claim_id: int, now: datetime) -> bool:
+    """Gives a hold back whose time is over; False where it is not held, or was prolonged since somebody looked."""
+    with connection.cursor() as cursor:
+        # Locked before the look: a sweep that waited for whoever prolonged the hold must see the new time.
+        cursor.execute(_EXPIRED_HOLD, [claim_id, now])
+        is_over = cursor.fetchone() is not None
+    return is_over and release_hold(claim_id=claim_id, now=now)
 
 
 def hand_over(*, claim_id: int, holder: str, now: datetime) -> None:
@@ -274,6 +277,7 @@ _CUT = f"""
 """
 
 
+_EXPIRED_HOLD = "SELECT 1 FROM marketplace_claim WHERE id = %s AND status = 'held' AND expires_at <= %s FOR UPDATE"
 _HAND_OVER = "UPDATE marketplace_claim SET holder = %s, changed_at = %s WHERE id = %s AND status = 'held'"
 _DAYS_OF_BOTH = """
     WITH wanted (pool_id, first, until) AS (
@@ -337,11 +341,7 @@ def _refusal(error: IntegrityError, firmness: str, lines: Sequence[Line]) -> Ins
 
 
 def _move(claim_id: int, before: str, after: str, now: datetime) -> bool:
-    return _called("SELECT capacity_move(%s, %s, %s, %s)", claim_id, before, after, now)
-
-
-def _called(statement: str, *arguments: Any) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute(statement, arguments)
-        (answer,) = cursor.fetchone()
-    return bool(answer)
+        cursor.execute("SELECT capacity_move(%s, %s, %s, %s)", [claim_id, before, after, now])
+        (moved,) = cursor.fetchone()
+    return bool(moved)

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 PACKAGE = Path(__file__).resolve().parent.parent
-RULES = [PACKAGE / "capacity/sql/0007_expiry.sql", PACKAGE / "parties/sql/0007_budgets.sql"]
+RULES = [PACKAGE / "parties/sql/0007_budgets.sql"]
 
 
 class Migration(migrations.Migration):

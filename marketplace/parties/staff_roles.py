@@ -1,13 +1,18 @@
-"""What the two kinds of staff may do in the admin. The groups are named here and nowhere else."""
+"""What each kind of staff may do in the admin. The groups are named here and nowhere else."""
 
 from django.contrib.auth.models import Group, Permission
 
-SALES, SUPPLY_PLANNER = "Sales", "Supply planner"
+SALES, SUPPLY_PLANNER, FINANCE, COMPLIANCE = "Sales", "Supply planner", "Finance", "Compliance"
 APPS = ("marketplace", "pricing", "reservations")
 HIDDEN = ("change",)  # stored answers to idempotency keys: a customer's own, and no business of staff
 
-# Selling: `add_quote` holds capacity for a customer, `change_quote` gives it back, `add_reservation` accepts.
-SELL = ("add_quote", "change_quote", "add_reservation")
+# Selling: `add_quote` holds capacity for a customer, `change_quote` gives it back, `add_reservation` accepts,
+# `change_reservation` asks for changes and exits and hands over, `change_assignment` consents.
+SELL = ("add_quote", "change_quote", "change_negotiation", "add_reservation") + (
+    "change_reservation",
+    "change_assignment",
+)
+MONEY = ("add_receipt",)  # bank transfers are recorded, and never changed
 ACCOUNTS = (
     "add_organisation",
     "change_organisation",
@@ -18,6 +23,17 @@ ACCOUNTS = (
     "delete_membership",
     "add_apikey",
     "change_apikey",
+    "add_masteragreement",
+    "change_masteragreement",
+)
+# `add_clearanceproposal` asks, `change_clearanceproposal` is the second person's word, `add_clearance` blocks.
+SCREEN = (
+    "add_clearanceproposal",
+    "change_clearanceproposal",
+    "add_clearance",
+    "add_listedname",
+    "change_listedname",
+    "add_screeningpolicy",
 )
 BUILD = tuple(
     f"{verb}_{model}"
@@ -28,7 +44,12 @@ BUILD = tuple(
 
 def ensure_staff_groups() -> dict[str, Group]:
     """Makes the groups, or brings them back to what stands here. Running it again changes nothing."""
-    return {SALES: _ensure(SALES, SELL + ACCOUNTS), SUPPLY_PLANNER: _ensure(SUPPLY_PLANNER, BUILD)}
+    return {
+        SALES: _ensure(SALES, SELL + ACCOUNTS),
+        SUPPLY_PLANNER: _ensure(SUPPLY_PLANNER, BUILD),
+        FINANCE: _ensure(FINANCE, MONEY),
+        COMPLIANCE: _ensure(COMPLIANCE, SCREEN),
+    }
 
 
 def _ensure(name: str, codenames: tuple[str, ...]) -> Group:

@@ -1,5 +1,6 @@
 """Money is a decimal with a currency, rounded once, at the edge of a calculation, by `rounded`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 
@@ -20,6 +21,11 @@ class Money:
             "amount": f"{self.amount:.{MINOR_DIGITS[self.currency]}f}",
             "currency": self.currency,
         }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, str]) -> "Money":
+        """What `as_json` wrote."""
+        return cls(Decimal(value["amount"]), value["currency"])
 
     def __str__(self) -> str:
         return f"{self.amount:.{MINOR_DIGITS[self.currency]}f} {self.currency}"

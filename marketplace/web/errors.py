@@ -11,6 +11,10 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from marketplace.parties.chains import APPROVAL_EXPIRED, OWN_REQUEST
+from marketplace.parties.signing import WITHOUT_AGREEMENT, WITHOUT_AUTHORITY
+from marketplace.screening.queries import REQUIRED
+
 PROBLEM_JSON = "application/problem+json"
 API_PREFIX = "/api/"
 # To the byte, so that nothing tells which part of the product answered.
@@ -163,11 +167,195 @@ CODES: dict[str, Code] = {
         "The standing request was served, withdrawn, or has lapsed. Nothing was changed.",
         "GET /api/v1/waitlist/{id} says what became of it. Send a new one with POST /api/v1/waitlist.",
     ),
+    "long_hold_unavailable": Code(
+        409,
+        "There are no long holds here",
+        "The seller of this pool keeps no quote longer. Nothing was changed.",
+        "Accept before the quote expires, or take a new one later: the price may be another.",
+    ),
+    "long_hold_too_long": Code(
+        409,
+        "It cannot be held for so long",
+        "A quote is held for so many days by policy, and never beyond the start of its block. Nothing was changed.",
+        "“most_days” is what could be had. POST /api/v1/quotes/{id}/hold/preview shows what it costs.",
+    ),
+    "fee_changed": Code(
+        409,
+        "The fee is higher now",
+        "The fee is higher than the one that was agreed to. Nothing was changed or charged.",
+        "“fee” is what it is now: send that, or leave the quote as it is.",
+    ),
+    "negotiation_closed": Code(
+        409,
+        "The negotiation is over",
+        "The negotiation is over. Nothing was done.",
+        "“state” says how it ended. A quote that is still open can be countered again; otherwise ask for a new one.",
+    ),
+    "not_negotiable": Code(
+        409,
+        "This quote is not negotiated",
+        "The price of a change follows from its contract and is not negotiated. Nothing was done.",
+        "Accept it, release it, or ask for another change.",
+    ),
+    "with_sales": Code(
+        409,
+        "Sales are about to answer",
+        "Sales are to answer. Nothing was done.",
+        "Wait for negotiation.offered, negotiation.declined or negotiation.asked in GET /api/v1/events, accept the "
+        "quote as it is, or withdraw.",
+    ),
+    "nothing_to_insist": Code(
+        409,
+        "There is no price to insist on",
+        "Name the price that you want in a counter-offer first. Nothing was done.",
+        "POST /api/v1/quotes/{id}/counter with a total or a unit_price; insist on what the engine does not grant.",
+    ),
+    "nothing_asked": Code(
+        409,
+        "There is no question",
+        "There is no question to reply to. Nothing was done.",
+        "A reply answers negotiation.asked; anything else is a counter-offer.",
+    ),
+    "trade_gone": Code(
+        409,
+        "The trade is gone",
+        "That trade is not in the last answer any more. Nothing was done.",
+        "Take one of the last step of GET /api/v1/negotiations/{id}, or counter again for new ones.",
+    ),
+    "trade_dearer": Code(
+        409,
+        "The trade costs more now",
+        "What was offered costs more now. Nothing was done, and your quote stands.",
+        "“total” is what it costs now. Counter again for trades at the prices of now.",
+    ),
+    "too_many_steps": Code(
+        409,
+        "The negotiation is too long",
+        "A negotiation has so many steps and no more. Nothing was done.",
+        "Accept the quote, withdraw, or ask sales.",
+    ),
     "client_reference_taken": Code(
         409,
         "The client reference is taken",
         "Another quote of your organisation has this client reference.",
         "GET /api/v1/quotes?client_reference=… finds it. Choose another reference for a new quote.",
+    ),
+    "no_agreement": Code(
+        403,
+        "There is no master agreement",
+        WITHOUT_AGREEMENT,
+        "Ask Headroom's sales for one. GET /api/v1/agreements lists yours, with the days on which they are in force.",
+    ),
+    "no_authority": Code(
+        403,
+        "You may not sign for this amount",
+        WITHOUT_AUTHORITY,
+        "An administrator of your organisation gives authority up to an amount, on the organisation's page or with "
+        "POST /api/v1/authorities. Or have somebody accept who has it.",
+    ),
+    "over_budget": Code(
+        409,
+        "The budget does not suffice",
+        "A budget period of the cost centre does not hold what this needs of it. Nothing was accepted.",
+        "“period” is the one that binds, “left” what it has, and “fits” the largest total that these dates could cost. "
+        "Name another cost centre, buy less, or have an administrator raise the budget.",
+    ),
+    "cost_centre_needed": Code(
+        422,
+        "Name a cost centre",
+        "Name one of your organisation's open cost centres. Nothing was accepted.",
+        "GET /api/v1/cost-centres lists them. An administrator can make one the default.",
+    ),
+    "screening_required": Code(
+        403,
+        "A screening is needed",
+        REQUIRED,
+        "Write to us. GET /api/v1/screening says where yours stands.",
+    ),
+    "not_your_turn": Code(
+        403,
+        "This step is somebody else's",
+        "The approval waits for somebody else. Nothing was changed.",
+        "GET /api/v1/approvals says for whom. A key takes steps of a role with the scopes “commit” and “admin”; steps "
+        "that name a person are taken on the web.",
+    ),
+    "own_request": Code(
+        403,
+        "You asked for this yourself",
+        OWN_REQUEST,
+        "Ask a colleague with the role that the step names.",
+    ),
+    "approval_expired": Code(
+        409,
+        "The approval came too late",
+        APPROVAL_EXPIRED,
+        "Ask again: the block may still be there, perhaps at another price.",
+    ),
+    "not_ordered": Code(
+        409,
+        "There is no order form",
+        "There is no order form: the reservation was not approved, or not yet.",
+        "Ask again once the reservation is approved.",
+    ),
+    "not_in_this_state": Code(
+        409,
+        "The reservation's state does not allow this",
+        "The reservation is in a state in which this is not possible. Nothing was changed.",
+        "“allowed_actions” of the reservation lists what is possible now; docs/reservations.md has the whole table.",
+    ),
+    "approval_needed": Code(
+        403,
+        "This change needs an approval",
+        "Your organisation's rules ask for an approval of this change. Nothing was changed.",
+        "Whoever takes the last step of the approval chain accepts it: GET /api/v1/approval-chains names them.",
+    ),
+    "locked": Code(
+        409,
+        "The terms are locked",
+        "The start is so near that terms can no longer change. Nothing was changed.",
+        "“locked_since” of the reservation is the moment. Once it runs, a block may be extended, resized or ended.",
+    ),
+    "notice_too_short": Code(
+        409,
+        "The notice is too short",
+        "Days would be given back sooner than the notice of this exit allows. Nothing was changed.",
+        "The detail names the first day that can be given back. “contract.exits” lists the notice of every exit.",
+    ),
+    "cause_needs_staff": Code(
+        403,
+        "Only staff give this cause",
+        "This cause is for our staff to give, with evidence and a second person. Nothing was changed.",
+        "Write to us with the evidence. You may leave for convenience, or to switch to another provider, at any time.",
+    ),
+    "second_person_needed": Code(
+        409,
+        "A second person confirms this",
+        "An exit for this cause is confirmed by somebody else than who asked for it. Nothing was changed.",
+        "Have another person accept the quote.",
+    ),
+    "change_stale": Code(
+        409,
+        "The reservation has been changed since",
+        "The reservation has been changed since this quote was made. Nothing was changed.",
+        "Ask again with POST /api/v1/reservations/{id}/changes: the figures are others now.",
+    ),
+    "dues_open": Code(
+        409,
+        "Something is still owed",
+        "The holder still owes something for this reservation. Nothing was changed.",
+        "GET /api/v1/dues and GET /api/v1/receipts show what is owed and what came in.",
+    ),
+    "assignment_open": Code(
+        409,
+        "The reservation is offered already",
+        "This reservation is offered to another organisation already. Nothing was changed.",
+        "GET /api/v1/assignments finds the offer: withdraw it first, or wait until it is over.",
+    ),
+    "assignment_closed": Code(
+        409,
+        "The assignment is not open for this",
+        "The assignment is not open for this, or not yet. Nothing was changed.",
+        "“status” of the assignment says where it stands, and “allowed_actions” what is possible.",
     ),
     "idempotency_mismatch": Code(
         422,

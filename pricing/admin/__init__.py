@@ -1,5 +1,5 @@
 """The cockpit's pages for prices and quotes, one file a screen. Django looks for a module named `admin`: this one."""
 
-from pricing.admin import demand, enquiries, policies, quotes, signals, versions
+from pricing.admin import contracts, demand, enquiries, margins, negotiations, policies, quotes, signals, versions
 
-__all__ = ["demand", "enquiries", "policies", "quotes", "signals", "versions"]
+__all__ = ["contracts", "demand", "enquiries", "margins", "negotiations", "policies", "quotes", "signals", "versions"]

@@ -10,7 +10,7 @@ from marketplace.units import clock
 from marketplace.web import formats
 from pricing.quotes.actions import QuoteClosed, QuoteExpired, release_quote
 from pricing.quotes.explain import explain_quote
-from pricing.quotes.models import Quote, TermsDocument
+from pricing.quotes.models import BUY, Quote, TermsDocument
 
 PRICED = (("list_total", "prepayment_percent"), "computed_again")
 
@@ -24,7 +24,7 @@ class TermsDocumentAdmin(FrozenAdmin):
 @admin.register(Quote)
 class QuoteAdmin(LongAdmin):
     list_display = ("public_id", "organisation", "pool", "block", "price", "state", "expires_at", "created_by")
-    list_filter = ("status", "firmness", "pool")
+    list_filter = ("status", "kind", "firmness", "pool")
     list_select_related = ("organisation", "pool__site", "pool__accelerator")
     search_fields = ("public_id__exact",)
     search_help_text = "The quote's whole id"
@@ -34,7 +34,8 @@ class QuoteAdmin(LongAdmin):
     fieldsets = (
         (None, {"fields": (("public_id", "state"), ("organisation", "pool"), ("block", "asked_quantity"))}),
         ("Price", {"fields": (("total", "currency"), "breakdown", ("price_version", "delivery_confidence"), *PRICED)}),
-        ("Terms", {"fields": (("terms", "terms_digest"), ("spec", "claim_id"))}),
+        ("Terms", {"fields": (("terms", "terms_digest"), ("spec", "claim_id"), "contract")}),
+        ("What it does", {"fields": (("kind", "changes"), "lines")}),
         (
             "Record",
             {"fields": (("created_at", "expires_at"), ("created_by", "client_reference"), "metadata")},
@@ -55,6 +56,8 @@ class QuoteAdmin(LongAdmin):
 
     @admin.display(description="Computed again from what is stored")
     def computed_again(self, quote: Quote) -> str:
+        if quote.kind != BUY:
+            return "a change: its lines say what it adds and returns"
         found = explain_quote(quote)
         return "the same, to the cent" if found.matches else f"DIFFERS: {'; '.join(found.differences)}"
 

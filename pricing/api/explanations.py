@@ -17,7 +17,7 @@ from pricing.api.shapes import AmountShape
 from pricing.curve.terms import WHOLE
 from pricing.quotes.actions import QuoteNotFound
 from pricing.quotes.explain import Explanation, explain_quote
-from pricing.quotes.models import Quote
+from pricing.quotes.models import BUY, Quote
 
 FORMULA = (
     "p(x) = floor + premium + dual * exp(dual_steepness * max(0, x - x0) / max(limit - x0, lot)) "
@@ -88,8 +88,10 @@ class QuotePrice(Door):
         responses={200: ExplanationShape, **problems(401, 403, 404, 422)},
     )
     def get(self, request: Request, public_id: str) -> Response:
-        """From what was stored when the quote was made; nothing of today is read."""
-        quote = Quote.objects.of(self.organisation_id).with_terms().filter(public_id=public_id).first()
+        """From what was stored when the quote was made; nothing of today is read. A quote for a change has `lines`
+        instead."""
+        own = Quote.objects.of(self.organisation_id).with_terms()
+        quote = own.filter(public_id=public_id, kind=BUY).first()
         if quote is None:
             raise QuoteNotFound
         return Response(_shown(explain_quote(quote), exact=quote.pool.seller_id == self.organisation_id))

@@ -8,7 +8,9 @@ from marketplace.units import clock
 from marketplace.units.instants import rfc3339
 from pricing.api.shapes import BindingShape, BundleOfferShape, OfferShape
 from pricing.curve.queries import NoPrice
-from pricing.quotes import actions
+from pricing.negotiation import actions as negotiation
+from pricing.negotiation.counters import BadCounter
+from pricing.quotes import actions, long_holds
 from pricing.quotes.bundling import BundlePriceChanged
 from pricing.quotes.holds import HoldCooldown, HoldLimit
 from pricing.quotes.need import BadNeed
@@ -27,8 +29,9 @@ class NothingThere(Exception):
         self.refusal = refusal
 
 
-@explain.register
-def _(failure: BadNeed) -> Problem:
+@explain.register(BadNeed)
+@explain.register(BadCounter)
+def _(failure: BadNeed | BadCounter) -> Problem:
     return Problem("invalid", errors=[error(fault.pointer, fault.code, fault.message) for fault in failure.faults])
 
 
@@ -82,8 +85,9 @@ def _(failure: Exception) -> Problem:
     return Problem("prices_stale", retry_after=STALE_RETRY_SECONDS)
 
 
-@explain.register
-def _(failure: actions.QuoteNotFound) -> Problem:
+@explain.register(negotiation.NegotiationNotFound)
+@explain.register(actions.QuoteNotFound)
+def _(failure: Exception) -> Problem:
     return Problem("not_found")
 
 
@@ -131,3 +135,63 @@ def _(failure: actions.ClientReferenceTaken) -> Problem:
     return Problem(
         "client_reference_taken", errors=[error("/client_reference", "taken", "Choose another, or leave it out.")]
     )
+
+
+@explain.register
+def _(failure: negotiation.NegotiationClosed) -> Problem:
+    return Problem("negotiation_closed", str(failure), more={"state": failure.state})
+
+
+@explain.register
+def _(failure: negotiation.NotNegotiable) -> Problem:
+    return Problem("not_negotiable", str(failure))
+
+
+@explain.register
+def _(failure: negotiation.WithSales) -> Problem:
+    return Problem("with_sales", str(failure))
+
+
+@explain.register
+def _(failure: negotiation.NothingToInsist) -> Problem:
+    return Problem("nothing_to_insist", str(failure))
+
+
+@explain.register
+def _(failure: negotiation.NothingAsked) -> Problem:
+    return Problem("nothing_asked", str(failure))
+
+
+@explain.register
+def _(failure: negotiation.SentenceMissing) -> Problem:
+    return Problem("invalid", errors=[error("/sentence", "required", str(failure))])
+
+
+@explain.register
+def _(failure: negotiation.TradeGone) -> Problem:
+    return Problem("trade_gone", str(failure))
+
+
+@explain.register
+def _(failure: negotiation.TradeDearer) -> Problem:
+    return Problem("trade_dearer", str(failure), more={"total": failure.total.as_json()})
+
+
+@explain.register
+def _(failure: negotiation.TooManySteps) -> Problem:
+    return Problem("too_many_steps", str(failure))
+
+
+@explain.register
+def _(failure: long_holds.LongHoldUnavailable) -> Problem:
+    return Problem("long_hold_unavailable", str(failure))
+
+
+@explain.register
+def _(failure: long_holds.LongHoldTooLong) -> Problem:
+    return Problem("long_hold_too_long", str(failure), more={"most_days": failure.most_days})
+
+
+@explain.register
+def _(failure: long_holds.FeeChanged) -> Problem:
+    return Problem("fee_changed", str(failure), more={"fee": failure.fee.as_json()})

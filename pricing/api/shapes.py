@@ -13,6 +13,8 @@ from marketplace.api.schema import ProblemShape
 from marketplace.catalogue.service import DIRECTIONS
 from marketplace.units.compute import gpu_hours
 from marketplace.units.money import unit_price
+from pricing.quotes.contracts import ContractPolicy
+from pricing.quotes.exits import CAUSES
 from pricing.quotes.models import Quote
 from pricing.quotes.ranking import SORTS
 
@@ -118,7 +120,9 @@ AnyNeed = any_need(many=False)
 
 
 class AmountShape(serializers.Serializer[Any]):
-    code = serializers.CharField(help_text="energy, capital (or reserve), <class>_premium, scarcity, term_<kind>")
+    code = serializers.CharField(
+        help_text="energy, capital (or reserve), <class>_premium, scarcity, term_<kind>, negotiated"
+    )
     amount = MoneyShape()
 
 
@@ -338,6 +342,50 @@ class TermsShape(serializers.Serializer[Any]):
     digest = serializers.CharField(help_text="SHA-256 of the text")
 
 
+class FeeShape(serializers.Serializer[Any]):
+    from_days_ahead = serializers.IntegerField()
+    percent = serializers.CharField(help_text="Of the worth of what is given back")
+
+
+class ExitShape(serializers.Serializer[Any]):
+    """A way out of the contract."""
+
+    cause = serializers.CharField(help_text=", ".join(CAUSES))
+    notice_days = serializers.IntegerField()
+    fee = FeeShape(many=True, help_text="By lead time of the first day given back; none is no fee")
+    refund_percent = serializers.IntegerField(help_text="Of what was paid up front for what is given back")
+    who = serializers.CharField(help_text="Who may give this cause")
+
+
+class ContractShape(serializers.Serializer[Any]):
+    """Payment, changes and ways out, frozen with the quote."""
+
+    version = serializers.IntegerField(help_text="Of the seller's contract policy; 0 is the shipped one")
+    payment_days = serializers.IntegerField(help_text="To pay what is due up front")
+    deposit_percent = serializers.IntegerField(help_text="Least share of the total that is due up front")
+    acceptance_days = serializers.IntegerField(help_text="After which delivery is deemed accepted")
+    lock_hours = serializers.IntegerField(help_text="Before the start, from which terms can no longer change")
+    turnaround_days = serializers.IntegerField(help_text="After the block: claimed, not priced")
+    change_minutes = serializers.IntegerField(help_text="For which a quote for a change stands")
+    first_call_days = serializers.IntegerField(help_text="Before the end, when you are called to extend first")
+    assignment_days = serializers.IntegerField(help_text="In which an assignment is consented to and accepted")
+    exits = serializers.SerializerMethodField()
+
+    @extend_schema_field(ExitShape(many=True))
+    def get_exits(self, contract: ContractPolicy) -> list[dict[str, Any]]:
+        return [each.as_json() for each in contract.all_exits()]
+
+
+class ChangedLineShape(serializers.Serializer[Any]):
+    """GPUs over days that a change adds or returns, with their amount."""
+
+    code = serializers.CharField(help_text="added or returned")
+    start = serializers.DateField()
+    end_exclusive = serializers.DateField()
+    quantity = serializers.IntegerField()
+    amount = MoneyShape()
+
+
 LEADING = ("id", "object", "created_at", "status", "allowed_actions")
 
 
@@ -365,13 +413,23 @@ class BlockShape(FootprintShape):
         return f"{price:.4f}"
 
 
+class HoldShape(serializers.Serializer[Any]):
+    """For how many days a long hold was taken, and its fees so far: credited when the quote is accepted."""
+
+    days = serializers.IntegerField(source="hold_days")
+    fee = MoneyField(source="hold_fee_money")
+
+
 class QuoteShape(BlockShape):
     """Firm terms for a block, and the hold that keeps its capacity until `expires_at`."""
 
     id = public_id()
     object = ObjectField("quote")
     created_at = serializers.DateTimeField()
-    status = serializers.SerializerMethodField(help_text="open, accepted, released or expired")
+    status = serializers.SerializerMethodField(help_text="open, accepted, released, expired or replaced")
+    kind = serializers.CharField(help_text="buy; or, for a change: extend, resize, move, end_early, cancel")
+    changes = serializers.SerializerMethodField(help_text="The reservation that it would change, or null")
+    lines = ChangedLineShape(many=True, help_text="Of a change. `total` is its price effect, which may be below zero")
     expires_at = serializers.DateTimeField()
     bundle = public_id("bundle.public_id", default=None, allow_null=True, help_text="What it is a part of, if it is")
     allowed_actions = serializers.SerializerMethodField()
@@ -383,14 +441,25 @@ class QuoteShape(BlockShape):
     delivery_confidence = serializers.CharField()
     service_spec = SpecShape(source="spec")
     terms = TermsShape()
+    contract = ContractShape(source="contract_terms")
     client_reference = serializers.CharField(allow_null=True)
     metadata = serializers.DictField(child=serializers.CharField())
+    on_behalf_of = serializers.CharField(
+        source="on_behalf_of.public_id", allow_null=True, default=None, help_text="The end customer"
+    )
+    hold = HoldShape(source="*")
+    replaces = public_id("replaces.public_id", default=None, allow_null=True, help_text="Negotiated: the one before")
+    replaced_by = public_id("replaced_by.public_id", default=None, allow_null=True, help_text="And the one after")
 
     def get_status(self, quote: Quote) -> str:
         return quote.state(self.context["now"])
 
     def get_allowed_actions(self, quote: Quote) -> list[str]:
         return quote.allowed_actions(self.context["now"])
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_changes(self, quote: Quote) -> str | None:
+        return quote.changes or None
 
     def get_rounded_up(self, quote: Quote) -> bool:
         return quote.quantity != quote.asked_quantity
@@ -430,13 +499,26 @@ class QuoteList(ListShape):
     data = QuoteShape(many=True)
 
 
+class ReleaseShape(serializers.Serializer[Any]):
+    """One of your open quotes."""
+
+    quote = serializers.CharField()
+    gpu_hours = serializers.IntegerField()
+    expires_at = serializers.DateTimeField()
+
+
 class PriceChangedShape(ProblemShape):
-    """409 of POST /quotes: `offer` with price_changed, `nearest` with insufficient_headroom."""
+    """409 where something is held: `offer` with price_changed, `nearest` with insufficient_headroom, or hold_limit."""
 
     offer = AnyOffer(required=False, help_text="The same at today's price")
     part = serializers.IntegerField(required=False, allow_null=True, help_text="Of a bundle the part that is gone")
     nearest = serializers.ListField(child=serializers.DictField(), required=False, help_text="Each ready to post")
     binding = BindingShape(required=False)
+    held_gpu_hours = serializers.IntegerField(required=False, help_text="With hold_limit")
+    limit_gpu_hours = serializers.IntegerField(required=False)
+    asked_gpu_hours = serializers.IntegerField(required=False)
+    fits = serializers.IntegerField(required=False, help_text="GPUs of the same length that could be held now")
+    release = ReleaseShape(many=True, required=False, help_text="The fewest of your quotes that make room for it all")
 
 
 QuoteOrBundle = PolymorphicProxySerializer(

@@ -1,5 +1,6 @@
 from django.urls import path
 
+from pricing.api import negotiation
 from pricing.api.bundles import Bundles, OneBundle, ReleaseBundle
 from pricing.api.demand import Demand
 from pricing.api.explanations import QuotePrice
@@ -30,4 +31,11 @@ urlpatterns = [
     path("quotes/<slug:public_id>", OneQuote.as_view()),
     path("quotes/<slug:public_id>/price", QuotePrice.as_view()),
     path("quotes/<slug:public_id>/release", ReleaseQuote.as_view()),
+    path("quotes/<slug:public_id>/counter", negotiation.CounterQuote.as_view()),
+    path("negotiations", negotiation.Negotiations.as_view()),
+    path("negotiations/<slug:public_id>", negotiation.OneNegotiation.as_view()),
+    path("negotiations/<slug:public_id>/take", negotiation.TakeTrade.as_view()),
+    path("negotiations/<slug:public_id>/insist", negotiation.Insist.as_view()),
+    path("negotiations/<slug:public_id>/reply", negotiation.Reply.as_view()),
+    path("negotiations/<slug:public_id>/withdraw", negotiation.Withdraw.as_view()),
 ]

@@ -19,7 +19,7 @@ from marketplace.change import change
 from marketplace.units import clock
 from pricing.api.answers import JSON, search_json, together_json
 from pricing.api.bundles import take_whole
-from pricing.api.empty import Empty
+from pricing.api.empty import Empty as Empty
 from pricing.api.problems import NothingThere
 from pricing.api.shapes import AnyNeed, PriceChangedShape, QuoteList, QuoteOrBundle, QuoteShape, SearchShape
 from pricing.demand.actions import record_enquiry
@@ -28,7 +28,7 @@ from pricing.quotes.answers import answer_together, record_together
 from pricing.quotes.asked_together import is_together, parse_together
 from pricing.quotes.bundle_offers import is_bundle_token
 from pricing.quotes.instead import instead_of
-from pricing.quotes.models import ACCEPTED, EXPIRED, OPEN, RELEASED, Quote
+from pricing.quotes.models import STATUSES, Quote
 from pricing.quotes.need import parse_need
 from pricing.quotes.queries import known_names
 from pricing.quotes.relax import Answer, answer
@@ -54,10 +54,11 @@ class QuoteRequest(Strict):
     offer = Text(help_text="The id of an offer", max_length=MOST_TOKEN)
     client_reference = Text(required=False, max_length=120, help_text="Yours; unique in your organisation")
     metadata = Metadata(required=False, help_text="Yours; kept, and filterable")
+    on_behalf_of = Text(required=False, help_text="The id of an end customer of yours, if you buy for one")
 
 
 class QuoteParams(PageParams):
-    status = serializers.ChoiceField(choices=[OPEN, ACCEPTED, RELEASED, EXPIRED], required=False)
+    status = serializers.ChoiceField(choices=STATUSES, required=False)
     pool = Text(required=False)
     client_reference = Text(required=False)
     metadata = Metadata(required=False, help_text="metadata[name]=value, each as it was sent")
@@ -129,7 +130,7 @@ class Quotes(Door):
         tags=["buy"],
         parameters=keyed(),
         request=QuoteRequest,
-        responses={201: QuoteOrBundle, **problems(400, 401, 403, 409, 415, 422, 503, of_409=PriceChangedShape)},
+        responses={201: QuoteOrBundle, **problems(400, 401, 403, 409, 415, 422, 429, 503, of_409=PriceChangedShape)},
     )
     def post(self, request: Request) -> Response:
         """The price is computed again at the use found under the lock: never dearer than the offer, cheaper if it fell.

@@ -160,6 +160,15 @@ def record_quoted(
     )
 
 
+def record_replaced(
+    *, quote: str, by: str, pool: Pool, quantity: int, period: Period, unit_price: Decimal, now: datetime
+) -> None:
+    """Another quote stands for the wish from now on: it was negotiated, and is neither lost nor a new wish."""
+    Enquiry.objects.filter(quote=quote, ended_at=None).update(
+        quote=by, pool=pool, unit_price=unit_price, quoted_at=now, quoted_gpus=quantity, quoted_days=period.days
+    )
+
+
 def record_taken(*, quote: str, now: datetime) -> None:
     """The quote was accepted: the wish is served."""
     _end(quote, TAKEN, now)

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('marketplace', '0008_screening'),
-        ('pricing', '0007_holds'),
+        ('pricing', '0008_negotiation'),
     ]
 
     operations = [

@@ -29,7 +29,6 @@ from marketplace.units.money import unit_price
 from pricing.curve.models import PricePolicy, PriceVersion
 from pricing.curve.queries import PoolPrices, Price, current_versions, pool_prices
 from pricing.demand.actions import record_lost, record_quoted
-from pricing.quotes.bundles import Bundle
 from pricing.quotes.contracts import ContractPolicy
 from pricing.quotes.holds import Block, check_hold
 from pricing.quotes.models import EXPIRED, OPEN, RELEASED, REPLACED, Quote, TermsDocument
@@ -70,11 +69,12 @@ class QuoteClosed(Exception):
         self.status = status
 
 
-class PartOfBundle(Exception):
+class PartOfBundle(QuoteClosed):
     """The quote is a part of a bundle: it is accepted or released with all the others. `bundle` is its id."""
 
     def __init__(self, bundle: str) -> None:
-        super().__init__(f"The quote is a part of bundle {bundle}, whose parts are taken all or none.")
+        super().__init__("part of a bundle")
+        self.args = (f"The quote is a part of bundle {bundle}, whose parts are taken all or none.",)
         self.bundle = bundle
 
 
@@ -152,26 +152,15 @@ def take_quote(
     customer = end_customer_of(organisation_id=organisation.pk, public_id=on_behalf_of)
     whose = customer.pk if customer else None
     check_cleared(organisation_id=organisation.pk, pool_id=pool.pk, end_customer_id=whose, now=now)
-    taking = Taking(
-        new_id("qte"),
-        terms,
-        pool,
-        policy,
-        contract,
-        by,
-        now,
-        client_reference,
-        dict(metadata or {}),
-        customer,
-        held_until,
-    )
+    kept = (client_reference, dict(metadata or {}), customer, held_until)
+    taking = Taking(new_id("qte"), terms, pool, policy, contract, by, now, *kept)
     # Before the ledger, as docs/locking.md has it: two holds of one organisation at once are counted one by one.
     check_hold(organisation_id=organisation.pk, block=taking.block, policy=policy, now=now)
     claimed = _hold(taking)
-    priced = _price_under_lock(taking, claimed)
+    priced = price_under_lock(taking, claimed)
     if priced.price.total.amount > terms.total.amount:
         raise PriceChanged(offer_again(taking, priced))
-    quote = write_quote(taking, claimed, priced)
+    quote = write_quote(taking, claimed.claim_id, priced)
     remember(quote)
     tell_of_quote(quote, by)
     return quote
@@ -207,7 +196,7 @@ def _hold(taking: Taking) -> ledger.Claimed:
     )
 
 
-def _price_under_lock(taking: Taking, claimed: ledger.Claimed) -> Priced:
+def price_under_lock(taking: Taking, claimed: ledger.Claimed) -> Priced:
     terms, pool, now = taking.terms, taking.pool, taking.now
     version_id = current_versions()[pool.seller_id]
     version = PriceVersion.objects.select_related("projection").get(pk=version_id)
@@ -246,15 +235,8 @@ def offer_again(taking: Taking, priced: Priced) -> Offer:
     )
 
 
-def write_quote(
-    taking: Taking,
-    claimed: ledger.Claimed,
-    priced: Priced,
-    *,
-    bundle: Bundle | None = None,
-    bundle_part: int | None = None,
-) -> Quote:
-    """The quote's row, with everything frozen that it promises."""
+def write_quote(taking: Taking, claim_id: int, priced: Priced, **more: Any) -> Quote:
+    """Writes a quote that stands on a claim; `more` are fields that a quote made otherwise than from an offer has."""
     document = TermsDocument.objects.filter(in_force_from__lte=taking.now).first()
     if document is None:
         raise MarketStale
@@ -272,9 +254,7 @@ def write_quote(
         terms=document,
         terms_digest=document.digest,
         contract_id=taking.contract.pk,
-        claim_id=claimed.claim_id,
-        bundle=bundle,
-        bundle_part=bundle_part,
+        claim_id=claim_id,
         status=OPEN,
         created_at=taking.now,
         created_by=taking.by.label,
@@ -282,7 +262,7 @@ def write_quote(
         client_reference=taking.client_reference,
         metadata=taking.metadata,
         on_behalf_of=taking.on_behalf_of,
-        **_price_fields(taking, priced),
+        **{**_price_fields(taking, priced), **more},
     )
     try:
         quote.save(force_insert=True)
@@ -330,7 +310,8 @@ def lock_open_quote(*, public_id: str, organisation_id: int) -> tuple[Quote, dat
     Raises QuoteNotFound, QuoteExpired, QuoteClosed or PartOfBundle. The clock is read after the lock: a request
     that waited past the expiry is too late.
     """
-    quote = Quote.objects.of(organisation_id).filter(public_id=public_id).select_for_update().first()
+    rows = Quote.objects.of(organisation_id).select_related("pool__seller", "organisation", "contract", "on_behalf_of")
+    quote = rows.filter(public_id=public_id).select_for_update(of=("self",)).first()
     if quote is None:
         raise QuoteNotFound
     now = clock.now()

@@ -112,7 +112,7 @@ def take_bundle(
         raise BundlePriceChanged(_offer_again(terms.kind, takings, priced))
     bundle = _write(terms, takings, prices, client_reference, dict(metadata or {}))
     for number, (each, found) in enumerate(zip(claimed, priced, strict=True)):
-        quote = write_quote(each.taking, each.claim, found, bundle=bundle, bundle_part=number)
+        quote = write_quote(each.taking, each.claim.claim_id, found, bundle=bundle, bundle_part=number)
         remember(quote)
         _tell(quote.public_id, "quote.created", bundle, by, now)
     _tell(bundle.public_id, "bundle.created", bundle, by, now)

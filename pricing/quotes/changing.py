@@ -112,6 +112,7 @@ def take_change(*, asked: Asked, by: Actor, now: datetime) -> tuple[Quote, list[
 # What the terms in force when a contract was made say stays so for its changes.
 FROM_THE_BLOCK = (
     "pool_id", "firmness", "spec_id", "terms_id", "terms_digest", "contract_id", "currency", "prepayment_percent",
+    "on_behalf_of_id",
 )  # fmt: skip
 
 

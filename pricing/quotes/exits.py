@@ -57,6 +57,10 @@ class Exit:
     def in_words(self) -> str:
         return IN_WORDS[self.cause]
 
+    @property
+    def fee_in_words(self) -> list[tuple[int, str]]:
+        return [(start, f"{percent(rate)} %".replace(".00", "")) for start, rate in self.fee]
+
     def as_json(self) -> dict[str, Any]:
         """As REST and pages show it, before acceptance and after."""
         return {

@@ -87,6 +87,15 @@ def explain_quote(quote: Quote) -> Explanation:
     )
 
 
+def less_concession(published: Price, quote: Quote) -> Price:
+    """The published price less what sales granted, which follows from no curve: it is stored with the quote."""
+    if not quote.concession:
+        return published
+    granted = Money(-quote.concession, quote.currency)
+    total = Money(published.total.amount - quote.concession, quote.currency)
+    return Price(published.listed, total, (*published.lines, ("negotiated", granted)))
+
+
 def _days(quote: Quote, prices: PoolPrices) -> Days:
     of = prices.curve(quote.firmness, quote.period)
     x = np.asarray(quote.use, dtype=np.float64)
@@ -109,10 +118,10 @@ def _price(quote: Quote, prices: PoolPrices, days: Days) -> tuple[Price, int, in
     quoted_on, prepaid = quote.created_at.date(), quote.prepayment_percent
     if quote.bundle is not None:
         return _price_in(quote.bundle, quote)
-    price = prices.price_of_days(
+    published = prices.price_of_days(
         quote.firmness, quote.period, days.cents, quote.quantity, quoted_on=quoted_on, prepaid=prepaid
     )
-    return price, quote.period.days, gpu_hours(quote.quantity, quote.period.days)
+    return less_concession(published, quote), quote.period.days, gpu_hours(quote.quantity, quote.period.days)
 
 
 def _price_in(bundle: Bundle, quote: Quote) -> tuple[Price, int, int]:

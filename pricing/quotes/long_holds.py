@@ -7,7 +7,6 @@ before it is taken, owed once it is taken, and credited when the quote is accept
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from marketplace.capacity import ledger
 from marketplace.journal.actions import record
 from marketplace.journal.actor import Actor
 from marketplace.outbox.actions import emit
@@ -15,8 +14,9 @@ from marketplace.units.instants import rfc3339
 from marketplace.units.money import Money
 from marketplace.units.period import in_days, in_words
 from pricing.curve.models import PricePolicy
-from pricing.quotes.actions import QuoteExpired, lock_open_quote
-from pricing.quotes.models import OPEN, Quote
+from pricing.quotes.actions import lock_open_quote
+from pricing.quotes.holding import prolong
+from pricing.quotes.models import BUY, OPEN, Quote
 
 
 class LongHoldUnavailable(Exception):
@@ -56,7 +56,7 @@ class LongHold:
 def preview(*, quote: Quote, days: int, now: datetime) -> LongHold:
     """What holding an open quote longer would cost. Changes nothing. Raises LongHoldUnavailable or LongHoldTooLong."""
     policy = PricePolicy.objects.in_force(quote.pool.seller, now)
-    if not policy.long_hold_days:
+    if not policy.long_hold_days or quote.kind != BUY:
         raise LongHoldUnavailable("The seller of this pool keeps no quote longer. Nothing was changed.")
     most = min(policy.long_hold_days - quote.hold_days, quote.longest_hold(now))
     if not 1 <= days <= most:
@@ -68,7 +68,7 @@ def preview(*, quote: Quote, days: int, now: datetime) -> LongHold:
 
 def choices(*, quote: Quote, now: datetime) -> list[LongHold]:
     """A week, a fortnight, the most: what a page offers. Empty where the quote cannot be held longer."""
-    if quote.state(now) != OPEN:
+    if quote.state(now) != OPEN or quote.kind != BUY:
         return []
     policy = PricePolicy.objects.in_force(quote.pool.seller, now)
     most = max(min(policy.long_hold_days - quote.hold_days, quote.longest_hold(now)), 0)
@@ -95,14 +95,8 @@ def hold_longer(
 
 def _keep(found: LongHold, now: datetime) -> None:
     quote = found.quote
-    try:
-        ledger.prolong_hold(claim_id=quote.claim_id, expires_at=found.expires_at, now=now)
-    except ledger.HoldGone as gone:
-        raise QuoteExpired from gone
-    quote.expires_at = found.expires_at
-    quote.hold_days += found.days
-    quote.hold_fee += found.fee.amount
-    quote.save(update_fields=["expires_at", "hold_days", "hold_fee"])
+    days, fee = quote.hold_days + found.days, quote.hold_fee + found.fee.amount
+    prolong(quote=quote, until=found.expires_at, now=now, hold_days=days, hold_fee=fee)
 
 
 def _tell_of(found: LongHold, by: Actor, now: datetime) -> None:

@@ -65,6 +65,7 @@ class QuoteQuerySet(models.QuerySet["Quote"]):
             "spec",
             "organisation",
             "bundle",
+            "on_behalf_of",
             "replaces",
             "replaced_by",
         )
@@ -152,6 +153,14 @@ class Quote(models.Model):
     expires_at = models.DateTimeField()
     client_reference = models.CharField(max_length=120, null=True, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
+    on_behalf_of = models.ForeignKey(
+        EndCustomer,
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        help_text="The end customer of a reseller",
+    )
     hold_days = models.PositiveSmallIntegerField(default=0, help_text="For how many days a long hold was taken")
     hold_fee = models.DecimalField(
         max_digits=18, decimal_places=2, default=Decimal(0), help_text="Its fee, credited when the quote is accepted"
@@ -162,14 +171,6 @@ class Quote(models.Model):
     )
     concession = models.DecimalField(
         max_digits=18, decimal_places=2, default=Decimal(0), help_text="What sales granted below the published price"
-    )
-    on_behalf_of = models.ForeignKey(
-        EndCustomer,
-        on_delete=models.PROTECT,
-        related_name="+",
-        null=True,
-        blank=True,
-        help_text="The end customer of a reseller",
     )
 
     objects = QuoteQuerySet.as_manager()
@@ -250,6 +251,11 @@ class Quote(models.Model):
         """The rules of payment, changes and exits under which it was made."""
         return contract_of(self.contract_id)
 
+    @property
+    def up_front_percent(self) -> int:
+        """The share of the price that is paid before: the buyer's choice, or the deposit of the contract."""
+        return max(self.prepayment_percent, self.contract_terms.deposit_percent)
+
     def has_expired(self, now: datetime) -> bool:
         """The one place that says when a quote is over: at its expiry, not after it."""
         return self.expires_at <= now
@@ -262,6 +268,8 @@ class Quote(models.Model):
         """A part of a bundle moves with the others: what may be done is said there."""
         if self.state(now) != OPEN or self.bundle_id is not None:
             return []
+        if self.kind != BUY:
+            return ["accept", "release"]
         return ["accept", "release", "counter", *(["hold"] if self.longest_hold(now) else [])]
 
     def longest_hold(self, now: datetime) -> int:

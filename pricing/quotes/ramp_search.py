@@ -9,13 +9,14 @@ from itertools import pairwise
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from marketplace.units.firmness import rank
 from marketplace.units.period import Period, in_words
 from pricing.quotes.alternatives import FEWER, LATER, SPLIT
 from pricing.quotes.asked_together import RampNeed
 from pricing.quotes.blocks import Ints, round_up
 from pricing.quotes.bundle_offers import MOST_PARTS
 from pricing.quotes.bundles import RAMP
-from pricing.quotes.ramps import by_day, layers
+from pricing.quotes.ramps import Layer, layers
 from pricing.quotes.reach import Reach
 from pricing.quotes.refusals import HEADROOM, Binding, binding, bound_by, what_bound
 from pricing.quotes.shelf import Shelf, sellable, stock
@@ -39,18 +40,36 @@ def answer_ramp(*, asked: RampNeed, organisation_id: int, now: datetime) -> Toge
     return Together(asked, tuple(sorted(offers, key=lambda offer: offer.total.amount)), None)
 
 
-def _profile(asked: RampNeed, lot: int) -> Ints:
-    """GPUs on each day in whole lots, (days,)."""
-    return -(-by_day(asked.offsets, asked.quantities, asked.days) // lot) * lot
+def _occupied(asked: RampNeed, lot: int, turnaround: int) -> Ints:
+    """GPUs that the ramp claims on each day in whole lots, with the turnaround after each layer: (days + that,)."""
+    found = np.zeros(asked.days + turnaround, dtype=np.int64)
+    for layer in _layers(asked, lot):
+        found[layer.start : layer.end + turnaround] += layer.quantity
+    return found
+
+
+def _layers(asked: RampNeed, lot: int) -> list[Layer]:
+    return layers(asked.offsets, [round_up(quantity, lot) for quantity in asked.quantities], asked.days)
+
+
+def _room(shelf: Shelf, place: int, firmness: str) -> Ints:
+    """What is left in a pool on each day of the shelf, none where there is no price, and on the turnaround days after
+    it, which need none."""
+    row, priced = rank(firmness), max((shelf.prices[place].last_day - shelf.period.start).days, 0)
+    room = np.concatenate([shelf.rooms[place, row], shelf.beyond[place, row]])
+    room[min(priced, shelf.period.days) : shelf.period.days] = 0
+    return room[: shelf.period.days + shelf.turnaround[place]]
+
+
+def _slack(asked: RampNeed, shelf: Shelf, place: int) -> Ints:
+    """Room less what the ramp claims, on every day that it occupies."""
+    occupied = _occupied(asked, shelf.pools[place].lot, shelf.turnaround[place])
+    return _room(shelf, place, asked.wish.firmness) - occupied
 
 
 def _gangs(asked: RampNeed, shelf: Shelf) -> list[list[Spot]]:
     """The ramp in each pool that has it all, those of the lowest list price."""
-    fitting = [
-        place
-        for place, pool in enumerate(shelf.pools)
-        if (sellable(shelf, place, asked.wish.firmness) >= _profile(asked, pool.lot)).all()
-    ]
+    fitting = [place for place in range(len(shelf.pools)) if (_slack(asked, shelf, place) >= 0).all()]
     found = [_in_pool(asked, shelf, place) for place in fitting]
     cheapest = sorted(found, key=lambda spots: list_cents(spots, shelf))
     return cheapest[:MOST_POOLS]
@@ -59,8 +78,7 @@ def _gangs(asked: RampNeed, shelf: Shelf) -> list[list[Spot]]:
 def _in_pool(asked: RampNeed, shelf: Shelf, place: int) -> list[Spot]:
     """Layers in whole lots of that pool."""
     pool, wish = shelf.pools[place], asked.wish
-    quantities = [round_up(quantity, pool.lot) for quantity in asked.quantities]
-    found = layers(asked.offsets, quantities, asked.days)
+    found = _layers(asked, pool.lot)
     first = asked.starts[0]
     return [
         Spot(
@@ -104,13 +122,11 @@ def _binding(asked: RampNeed, shelf: Shelf, around: Reach) -> tuple[Binding, int
     whole = binding(asked.wish, shelf, around)
     if whole.pool is None:
         return whole, 0
-    worst = [
-        sellable(shelf, place, asked.wish.firmness) - _profile(asked, p.lot) for place, p in enumerate(shelf.pools)
-    ]
+    worst = [_slack(asked, shelf, place)[: asked.days] for place in range(len(shelf.pools))]
     place = max(range(len(worst)), key=lambda at: int(worst[at].min()))
     day = int(np.argmin(worst[place]))
     step = int(np.searchsorted(asked.offsets, day, side="right")) - 1
-    left = max(int(sellable(shelf, place, asked.wish.firmness)[day]), 0)
+    left = max(int(_room(shelf, place, asked.wish.firmness)[day]), 0)
     return (
         Binding(
             HEADROOM,
@@ -155,7 +171,8 @@ def _fewer(asked: RampNeed, shelf: Shelf) -> RampNeed | None:
         least = [int(room[a:b].min()) // pool.lot * pool.lot for a, b in pairwise(edges)]
         cut = tuple(min(asked_for, there) for asked_for, there in zip(asked.quantities, least, strict=True))
         days = sum(each * (b - a) for each, (a, b) in zip(cut, pairwise(edges), strict=True))
-        if min(cut) > 0 and (best is None or days > best[0]):
+        whole = min(cut) > 0 and bool((_slack(asked.with_quantities(cut), shelf, place) >= 0).all())
+        if whole and (best is None or days > best[0]):
             best = days, cut
     return asked.with_quantities(best[1]) if best else None
 
@@ -166,8 +183,10 @@ def _later(asked: RampNeed, around: Reach, span: tuple[date, date]) -> RampNeed 
     shelf = around.of(asked.wish, (first, max(span[1], first)))
     found: list[int] = []
     for place, pool in enumerate(shelf.pools):
-        room, wanted = sellable(shelf, place, asked.wish.firmness), _profile(asked, pool.lot)
-        if len(room) >= asked.days:
-            fits = np.flatnonzero((sliding_window_view(room, asked.days) >= wanted).all(axis=1))
-            found += fits[:1].tolist()
+        room = _room(shelf, place, asked.wish.firmness)
+        occupied = _occupied(asked, pool.lot, shelf.turnaround[place])
+        if len(room) >= len(occupied):
+            fits = np.flatnonzero((sliding_window_view(room, len(occupied)) >= occupied).all(axis=1))
+            priced = fits + asked.days <= (shelf.prices[place].last_day - shelf.period.start).days
+            found += fits[priced][:1].tolist()
     return asked.moved(min(found)) if found else None

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from pricing.web import bundles, capacity, demand, market, quotes, selling, starts_csv
+from pricing.web import bundles, capacity, demand, market, negotiation, quotes, selling, starts_csv
 
 urlpatterns = [
     path("", market.board, name="market"),
@@ -17,4 +17,9 @@ urlpatterns = [
     path("quotes/", quotes.listing, name="quotes"),
     path("quotes/<str:public_id>/", quotes.show, name="quote"),
     path("quotes/<str:public_id>/release/", quotes.release, name="release-quote"),
+    path("quotes/<str:public_id>/counter/", negotiation.counter, name="counter-quote"),
+    path("negotiations/<str:public_id>/take/", negotiation.take, name="take-trade"),
+    path("negotiations/<str:public_id>/insist/", negotiation.insist, name="insist"),
+    path("negotiations/<str:public_id>/reply/", negotiation.reply, name="reply"),
+    path("negotiations/<str:public_id>/withdraw/", negotiation.withdraw, name="withdraw"),
 ]

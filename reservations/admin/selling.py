@@ -40,17 +40,22 @@ from pricing.quotes.bundle_offers import is_bundle_token
 from pricing.quotes.bundles import Bundle
 from pricing.quotes.bundling import BundlePriceChanged, take_bundle
 from pricing.quotes.holds import HoldCooldown, HoldLimit
-from pricing.quotes.models import OPEN, Quote
+from pricing.quotes.long_holds import choices
+from pricing.quotes.models import BUY, OPEN, Quote
 from pricing.quotes.need import BadNeed, parse_need
 from pricing.quotes.offers import Offer, OfferInvalid
 from pricing.quotes.queries import known_names
 from pricing.quotes.relax import Relaxation, relaxations
 from pricing.quotes.search import Search, search
 from reservations.admin.access import MAY_ACCEPT, MAY_HOLD, MAY_RELEASE, require
-from reservations.admin.forms import AcceptForm, SellForm, first_shown, query_of
+from reservations.admin.forms import AcceptForm, KeepForm, SellForm, first_shown, query_of
 from reservations.admin.together import href_of_parts
+from reservations.booking.actions import NOT_AUTHORISED
 from reservations.booking.models import Reservation
 from reservations.booking.on_behalf import ReasonMissing, accept_for_customer
+from reservations.booking.states import PENDING_APPROVAL
+from reservations.web.refusals import REFUSALS as REFUSED
+from reservations.web.refusals import sentence
 
 SELL = "admin:sell-capacity"
 
@@ -180,7 +185,7 @@ def quote_page(request: HttpRequest, site: AdminSite, public_id: str) -> HttpRes
     """What the customer would agree to, with the two things that can be done."""
     require(request, "pricing.view_quote")
     quote = get_object_or_404(Quote.objects.with_terms(), public_id=public_id)
-    return _quote(request, site, quote, AcceptForm())
+    return _quote(request, site, quote, AcceptForm(None, quote.organisation_id))
 
 
 def _quote(request: HttpRequest, site: AdminSite, quote: Quote, form: AcceptForm) -> HttpResponse:
@@ -193,12 +198,14 @@ def _quote(request: HttpRequest, site: AdminSite, quote: Quote, form: AcceptForm
         "quote": quote,
         "state": state,
         "form": form,
+        "keep_form": KeepForm().offer(held) if (held := choices(quote=quote, now=now)) else None,
         "gpu_hours": hours,
         "unit_price": unit_price(quote.money, hours),
         "minutes_left": int((quote.expires_at - now).total_seconds() // 60) if state == OPEN else 0,
         "parts": [(part["code"], Decimal(part["amount"]["amount"])) for part in quote.breakdown],
         "spec": sorted((name.replace("_", " "), value) for name, value in quote.spec.document.items()),
         "reservation": Reservation.objects.filter(quote=quote).first(),
+        "changed": Reservation.objects.filter(public_id=quote.changes).first() if quote.changes else None,
     }
     return TemplateResponse(request, "admin/reservations/quote.html", context)
 
@@ -208,19 +215,31 @@ def accept(request: HttpRequest, site: AdminSite, public_id: str) -> HttpRespons
     """Accepts in the customer's name; the journal keeps who there agreed."""
     require(request, MAY_ACCEPT)
     quote = get_object_or_404(Quote.objects.with_terms(), public_id=public_id)
-    form = AcceptForm(request.POST)
+    form = AcceptForm(request.POST, quote.organisation_id)
     if not form.is_valid():
         return _quote(request, site, quote, form)
     said, whose = form.cleaned_data["reason"], quote.organisation_id
     by = author(request, whose)
     try:
-        made = changes.run(lambda: accept_for_customer(public_id=public_id, by=by, organisation_id=whose, reason=said))
+        made = changes.run(
+            lambda: accept_for_customer(public_id=public_id, by=by, organisation_id=whose, reason=said, **form.named())
+        )
     except ReasonMissing as missing:
         form.add_error("reason", str(missing))
         return _quote(request, site, quote, form)
+    except NOT_AUTHORISED as refused:
+        messages.error(request, str(refused))
+        return redirect("admin:sell-quote", public_id)
     except CLOSED as closed:
         return _closed(request, public_id, closed)
-    messages.success(request, f"Reserved: {made.public_id}.")
+    except REFUSED as refused:
+        messages.error(request, f"{sentence(refused)} Nothing was done.")
+        return redirect("admin:sell-quote", public_id)
+    if quote.kind != BUY:
+        messages.success(request, f"Changed: {made.public_id}.")
+        return redirect("admin:reservation-life", made.public_id)
+    waits = made.status == PENDING_APPROVAL
+    messages.success(request, f"{'Waits for their approval' if waits else 'Reserved'}: {made.public_id}.")
     return redirect("admin:reservations_reservation_change", made.pk)
 
 

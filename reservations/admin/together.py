@@ -18,9 +18,6 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldBooleanWidget
 from marketplace.admin.base import author
 from marketplace.change import change as changes
 from marketplace.models import Organisation
-from marketplace.parties.budgets import CostCentreNeeded, OverBudget
-from marketplace.parties.signing import NoAgreement, NoAuthority
-from marketplace.screening.queries import ScreeningRequired
 from marketplace.units import clock
 from pricing.quotes.actions import QuoteClosed, QuoteExpired, QuoteNotFound
 from pricing.quotes.answers import answer_together, record_together
@@ -33,13 +30,11 @@ from pricing.quotes.queries import known_names
 from pricing.quotes.together import Together
 from reservations.admin.access import MAY_ACCEPT, MAY_HOLD, MAY_RELEASE, require
 from reservations.admin.forms import AcceptForm, SellForm, day_input, query_of
+from reservations.booking.actions import NOT_AUTHORISED
 from reservations.booking.models import Reservation
 from reservations.booking.on_behalf import ReasonMissing, accept_bundle_for_customer
 
-CLOSED = (
-    QuoteExpired, QuoteClosed, QuoteNotFound, NoAgreement, NoAuthority, ScreeningRequired, OverBudget,
-    CostCentreNeeded, changes.Busy,
-)  # fmt: skip
+CLOSED = (QuoteExpired, QuoteClosed, QuoteNotFound, *NOT_AUTHORISED, changes.Busy)
 
 
 class RampForm(forms.Form):
@@ -152,7 +147,8 @@ def href_of(asked: TogetherNeed, customer: Organisation) -> str:
 def bundle_page(request: HttpRequest, site: AdminSite, public_id: str) -> HttpResponse:
     """What the customer would agree to, part by part, with the two things that can be done."""
     require(request, "pricing.view_quote")
-    return _bundle(request, site, get_object_or_404(Bundle.objects.with_parts(), public_id=public_id), AcceptForm())
+    bundle = get_object_or_404(Bundle.objects.with_parts(), public_id=public_id)
+    return _bundle(request, site, bundle, AcceptForm(None, bundle.organisation_id))
 
 
 def _bundle(request: HttpRequest, site: AdminSite, bundle: Bundle, form: AcceptForm) -> HttpResponse:
@@ -175,14 +171,16 @@ def accept_page(request: HttpRequest, site: AdminSite, public_id: str) -> HttpRe
     """Accepts every part in the customer's name; the journal keeps who there agreed."""
     require(request, MAY_ACCEPT)
     bundle = get_object_or_404(Bundle.objects.with_parts(), public_id=public_id)
-    form = AcceptForm(request.POST)
+    form = AcceptForm(request.POST, bundle.organisation_id)
     if not form.is_valid():
         return _bundle(request, site, bundle, form)
     said, whose = form.cleaned_data["reason"], bundle.organisation_id
     by = author(request, whose)
     try:
         made = changes.run(
-            lambda: accept_bundle_for_customer(public_id=public_id, by=by, organisation_id=whose, reason=said)
+            lambda: accept_bundle_for_customer(
+                public_id=public_id, by=by, organisation_id=whose, reason=said, **form.named()
+            )
         )
     except ReasonMissing as missing:
         form.add_error("reason", str(missing))

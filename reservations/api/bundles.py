@@ -13,7 +13,8 @@ from marketplace.api.schema import keyed, problems
 from marketplace.api.strict import read
 from pricing.api.empty import Empty
 from pricing.quotes.bundles import Bundle
-from reservations.api.views import ReservationDoor, ReservationShape
+from reservations.api.shapes import ReservationShape
+from reservations.api.views import ReservationDoor
 from reservations.booking.bundles import accept_bundle
 from reservations.booking.models import Reservation
 

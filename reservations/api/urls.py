@@ -1,8 +1,23 @@
 from django.urls import path
 
+from reservations.api import approval_problems, problems
+from reservations.api.approvals import Approvals, Approve, Decline, OrderFormDoor, Withdraw
+from reservations.api.assignments import (
+    AcceptAssignment,
+    Assignments,
+    DeclineAssignment,
+    OfferAssignment,
+    OneAssignment,
+    WithdrawAssignment,
+)
 from reservations.api.bundles import AcceptBundle
+from reservations.api.changes import AcceptDelivery, Changes, Transitions
+from reservations.api.long_holds import HoldQuote, PreviewHold
+from reservations.api.money import Dues, Receipts
 from reservations.api.views import AcceptQuote, OneReservation, Reservations
 from reservations.api.waitlist import OneWaitlistEntry, Waitlist, WithdrawWaitlistEntry
+
+__all__ = ["approval_problems", "problems", "urlpatterns"]  # importing the problems registers them
 
 urlpatterns = [
     path("waitlist", Waitlist.as_view()),
@@ -10,6 +25,24 @@ urlpatterns = [
     path("waitlist/<slug:public_id>/withdraw", WithdrawWaitlistEntry.as_view()),
     path("bundles/<slug:public_id>/accept", AcceptBundle.as_view()),
     path("quotes/<slug:public_id>/accept", AcceptQuote.as_view()),
+    path("quotes/<slug:public_id>/hold", HoldQuote.as_view()),
+    path("quotes/<slug:public_id>/hold/preview", PreviewHold.as_view()),
     path("reservations", Reservations.as_view()),
     path("reservations/<slug:public_id>", OneReservation.as_view()),
+    path("reservations/<slug:public_id>/approve", Approve.as_view()),
+    path("reservations/<slug:public_id>/decline", Decline.as_view()),
+    path("reservations/<slug:public_id>/withdraw", Withdraw.as_view()),
+    path("reservations/<slug:public_id>/order-form", OrderFormDoor.as_view()),
+    path("approvals", Approvals.as_view()),
+    path("reservations/<slug:public_id>/changes", Changes.as_view()),
+    path("reservations/<slug:public_id>/transitions", Transitions.as_view()),
+    path("reservations/<slug:public_id>/accept-delivery", AcceptDelivery.as_view()),
+    path("reservations/<slug:public_id>/assignments", OfferAssignment.as_view()),
+    path("assignments", Assignments.as_view()),
+    path("assignments/<slug:public_id>", OneAssignment.as_view()),
+    path("assignments/<slug:public_id>/accept", AcceptAssignment.as_view()),
+    path("assignments/<slug:public_id>/decline", DeclineAssignment.as_view()),
+    path("assignments/<slug:public_id>/withdraw", WithdrawAssignment.as_view()),
+    path("dues", Dues.as_view()),
+    path("receipts", Receipts.as_view()),
 ]

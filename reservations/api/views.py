@@ -3,58 +3,22 @@
 from datetime import datetime
 from typing import Any, ClassVar
 
-from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from marketplace.api.catalogue import SpecShape
-from marketplace.api.fields import ObjectField, public_id
 from marketplace.api.idempotency import answer_once
-from marketplace.api.pagination import ListShape, PageParams, cursor_page
+from marketplace.api.pagination import PageParams, cursor_page
 from marketplace.api.schema import keyed, problems
-from marketplace.api.strict import Text, read
+from marketplace.api.strict import Strict, Text, read
 from marketplace.api.views import Door
 from marketplace.units import clock
-from pricing.api.empty import Empty
-from pricing.api.shapes import AmountShape, BlockShape, TermsShape
+from reservations.api.shapes import ReservationList, ReservationShape
 from reservations.booking.actions import accept_quote
-from reservations.booking.lifecycle import allowed_actions
+from reservations.booking.lifecycle import ReservationNotFound
 from reservations.booking.models import Reservation
 from reservations.booking.states import STATES, roles_of_key
-
-
-class ReservationShape(BlockShape):
-    """An accepted block. What was agreed is its quote's, and frozen."""
-
-    id = public_id()
-    object = ObjectField("reservation")
-    created_at = serializers.DateTimeField(source="accepted_at")
-    status = serializers.SerializerMethodField(help_text=", ".join(state for state, _ in STATES))
-    allowed_actions = serializers.SerializerMethodField()
-    quote = public_id("quote.public_id")
-    bundle = public_id(
-        "quote.bundle.public_id", default=None, allow_null=True, help_text="What its quote was a part of, if it was"
-    )
-    breakdown = AmountShape(source="quote.breakdown", many=True)
-    price_version = public_id("quote.price_version.public_id")
-    delivery_confidence = serializers.CharField(source="quote.delivery_confidence", help_text="As quoted")
-    service_spec = SpecShape(source="quote.spec")
-    terms = TermsShape(source="quote.terms")
-    accepted_by = serializers.CharField(help_text="The person or key that accepted")
-    client_reference = serializers.CharField(source="quote.client_reference", allow_null=True)
-    metadata = serializers.DictField(source="quote.metadata", child=serializers.CharField())
-
-    def get_status(self, reservation: Reservation) -> str:
-        return reservation.state(self.context["now"])
-
-    def get_allowed_actions(self, reservation: Reservation) -> list[str]:
-        return allowed_actions(reservation, self.context["roles"], self.context["now"])
-
-
-class ReservationList(ListShape):
-    data = ReservationShape(many=True)
 
 
 class ReservationParams(PageParams):
@@ -78,6 +42,13 @@ class ReservationDoor(Door):
     def seen_by(self, now: datetime | None = None) -> dict[str, Any]:
         """What a reservation's looks depend on: the time, and what the caller may do."""
         return {"now": now or clock.now(), "roles": roles_of_key(self.key.scopes)}
+
+    def own(self, public_id: str) -> Reservation:
+        """The tenant's wall: a stranger's reservation is like none."""
+        found = Reservation.objects.of(self.organisation_id).with_terms().filter(public_id=public_id).first()
+        if found is None:
+            raise ReservationNotFound
+        return found
 
 
 class Reservations(ReservationDoor):
@@ -118,10 +89,12 @@ class OneReservation(ReservationDoor):
         responses={200: ReservationShape, **problems(401, 403, 404, 422)},
     )
     def get(self, request: Request, public_id: str) -> Response:
-        reservation = Reservation.objects.of(self.organisation_id).with_terms().filter(public_id=public_id).first()
-        if reservation is None:
-            raise Http404
-        return Response(ReservationShape(reservation, context=self.seen_by()).data)
+        return Response(ReservationShape(self.own(public_id), context=self.seen_by()).data)
+
+
+class AcceptRequest(Strict):
+    cost_centre = Text(required=False, help_text="The id of a cost centre of yours; without it the default one pays")
+    purchase_order = Text(required=False, max_length=80, allow_blank=True, help_text="Your number for this purchase")
 
 
 class AcceptQuote(ReservationDoor):
@@ -132,22 +105,25 @@ class AcceptQuote(ReservationDoor):
         summary="Accept a quote: binding",
         tags=["buy"],
         parameters=keyed(),
-        request=Empty,
+        request=AcceptRequest,
         responses={201: ReservationShape, **problems(400, 401, 403, 404, 409, 415, 422, 503)},
     )
     def post(self, request: Request, public_id: str) -> Response:
-        """Makes a reservation at the quote's price, once. With an Idempotency-Key a repeat hears the same answer."""
-        read(Empty, request.data)
+        """Makes a reservation at the quote's price, once. With an Idempotency-Key a repeat hears the same answer.
+
+        Where your organisation's rules ask for an approval, its `status` is `pending_approval` until `deadline`.
+        """
+        body = read(AcceptRequest, request.data)
         return answer_once(
             request,
             organisation_id=self.organisation_id,
             action=lambda: accept_quote(
-                public_id=public_id, by=self.key.as_actor(), organisation_id=self.organisation_id
+                public_id=public_id, by=self.key.as_actor(), organisation_id=self.organisation_id, **body
             ),
-            render=lambda reservation: (201, _shown(reservation, self.seen_by(reservation.accepted_at))),
+            render=lambda reservation: (201, shown_reservation(reservation, self.seen_by(reservation.accepted_at))),
         )
 
 
-def _shown(reservation: Reservation, context: dict[str, Any]) -> Any:
+def shown_reservation(reservation: Reservation, context: dict[str, Any]) -> Any:
     fresh = Reservation.objects.with_terms().get(pk=reservation.pk)
     return ReservationShape(fresh, context=context).data

@@ -10,20 +10,26 @@ from marketplace.capacity import ledger
 from marketplace.journal.actions import record
 from marketplace.journal.actor import Actor
 from marketplace.outbox.actions import emit
-from marketplace.parties.budgets import reserve, spend
+from marketplace.parties.budgets import CostCentreNeeded, OverBudget, reserve, spend
 from marketplace.parties.chains import Step
-from marketplace.parties.signing import Standing, standing
-from marketplace.screening.queries import check_cleared
+from marketplace.parties.signing import NoAgreement, NoAuthority, Standing, standing
+from marketplace.screening.queries import ScreeningRequired, check_cleared
 from marketplace.units.money import Money
 from pricing.demand.actions import record_taken
+from pricing.negotiation.actions import settle
 from pricing.quotes.actions import QuoteExpired, lock_open_quote
 from pricing.quotes.models import ACCEPTED, BUY, Quote
 from reservations.booking.approvals import ApprovalStage
+from reservations.booking.change_authority import ApprovalNeeded
 from reservations.booking.changed import accept_change
 from reservations.booking.dues import UpFront, owe_up_front, up_front_of
+from reservations.booking.long_holds import credit_long_hold
 from reservations.booking.models import Reservation, new_reservation_id
+from reservations.booking.ordering import parties_of
 from reservations.booking.states import PENDING, PENDING_APPROVAL, PENDING_PAYMENT, SCHEDULED, midnight
 
+# What the organisation's own rules may refuse; each says its sentence, the same through every door.
+NOT_AUTHORISED = (NoAgreement, NoAuthority, OverBudget, CostCentreNeeded, ScreeningRequired, ApprovalNeeded)
 AGREED = (
     "organisation_id", "pool_id", "firmness", "quantity", "start", "end", "total", "currency", "claim_id",
     "terms_digest",
@@ -79,7 +85,7 @@ def accept_quote(
     cost_centre: str | None = None,
     purchase_order: str = "",
 ) -> Reservation:
-    """Makes a reservation of an open quote, or a change of one, at its price, once. Binding, or once it is approved.
+    """Makes a reservation of an open quote, or a change of one, at its price, once. Binding once it is approved.
 
     Raises QuoteNotFound, QuoteExpired, QuoteClosed or PartOfBundle; NoAgreement, NoAuthority or ScreeningRequired;
     CostCentreNeeded or OverBudget; and for a change what `accept_change` raises. Capacity always suffices: the hold
@@ -189,6 +195,8 @@ def _book(accepting: Acceptance, opening: Opening) -> Reservation:
     quote.status = ACCEPTED
     quote.save(update_fields=["status"])
     record_taken(quote=quote.public_id, now=now)
+    if quote.is_negotiated:
+        settle(quote=quote, by=by, now=now)
     reservation = Reservation(
         public_id=accepting.public_id,
         quote=quote,
@@ -201,14 +209,16 @@ def _book(accepting: Acceptance, opening: Opening) -> Reservation:
         accepted_at=now,
         cost_centre=accepting.standing.charged_to(accepting.cost_centre),
         purchase_order=accepting.purchase_order,
+        parties=parties_of(quote),
         **{name: getattr(quote, name) for name in AGREED},
     )
     reservation.next_at = reservation.schedule.due_at(opening.status)
     reservation.save(force_insert=True)
-    if opening.up_front:
-        owe_up_front(reservation, opening.up_front, now)
+    credit_long_hold(reservation, now)
     if opening.status == PENDING_APPROVAL:
         ask_for_approval(reservation, accepting.standing.steps)
+    if opening.up_front:
+        owe_up_front(reservation, opening.up_front, now)
     _tell_of(reservation, by)
     return reservation
 

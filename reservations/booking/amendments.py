@@ -1,7 +1,12 @@
 """Changes of a reservation, asked for and accepted: the rows that say what each was and what it did."""
 
-from django.db import models
+from datetime import datetime
 
+from django.db import models
+from django.db.models import F, Q
+
+from marketplace.parties.models import Organisation
+from marketplace.units.ids import new_id
 from pricing.quotes.exits import CAUSES, IN_WORDS
 from pricing.quotes.models import KINDS, Quote
 from reservations.booking.models import Reservation
@@ -42,3 +47,75 @@ class ReservationChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.quote_id}"
+
+
+OFFERED, CONSENTED, ASSIGNED = "offered", "consented", "accepted"
+REFUSED, DECLINED, WITHDRAWN, OVER = "refused", "declined", "withdrawn", "expired"
+STATUSES = [
+    (OFFERED, "Waits for the seller's consent"),
+    (CONSENTED, "Waits for the receiver"),
+    (ASSIGNED, "Accepted"),
+    (REFUSED, "Refused by the seller"),
+    (DECLINED, "Declined by the receiver"),
+    (WITHDRAWN, "Withdrawn"),
+    (OVER, "Expired"),
+]
+OPEN_STATUSES = (OFFERED, CONSENTED)
+AFFILIATE, BUSINESS_SOLD, OTHER_GROUNDS = "affiliate", "business_sold", "other"
+GROUNDS = [
+    (AFFILIATE, "To an affiliate"),
+    (BUSINESS_SOLD, "The business that uses it was sold"),
+    (OTHER_GROUNDS, "For other grounds"),
+]
+
+
+def new_assignment_id() -> str:
+    return new_id("asg")
+
+
+class AssignmentQuerySet(models.QuerySet["Assignment"]):
+    def of(self, organisation_id: int) -> "AssignmentQuerySet":
+        """The tenant's wall: the holder sees what it offered, the receiver what the seller has consented to."""
+        offered = Q(giver_id=organisation_id)
+        return self.filter(offered | Q(receiver_id=organisation_id, consented_at__isnull=False))
+
+    def with_names(self) -> "AssignmentQuerySet":
+        return self.select_related("reservation__pool__site", "reservation__pool__accelerator", "giver", "receiver")
+
+
+class Assignment(models.Model):
+    """A reservation offered to another organisation: consented to by the seller, then accepted once, or over."""
+
+    public_id = models.CharField(max_length=40, unique=True, default=new_assignment_id, editable=False)
+    reservation = models.ForeignKey(Reservation, on_delete=models.PROTECT, related_name="assignments")
+    giver = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="+")
+    receiver = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="+")
+    grounds = models.CharField(max_length=20, choices=GROUNDS)
+    note = models.CharField(max_length=500, blank=True, help_text="Read by the seller, who consents or not")
+    status = models.CharField(max_length=12, choices=STATUSES, default=OFFERED)
+    offered_at = models.DateTimeField()
+    offered_by = models.CharField(max_length=254)
+    expires_at = models.DateTimeField()
+    consented_at = models.DateTimeField(null=True)
+    consented_by = models.CharField(max_length=254, blank=True)
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.CharField(max_length=254, blank=True)
+    reason = models.CharField(max_length=2000, blank=True, help_text="Of the seller, for consenting or refusing")
+
+    objects = AssignmentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["reservation"], condition=Q(status__in=OPEN_STATUSES), name="one_open_assignment"
+            ),
+            models.CheckConstraint(condition=~Q(giver=F("receiver")), name="assigned_to_another"),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+    def state(self, now: datetime) -> str:
+        """Its status by the clock."""
+        return OVER if self.status in OPEN_STATUSES and self.expires_at <= now else self.status

@@ -9,6 +9,7 @@ from marketplace.capacity.ledger import HoldGone
 from marketplace.journal.actions import record
 from marketplace.journal.actor import Actor
 from marketplace.outbox.actions import emit
+from marketplace.parties.chains import APPROVAL_EXPIRED, OWN_REQUEST
 from marketplace.parties.models import ApiKey
 from marketplace.units.instants import rfc3339
 from reservations.booking import states
@@ -18,9 +19,7 @@ from reservations.booking.dues import owe_up_front
 from reservations.booking.lifecycle import NotInThisState, check, lock_reservation, move
 from reservations.booking.models import Reservation
 
-EXPIRED = "The approval was not given in time. Capacity and budget are free again. Nothing was charged."
 NOT_YOURS = "This step is not yours to take: it waits for {}. Nothing was changed."
-OWN = "You asked for this purchase, so somebody else has to agree to it. Nothing was changed."
 TWICE = "You took an earlier step: the next one needs somebody else. Nothing was changed."
 
 
@@ -28,7 +27,7 @@ class ApprovalExpired(Exception):
     """The deadline has passed: nothing is held any more."""
 
     def __init__(self) -> None:
-        super().__init__(EXPIRED)
+        super().__init__(APPROVAL_EXPIRED)
 
 
 class NotYourTurn(Exception):
@@ -43,7 +42,7 @@ class OwnRequest(NotYourTurn):
     """Who asks does not approve."""
 
     def __init__(self, who: str) -> None:
-        super().__init__(who, OWN)
+        super().__init__(who, OWN_REQUEST)
 
 
 def approve(*, public_id: str, by: Actor, roles: Collection[str], organisation_id: int, note: str = "") -> Reservation:

@@ -15,6 +15,7 @@ from pricing.quotes.exits import OF_CUSTOMER
 from pricing.quotes.models import ACCEPTED, Quote
 from reservations.booking import states
 from reservations.booking.amendments import ReservationChange
+from reservations.booking.change_authority import charge_change, check_change
 from reservations.booking.dues import owe
 from reservations.booking.lifecycle import check, lock_reservation, move
 from reservations.booking.models import Reservation
@@ -39,11 +40,14 @@ class ChangeStale(Exception):
 def accept_change(*, quote: Quote, by: Actor) -> Reservation:
     """Makes a change of its quote, which is locked and open. This cannot be undone.
 
-    Raises ChangeStale, SecondPersonNeeded, NotInThisState or QuoteExpired.
+    Raises ChangeStale, SecondPersonNeeded, NotInThisState or QuoteExpired; ScreeningRequired, NoAgreement, NoAuthority,
+    ApprovalNeeded or OverBudget.
     """
     change = ReservationChange.objects.select_related("reservation").get(quote=quote)
     found, now = lock_reservation(public_id=quote.changes, organisation_id=quote.organisation_id)
     _check(found, change, by, now)
+    check_change(found, change, by, now)
+    charge_change(found, change, now)
     quote.status = ACCEPTED
     quote.save(update_fields=["status"])
     change.accepted_at, change.accepted_by = now, by.label

@@ -20,7 +20,7 @@ from pricing.quotes.exits import OF_CUSTOMER
 from pricing.quotes.models import Quote
 from reservations.booking import states
 from reservations.booking.amendments import ReservationChange
-from reservations.booking.dues import up_front_percent
+from reservations.booking.change_authority import check_clearance_of
 from reservations.booking.lifecycle import check, lock_reservation
 from reservations.booking.models import Reservation
 from reservations.booking.pieces import as_json, parts, pieces_of
@@ -83,10 +83,11 @@ def quote_change(
     it is accepted.
 
     Raises ReservationNotFound, NotInThisState, NotYourRole, WrongWish, Locked, NoticeTooShort, CauseNeedsStaff,
-    EvidenceMissing, or what pricing raises where the addition does not fit or has no price.
+    EvidenceMissing, ScreeningRequired, or what pricing raises where the addition does not fit or has no price.
     """
     found, now = lock_reservation(public_id=reservation, organisation_id=organisation_id)
     check(found, action=wish.kind, roles=roles, now=now)
+    check_clearance_of(found, wish.kind, now)
     _check_cause(wish, roles)
     _check_lock(found, wish, now)
     contract, pieces = found.quote.contract_terms, pieces_of(found)
@@ -142,7 +143,7 @@ def _given_back(
     way_out = contract.exit(wish.cause)
     first = min(part.period.start for part, _ in back)
     fee = fee_cents(back, way_out.fee_rate((first - now.date()).days))
-    paid = sum(cents for _, cents in back) * up_front_percent(reservation.quote) // 100
+    paid = sum(cents for _, cents in back) * reservation.quote.up_front_percent // 100
     refund = paid * way_out.refund // 100
     return kept, Effect(back, fee, paid - refund, refund)
 
@@ -163,7 +164,7 @@ def _asked(reservation: Reservation, wish: Wish, plan: Plan, effect: Effect, con
         occupied=np.maximum(held, needed),
         back=tuple(effect.back),
         fees=(("fee", effect.fee), ("kept_prepayment", effect.kept)),
-        prepaid=up_front_percent(reservation.quote),
+        prepaid=reservation.quote.up_front_percent,
     )
 
 
@@ -188,7 +189,7 @@ def _write(
 ) -> None:
     more = [Piece(each.part, cents_of(each.price.total), each.weights) for each in additions]
     cents = sum(piece.cents for piece in more)
-    up_front = cents * up_front_percent(reservation.quote) // 100
+    up_front = cents * reservation.quote.up_front_percent // 100
     amounts = {
         "added": cents,
         "returned": effect.returned,

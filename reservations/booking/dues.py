@@ -25,15 +25,10 @@ class UpFront:
     deadline: datetime
 
 
-def up_front_percent(quote: Quote) -> int:
-    """The share of the price that is paid before: the buyer's choice, or the deposit of the contract."""
-    return max(quote.prepayment_percent, quote.contract_terms.deposit_percent)
-
-
 def up_front_of(quote: Quote, now: datetime) -> UpFront | None:
     """The prepayment that the buyer chose, or the deposit that policy asks for; None where neither."""
     contract = quote.contract_terms
-    amount = rounded(quote.total * up_front_percent(quote) / 100, quote.currency)
+    amount = rounded(quote.total * quote.up_front_percent / 100, quote.currency)
     if not amount.amount:
         return None
     usual = min(now + timedelta(days=contract.payment_days), midnight(quote.start))

@@ -170,7 +170,7 @@ def _budget_follows(reservation: Reservation, before: str, now: datetime) -> Non
     if reservation.cost_centre_id is None:
         return
     after, holder = reservation.status, reservation.public_id
-    if after in (states.CANCELLED, states.RELEASED):
+    if after == states.RELEASED:  # a cancellation is charged what it costs by its quote
         give_back(holder=holder, now=now)  # what has expired was given back by whoever needed it
     elif before == states.PENDING_APPROVAL and not spend_reserved(holder=holder, now=now):
         raise ledger.HoldGone  # in the very moment of its deadline

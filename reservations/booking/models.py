@@ -56,6 +56,8 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
             "quote__terms",
             "quote__spec",
             "quote__bundle",
+            "quote__on_behalf_of",
+            "cost_centre",
         )
 
 
@@ -108,6 +110,9 @@ class Reservation(models.Model):
     terms_digest = models.CharField(max_length=64, help_text="SHA-256 of the terms that were accepted")
     cost_centre = models.ForeignKey(CostCentre, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
     purchase_order = models.CharField(max_length=80, blank=True, help_text="The organisation's own number")
+    parties = models.JSONField(default=dict, blank=True, help_text="Who contracts with whom, as they were called")
+    order_form_digest = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the order form, once made")
+    assigned_at = models.DateTimeField(null=True, help_text="When it came to its holder from another organisation")
 
     objects = ReservationQuerySet.as_manager()
 
@@ -118,6 +123,7 @@ class Reservation(models.Model):
             models.Index(fields=["pool", "start"], name="reservation_of_pool"),
             models.Index(fields=["accepted_at"], name="reservation_accepted_at"),
             models.Index(fields=["next_at"], condition=Q(next_at__isnull=False), name="reservation_next_at"),
+            models.Index(fields=["-id"], condition=Q(order_form_digest=""), name="reservation_without_order_form"),
         ]
         constraints = [
             models.CheckConstraint(
@@ -135,6 +141,19 @@ class Reservation(models.Model):
     @property
     def period(self) -> Period:
         return Period(self.start, self.end)
+
+    @property
+    def accepted_by_holder(self) -> str:
+        """Who accepted it; of another organisation's people its present holder learns nothing."""
+        return self.accepted_by if self.assigned_at is None else "an organisation that held it before"
+
+    @property
+    def client_reference(self) -> str | None:
+        return self.quote.client_reference if self.assigned_at is None else None
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        return self.quote.metadata if self.assigned_at is None else {}
 
     @property
     def claim_ids(self) -> list[int]:

@@ -80,7 +80,11 @@ TABLE = (
         "before the deadline; what is due up front has been received in full",
     ),
     Action(
-        HAND_OVER, (SCHEDULED,), (DELIVERING,), frozenset({STAFF, SYSTEM}), "on the first day of the block or later"
+        HAND_OVER,
+        (SCHEDULED,),
+        (DELIVERING,),
+        frozenset({STAFF, SYSTEM}),
+        "at most a day before the first one; by the clock as it begins",
     ),
     Action(
         ACCEPT_DELIVERY,

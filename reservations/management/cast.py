@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,11 @@ from marketplace.journal.actor import SYSTEM
 from marketplace.parties.actions import create_api_key, revoke_api_key
 from marketplace.parties.models import ADMIN, APPROVER, BUYER, Membership, Organisation, User
 from marketplace.parties.staff_roles import SALES, SUPPLY_PLANNER, ensure_staff_groups
+from pricing.negotiation.margins import SalesLimit
 
 PASSWORD = "headroom-demo"
+SALES_DISCOUNT = Decimal(5)  # percent that sales may grant on their own; an assumption
+HEAD_DISCOUNT = Decimal(15)
 KEY_SCOPES = ("read", "quote", "commit")
 BANK, RIVAL, PARTNER = "Halden Bank", "Corvane Capital", "Latticeway Partners"
 
@@ -52,7 +56,9 @@ CAST = (
 
 def create_cast(provider: Organisation) -> list[Member]:
     """Makes whatever of the cast is missing; returns all of it, with the provider's own person at the end."""
-    ensure_staff_groups()
+    for group in ensure_staff_groups().values():
+        if group.name == SALES:
+            SalesLimit.objects.get_or_create(group=group, defaults={"most_discount_percent": SALES_DISCOUNT})
     for fields in ORGANISATIONS:
         Organisation.objects.get_or_create(name=fields["name"], defaults={**fields, "is_demo": True})
     cast = [*CAST, Member("provider@seller.example", "Sigrid Dahl", provider.name, ADMIN, known_as="provider")]
@@ -67,6 +73,8 @@ def _create(member: Member) -> None:
     user = User.objects.create_user(
         member.email, PASSWORD, name=member.name, is_staff=bool(member.staff_group), is_superuser=is_admin
     )
+    if is_admin:
+        SalesLimit.objects.create(user=user, most_discount_percent=HEAD_DISCOUNT)
     if member.staff_group and not is_admin:
         user.groups.add(Group.objects.get(name=member.staff_group))
     if not member.staff_group:

@@ -14,6 +14,7 @@ from marketplace.parties.models import Organisation
 from marketplace.units import clock
 from marketplace.units.firmness import FIRM, STANDARD
 from pricing.quotes.actions import take_quote
+from pricing.quotes.holds import HoldLimit
 from pricing.quotes.need import Need, Range
 from pricing.quotes.search import search
 from reservations.booking.actions import accept_quote
@@ -61,7 +62,11 @@ def _buy(wish: tuple[Need, float], buyer: Organisation) -> int:
     if not most.offers:
         return 0
     lot = most.offers[0].pool.lot
-    quantity = max(lot, int(most.offers[0].terms.quantity * share) // lot * lot)
+    return _take(need, max(lot, int(most.offers[0].terms.quantity * share) // lot * lot), buyer)
+
+
+def _take(need: Need, quantity: int, buyer: Organisation) -> int:
+    """Takes and accepts a block of that size; or as much of it as one organisation may hold at a time."""
     wanted = replace(need, quantity=Range(quantity, quantity))
     offers = search(need=wanted, organisation_id=buyer.pk, now=clock.now()).offers
     by = Actor("demo market", organisation_id=buyer.pk)
@@ -69,5 +74,7 @@ def _buy(wish: tuple[Need, float], buyer: Organisation) -> int:
         quote = change.run(lambda: take_quote(offer=offers[0].id, organisation=buyer, by=by))
     except InsufficientHeadroom:
         return 0
+    except HoldLimit as refused:
+        return _take(need, refused.fits, buyer) if 0 < refused.fits < quantity else 0
     change.run(lambda: accept_quote(public_id=quote.public_id, by=by, organisation_id=buyer.pk))
     return 1

@@ -11,12 +11,18 @@ from django.views.decorators.http import require_GET, require_POST
 from marketplace.change import change
 from marketplace.parties.models import Membership
 from marketplace.units import clock
+from marketplace.units.instants import in_words
 from marketplace.web import formats
 from marketplace.web.access import member_page, require_buyer
 from pricing.quotes.actions import QuoteClosed, QuoteExpired, QuoteNotFound
 from pricing.web.quotes import quote_context
-from reservations.booking.actions import accept_quote
+from reservations.booking.actions import NOT_AUTHORISED, accept_quote
+from reservations.booking.lifecycle import ReservationNotFound
 from reservations.booking.models import Reservation, ReservationQuerySet
+from reservations.booking.states import CANCELLED, PENDING_APPROVAL, PENDING_PAYMENT
+from reservations.web.approvals import approval_context
+from reservations.web.life import life_context
+from reservations.web.refusals import REFUSALS, sentence
 
 ROWS_A_PAGE = 25
 COLUMNS = (
@@ -30,12 +36,19 @@ COLUMNS = (
 def accept(request: HttpRequest, found: Membership, public_id: str) -> HttpResponse:
     """Accepts a quote: binding, once."""
     require_buyer(found)
-    by = found.user.as_actor(found.organisation_id)
+    by, charged = found.user.as_actor(found.organisation_id), request.POST.get("cost_centre") or None
+    order = request.POST.get("purchase_order", "").strip()[:80]
     try:
         reservation = change.run(
-            lambda: accept_quote(public_id=public_id, by=by, organisation_id=found.organisation_id)
+            lambda: accept_quote(
+                public_id=public_id,
+                by=by,
+                organisation_id=found.organisation_id,
+                cost_centre=charged,
+                purchase_order=order,
+            )
         )
-    except QuoteNotFound as error:
+    except (QuoteNotFound, ReservationNotFound) as error:
         raise Http404 from error
     except QuoteExpired:
         messages.warning(request, "Your hold has ended and the GPUs are back on sale. Nothing was charged.")
@@ -43,12 +56,30 @@ def accept(request: HttpRequest, found: Membership, public_id: str) -> HttpRespo
     except QuoteClosed as closed:
         messages.warning(request, f"This quote is already {closed.status}. Nothing more was done.")
         return redirect("quote", public_id)
+    except NOT_AUTHORISED as refused:
+        messages.warning(request, str(refused))
+        return redirect("quote", public_id)
     except change.Busy:
         messages.warning(request, "Others were buying here at the same moment. Nothing was charged; please try again.")
         return redirect("quote", public_id)
-    first = formats.day(reservation.start)
-    messages.success(request, f"Reserved: {reservation.quantity:,} GPUs are yours from {first}.")
+    except REFUSALS as refused:
+        messages.warning(request, sentence(refused))
+        return redirect("quote", public_id)
+    messages.success(request, _said(reservation))
     return redirect("reservation", reservation.public_id)
+
+
+def _said(reservation: Reservation) -> str:
+    first = formats.day(reservation.start)
+    if reservation.status == CANCELLED:
+        return f"Cancelled: the {reservation.quantity:,} GPUs are back on sale."
+    if reservation.revision:
+        return f"Changed: {reservation.quantity:,} GPUs, {first} to {formats.day(reservation.end)}."
+    if reservation.deadline is not None and reservation.status == PENDING_APPROVAL:
+        return f"Asked for approval: the {reservation.quantity:,} GPUs are kept until {in_words(reservation.deadline)}."
+    if reservation.status == PENDING_PAYMENT:
+        return f"Held for you: {reservation.quantity:,} GPUs are yours from {first} once the payment is in."
+    return f"Reserved: {reservation.quantity:,} GPUs are yours from {first}."
 
 
 @require_GET
@@ -69,7 +100,8 @@ def show(request: HttpRequest, found: Membership, public_id: str) -> HttpRespons
     if reservation is None:
         raise Http404
     context = quote_context(reservation.quote, found) | {"nav": "portfolio", "reservation": reservation}
-    context["stands"] = reservation.state(context["now"])
+    context |= life_context(reservation, found, context["now"])
+    context |= approval_context(reservation, found, context["stands"])
     return render(request, "reservations/reservation.html", context)
 
 
@@ -105,7 +137,7 @@ def _csv(reservations: ReservationQuerySet, now: datetime) -> Iterator[str]:
 def _row(r: Reservation, now: datetime) -> list[object]:
     return [
         r.public_id, r.state(now), _safe(r.pool.site.name), r.pool.accelerator.key, r.quantity, r.firmness, r.start,
-        r.end, r.total, r.currency, r.quote.public_id, r.accepted_at.isoformat(), _safe(r.accepted_by),
+        r.end, r.total, r.currency, r.quote.public_id, r.accepted_at.isoformat(), _safe(r.accepted_by_holder),
     ]  # fmt: skip
 
 

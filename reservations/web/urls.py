@@ -1,6 +1,6 @@
 from django.urls import path
 
-from reservations.web import bookings, bundles, waitlist
+from reservations.web import approvals, assigning, bookings, bundles, changing, long_holds, waitlist
 
 urlpatterns = [
     path("waitlist/", waitlist.listing, name="waitlist"),
@@ -8,7 +8,19 @@ urlpatterns = [
     path("waitlist/<str:public_id>/withdraw/", waitlist.withdraw, name="withdraw-waitlist"),
     path("bundles/<str:public_id>/accept/", bundles.accept, name="accept-bundle"),
     path("quotes/<str:public_id>/accept/", bookings.accept, name="accept-quote"),
+    path("quotes/<str:public_id>/hold/", long_holds.keep, name="hold-longer"),
     path("reservations/", bookings.portfolio, name="portfolio"),
     path("reservations.csv", bookings.export, name="portfolio-csv"),
+    path("approvals/", approvals.inbox, name="approvals"),
+    path("reservations/<str:public_id>/approve/", approvals.approve, name="approve-reservation"),
+    path("reservations/<str:public_id>/decline/", approvals.decline, name="decline-reservation"),
+    path("reservations/<str:public_id>/withdraw/", approvals.withdraw, name="withdraw-reservation"),
+    path("reservations/<str:public_id>/order-form/", approvals.paper, name="order-form"),
     path("reservations/<str:public_id>/", bookings.show, name="reservation"),
+    path("reservations/<str:public_id>/accept-delivery/", changing.take_delivery, name="accept-delivery"),
+    path("reservations/<str:public_id>/assign/", assigning.offer, name="assign"),
+    path("reservations/<str:public_id>/change/<str:kind>/", changing.ask, name="change"),
+    path("changes/<str:public_id>/", changing.quoted, name="change-quote"),
+    path("assignments/", assigning.listing, name="assignments"),
+    path("assignments/<str:public_id>/<str:decision>/", assigning.decide, name="decide-assignment"),
 ]

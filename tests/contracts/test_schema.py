@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils.html import escape
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from marketplace.api.schema import openapi
@@ -84,7 +85,7 @@ def test_the_schema_and_its_page_are_open_to_all_and_load_nothing_from_elsewhere
 def test_every_code_has_a_page(db: None, code: str) -> None:
     page = Client().get(f"/errors/{code}/")
     assert page.status_code == 200
-    assert CODES[code].title in page.content.decode()
+    assert escape(CODES[code].title) in page.content.decode()
 
 
 def test_a_code_that_does_not_exist_has_none(db: None) -> None:

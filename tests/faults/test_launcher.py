@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, LiteralString
@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from marketplace.local.home import ROOT, SOCKET_NAME, Home
+from tests.faults.processes import below, none_runs
 from tests.waiting import wait_until
 
 
@@ -54,41 +55,6 @@ class Launcher:
     def record(self) -> dict[str, list[tuple[str, int]]]:
         found: dict[str, list[tuple[str, int]]] = json.loads((self.base / "demo" / "processes.json").read_text())
         return found
-
-
-def parents() -> dict[int, int]:
-    """The parent of every process on this machine."""
-    if Path("/proc/self").exists():
-        stats = [stat_of(int(path.name)) for path in Path("/proc").glob("[0-9]*")]
-        return {int(fields[0]): int(fields[2]) for fields in stats if fields}
-    lines = subprocess.check_output(["ps", "-axo", "pid=,ppid="], text=True).splitlines()
-    return {int(pid): int(parent) for pid, parent in map(str.split, lines)}
-
-
-def stat_of(pid: int) -> list[str]:
-    """pid, state, parent, … without the name, which may hold anything."""
-    with suppress(OSError):
-        return [str(pid), *Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()]
-    return []
-
-
-def below(pid: int) -> list[int]:
-    """The children of a process, and theirs."""
-    table, found = parents(), [pid]
-    for each in found:
-        found += [child for child, parent in table.items() if parent == each]
-    return found[1:]
-
-
-def is_running(pid: int) -> bool:
-    """A zombie is dead: whether anybody collects it is not our business."""
-    if Path("/proc/self").exists():
-        return stat_of(pid)[1:2] not in ([], ["Z"])
-    return pid in parents()
-
-
-def none_runs(pids: Sequence[int]) -> bool:
-    return not any(is_running(pid) for pid in pids)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """Screening: two persons clear, the first rule that fits decides, default deny, and nobody hears why."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from marketplace.parties.models import Organisation
 from marketplace.screening import actions
 from marketplace.screening.matrix import ANY, END_USES, Deal, Rule, RuleRefused, is_allowed, parsed, written
 from marketplace.screening.models import Clearance, ClearanceProposal, EndCustomer, ScreeningPolicy
-from marketplace.screening.queries import Party, ScreeningRequired, check_cleared, clear
+from marketplace.screening.queries import EndCustomerUnknown, Party, ScreeningRequired, check_cleared, clear
 from tests.market import pool as a_pool
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -54,10 +55,12 @@ KEYS = st.sampled_from(["h100", "b200"])
 RULES = st.lists(
     st.builds(
         Rule,
-        KEYS | st.just(ANY),
-        *[COUNTRIES | st.just(ANY)] * 3,
-        st.sampled_from([*END_USES, ANY]),
-        st.sampled_from(["allow", "deny"]),
+        accelerator=KEYS | st.just(ANY),
+        site_country=COUNTRIES | st.just(ANY),
+        country=COUNTRIES | st.just(ANY),
+        parent_country=COUNTRIES | st.just(ANY),
+        end_use=st.sampled_from([*END_USES, ANY]),
+        verdict=st.sampled_from(["allow", "deny"]),
     ),
     max_size=8,
 )
@@ -67,7 +70,7 @@ DEALS = st.builds(Deal, KEYS, COUNTRIES, COUNTRIES, COUNTRIES, st.sampled_from(E
 @given(RULES, DEALS)
 def test_a_table_read_back_says_the_same_and_a_last_denial_changes_nothing(rules: list[Rule], deal: Deal) -> None:
     assert list(parsed(written(rules))) == rules
-    denied = [*rules, Rule(*[ANY] * 5, "deny")]
+    denied = [*rules, Rule(ANY, ANY, ANY, ANY, ANY, "deny")]
     assert is_allowed(denied, deal) == is_allowed(rules, deal)
     if rules and rules[0].fits(deal):
         assert is_allowed(rules, deal) == (rules[0].verdict == "allow")
@@ -89,9 +92,10 @@ def publish(table: str = ALL, *, is_on: bool = True) -> None:
     actions.publish_policy(policy=policy, table=table, by=ANNA, now=NOW)
 
 
-def propose(bank: Organisation, customer: EndCustomer | None = None, **changed: object) -> ClearanceProposal:
-    asked = {"cleared_until": UNTIL, "end_use": "commercial", "reason": REASON, "by": ANNA, "now": NOW, **changed}
-    return actions.propose_clearance(organisation=bank, end_customer=customer, **asked)  # type: ignore[arg-type]
+def propose(bank: Organisation, customer: EndCustomer | None = None, **changed: Any) -> ClearanceProposal:
+    asked: dict[str, Any] = {"cleared_until": UNTIL, "end_use": "commercial", "reason": REASON, "by": ANNA, "now": NOW}
+    asked |= changed
+    return actions.propose_clearance(organisation=bank, end_customer=customer, **asked)
 
 
 def cleared(bank: Organisation, customer: EndCustomer | None = None, **changed: object) -> None:
@@ -157,7 +161,7 @@ def test_a_rejected_request_clears_nobody(bank: Organisation, pool: Pool) -> Non
         ({"by": Actor("buyer@first.example", user_id=3)}, "staff clear"),
     ],
 )
-def test_a_clearance_says_what_would_be_right(bank: Organisation, changed: dict[str, object], said: str) -> None:
+def test_a_clearance_says_what_would_be_right(bank: Organisation, changed: dict[str, Any], said: str) -> None:
     with pytest.raises(actions.ClearanceRefused, match=said):
         propose(bank, **changed)
     assert not ClearanceProposal.objects.exists()
@@ -246,7 +250,7 @@ def test_many_deals_are_looked_at_in_one_query(
 def test_a_strangers_end_customer_is_like_none(bank: Organisation, pool: Pool) -> None:
     theirs = actions.register_end_customer(organisation=pool.seller, name="Fjord AS", country="NO", by=SYSTEM, now=NOW)
     for public_id in (theirs.public_id, "ecu_none"):
-        with pytest.raises(actions.EndCustomerUnknown):
+        with pytest.raises(EndCustomerUnknown):
             actions.end_customer_of(organisation_id=bank.pk, public_id=public_id)
 
 

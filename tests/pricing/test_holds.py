@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketplace.capacity.actions import release_expired_holds
-from marketplace.capacity.models import CapacityDay, Claim
+from marketplace.capacity.models import CapacityDay
 from marketplace.capacity.queries import differences
 from marketplace.change import change
 from marketplace.journal.models import Entry
@@ -23,7 +23,7 @@ from pricing.quotes.actions import QuoteClosed, QuoteExpired, QuoteNotFound, exp
 from pricing.quotes.holds import HoldCooldown, HoldLimit, OpenHold, cooldown_ends, to_release
 from pricing.quotes.long_holds import FeeChanged, LongHold, LongHoldTooLong, LongHoldUnavailable, hold_longer
 from pricing.quotes.models import Quote
-from tests.holding import BLOCK, held, rules
+from tests.holding import BLOCK, claim_of, held, rules
 from tests.market import Market, Party, open_market
 
 pytestmark = pytest.mark.django_db
@@ -175,7 +175,7 @@ def test_a_long_hold_keeps_price_and_capacity_for_its_fee(market: Market) -> Non
     quote.refresh_from_db()
     expected = max(quote.total * Decimal("0.0005") * 5, Decimal(250)).quantize(Decimal("0.01"))
     assert (found.fee.amount, quote.hold_fee, quote.hold_days) == (expected, expected, 5)
-    assert quote.expires_at == found.expires_at == Claim.objects.get(pk=quote.claim_id).expires_at
+    assert quote.expires_at == found.expires_at == claim_of(quote).expires_at
     with clock.frozen(found.expires_at - timedelta(seconds=1)):
         assert quote.state(clock.now()) == "open"
         assert release_expired_holds(now=clock.now()) == 0
@@ -260,9 +260,9 @@ def test_a_sweep_that_looked_before_the_hold_was_prolonged_leaves_it(market: Mar
 
     quote = held(market, market.bank)
     found = longer(market, quote, 1)
-    assert not ledger.expire_hold(claim_id=quote.claim_id, now=quote.expires_at)
-    assert Claim.objects.get(pk=quote.claim_id).status == "held"
-    assert ledger.expire_hold(claim_id=quote.claim_id, now=found.expires_at)
+    assert not ledger.release_expired_hold(claim_id=quote.claim_id or 0, now=quote.expires_at)
+    assert claim_of(quote).status == "held"
+    assert ledger.release_expired_hold(claim_id=quote.claim_id or 0, now=found.expires_at)
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def sales(cockpit: Cockpit) -> Client:
 def page_of_two(cockpit: Cockpit, client: Client, **changed: Any) -> Any:
     second: dict[str, Any] = {"accelerator": "gb200", "quantity": 72} | changed
     parts = [urlencode(wish(cockpit)), urlencode(wish(cockpit, **second))]
-    return client.get(reverse("admin:sell-together"), {"organisation": cockpit.bank.pk, "part": parts})
+    return client.get(reverse("admin:sell-together"), {"organisation": str(cockpit.bank.pk), "part": parts})
 
 
 def held_bundle(cockpit: Cockpit, client: Client) -> Bundle:
@@ -90,7 +90,7 @@ def test_a_refused_bundle_names_the_part_and_leads_to_what_fits(cockpit: Cockpit
 
 def test_a_ramp_is_offered_at_the_wishes_of_the_last_part(cockpit: Cockpit, sales: Client) -> None:
     first, second, end = (clock.today() + timedelta(days=days) for days in (40, 70, 100))
-    asked = {
+    asked: dict[str, Any] = {
         "organisation": cockpit.bank.pk,
         "part": urlencode(wish(cockpit)),
         "steps": f"{first} 64\n{second} 128",

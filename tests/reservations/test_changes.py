@@ -351,15 +351,15 @@ def test_any_sequence_of_changes_leaves_ledger_and_reservation_together(
     contract(market, turnaround_days=turnaround, exits={**SHIPPED})
     block = accept(market.bank, take(market, market.bank))
     for kind, number, taken in steps:
-        wish: dict[str, Any] = {
+        wishes: dict[str, dict[str, Any]] = {
             "extend": {"end": block.end + timedelta(days=number)},
             "resize": {"quantity": 8 * number, "starting": block.start + timedelta(days=number)},
             "move": {"start": block.start + timedelta(days=number - 6)},
             "end_early": {"end": block.start + timedelta(days=number)},
             "cancel": {},
-        }[kind]
+        }
         try:
-            quote = ask(market.bank, block, kind, **wish)
+            quote = ask(market.bank, block, kind, **wishes[kind])
         except (NotInThisState, WrongWish, Locked):
             continue
         if taken:

@@ -24,6 +24,7 @@ BEGIN
             quantity::bigint * ("end" - start) * 24 AS gpu_hours
         FROM pricing_quote
         WHERE organisation_id = p_organisation AND status IN ('open', 'expired') AND expires_at > p_since
+            AND claim_id IS NOT NULL  -- a change may hold nothing
     ) q;
 END $$;
 

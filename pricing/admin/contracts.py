@@ -1,0 +1,75 @@
+"""Contract policies: published versions are read; a change is a new version that starts from a copy."""
+
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.utils import flatten_fieldsets
+from django.forms.models import model_to_dict
+from django.http import HttpRequest
+
+from marketplace.admin.base import StaffAdmin, author
+from marketplace.change import change as changes
+from marketplace.units import clock
+from pricing.quotes.contracts import ContractPolicy, ContractRefused, check_contract, publish_contract
+
+LEAD = timedelta(minutes=10)  # time to read a copied policy through before it starts
+RULES: Any = (
+    (None, {"fields": ("seller", "starts_at", "reason")}),
+    ("Payment", {"fields": (("payment_days", "deposit_percent"),)}),
+    ("Delivery", {"fields": (("acceptance_days", "turnaround_days"),)}),
+    ("Changes", {"fields": (("lock_hours", "change_minutes"), ("first_call_days", "assignment_days"))}),
+    ("Exits", {"fields": ("exits",)}),
+)
+
+
+class ContractForm(forms.ModelForm):
+    class Meta:
+        model = ContractPolicy
+        fields = tuple(flatten_fieldsets(RULES))
+
+    def _post_clean(self) -> None:
+        """The rules stand in the action: what it would refuse is said beside the field."""
+        super()._post_clean()  # type: ignore[misc]
+        if self.errors:
+            return
+        try:
+            check_contract(self.instance, now=clock.now())
+        except ContractRefused as refused:
+            for name, said in refused.faults.items():
+                self.add_error(name, said)
+
+
+@admin.register(ContractPolicy)
+class ContractPolicyAdmin(StaffAdmin):
+    form = ContractForm
+    list_display = (
+        "__str__",
+        "starts_at",
+        "payment_days",
+        "deposit_percent",
+        "lock_hours",
+        "turnaround_days",
+        "reason",
+    )
+    list_filter = ("seller",)
+    list_select_related = ("seller",)
+    autocomplete_fields = ("seller",)
+    fieldsets = (*RULES, ("Record", {"fields": (("version", "public_id"), "published_by")}))
+    add_fieldsets = RULES
+    readonly_fields = ("version", "public_id", "published_by")
+    change_form_outer_before_template = "admin/pricing/contractpolicy/next.html"
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        copied = request.GET.get("copy", "")
+        policy = ContractPolicy.objects.filter(pk=copied).first() if copied.isdigit() else None
+        initial = model_to_dict(policy or ContractPolicy(version=0))
+        return {**initial, "reason": "", "starts_at": clock.now().replace(second=0, microsecond=0) + LEAD}
+
+    def save_model(self, request: HttpRequest, obj: ContractPolicy, form: Any, change: bool) -> None:
+        by = author(request)
+        changes.run(lambda: publish_contract(policy=obj, by=by, now=clock.now()))

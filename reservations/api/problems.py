@@ -1,0 +1,89 @@
+"""The top floor's failures as problems. Importing this file registers them.
+
+Each failure carries its sentence, so that REST, web and admin say the same; here it is given its code.
+"""
+
+from marketplace.api.problems import Problem, error, explain
+from reservations.booking import assigning, changed, changes, lifecycle
+from reservations.booking.plans import WrongWish
+
+
+@explain.register(lifecycle.ReservationNotFound)
+@explain.register(assigning.AssignmentNotFound)
+def _(failure: Exception) -> Problem:
+    return Problem("not_found")
+
+
+@explain.register
+def _(failure: lifecycle.NotInThisState) -> Problem:
+    return Problem("not_in_this_state", str(failure))
+
+
+@explain.register
+def _(failure: lifecycle.NotYourRole) -> Problem:
+    return Problem("forbidden", str(failure))
+
+
+@explain.register
+def _(failure: lifecycle.TransitionReasonMissing) -> Problem:
+    return Problem("invalid", errors=[error("/reason", "required", str(failure))])
+
+
+@explain.register
+def _(failure: WrongWish) -> Problem:
+    return Problem("invalid", errors=[error(f"/{failure.field}", "invalid", str(failure))])
+
+
+@explain.register
+def _(failure: changes.Locked) -> Problem:
+    return Problem("locked", str(failure))
+
+
+@explain.register
+def _(failure: changes.NoticeTooShort) -> Problem:
+    return Problem("notice_too_short", str(failure))
+
+
+@explain.register
+def _(failure: changes.CauseNeedsStaff) -> Problem:
+    return Problem("cause_needs_staff", str(failure))
+
+
+@explain.register
+def _(failure: changes.EvidenceMissing) -> Problem:
+    return Problem("invalid", errors=[error("/evidence", "required", str(failure))])
+
+
+@explain.register
+def _(failure: changed.SecondPersonNeeded) -> Problem:
+    return Problem("second_person_needed", str(failure))
+
+
+@explain.register
+def _(failure: changed.ChangeStale) -> Problem:
+    return Problem("change_stale", str(failure))
+
+
+@explain.register
+def _(failure: assigning.AssignmentClosed) -> Problem:
+    return Problem("assignment_closed", str(failure))
+
+
+@explain.register
+def _(failure: assigning.AssignmentOpen) -> Problem:
+    return Problem("assignment_open", str(failure))
+
+
+@explain.register
+def _(failure: assigning.DuesOpen) -> Problem:
+    return Problem("dues_open", str(failure))
+
+
+@explain.register
+def _(failure: assigning.ReceiverUnknown) -> Problem:
+    return Problem("invalid", errors=[error("/receiver", "unknown", str(failure))])
+
+
+@explain.register
+def _(failure: assigning.GroundsUnknown) -> Problem:
+    return Problem("invalid", errors=[error("/grounds", "unknown", str(failure))])
