@@ -117,6 +117,15 @@ ROUTES: dict[str, Row] = {
     "changes/<str:public_id>/": page("change", GET="member"),
     "assignments/": page(GET="member"),
     "assignments/<str:public_id>/<str:decision>/": page("assignment", "decision", POST="buyer"),
+    "capacity/together/": page(GET="member"),
+    "capacity/ramp/": page(GET="member"),
+    "bundles/": page(GET="member"),
+    "bundles/<str:public_id>/": page("bundle", GET="member"),
+    "bundles/<str:public_id>/release/": page("bundle", POST="buyer"),
+    "bundles/<str:public_id>/accept/": page("bundle", POST="buyer"),
+    "waitlist/": page(GET="member"),
+    "waitlist/join/": page(POST="buyer"),
+    "waitlist/<str:public_id>/withdraw/": page("wish", POST="buyer"),
     "reservations/": page(GET="member"),
     "reservations.csv": page(GET="member"),
     "reservations/<str:public_id>/": page("reservation", GET="member"),
@@ -197,6 +206,13 @@ ROUTES: dict[str, Row] = {
     "api/v1/end-customers": door(GET="read", POST="quote", asks={"after": "{end_customer}"}),
     "api/v1/end-customers/<slug:public_id>/archive": door("end_customer", POST="admin"),
     "api/v1/screening": door(GET="read"),
+    "api/v1/bundles": door(GET="read", asks={"client_reference": "{bundle_reference}"}),
+    "api/v1/bundles/<slug:public_id>": door("bundle", GET="read"),
+    "api/v1/bundles/<slug:public_id>/release": door("bundle", POST="quote"),
+    "api/v1/bundles/<slug:public_id>/accept": door("bundle", POST="commit"),
+    "api/v1/waitlist": door(GET="read", POST="quote", asks={"after": "{wish}"}),
+    "api/v1/waitlist/<slug:public_id>": door("wish", GET="read"),
+    "api/v1/waitlist/<slug:public_id>/withdraw": door("wish", POST="quote"),
     # Staff: the admin itself
     "admin/": staff(GET="staff"),
     "admin/search/": staff(GET="staff"),
@@ -258,6 +274,14 @@ ROUTES: dict[str, Row] = {
     "admin/reservations/reservation/sell/<slug:public_id>/keep/": staff(
         "quote", POST="pricing.change_quote", sends={"days": "3"}
     ),
+    "admin/reservations/reservation/sell/together/": staff(GET="pricing.add_quote", POST="pricing.add_quote"),
+    "admin/reservations/reservation/sell/bundle/<slug:public_id>/": staff("bundle", GET="pricing.view_quote"),
+    "admin/reservations/reservation/sell/bundle/<slug:public_id>/accept/": staff(
+        "bundle", POST="reservations.add_reservation"
+    ),
+    "admin/reservations/reservation/sell/bundle/<slug:public_id>/release/": staff(
+        "bundle", POST="pricing.change_quote"
+    ),
     # Staff: tables
     **dict(table("auth.group", "view add change")),
     "admin/auth/group/<path:object_id>/delete/": staff("no_row", GET="auth.delete_group", POST="auth.delete_group"),
@@ -312,6 +336,8 @@ ROUTES: dict[str, Row] = {
     **dict(table("pricing.quote", "view", "quote_pk")),
     **dict(table("pricing.tape", "view", "tape_pk")),
     **dict(table("pricing.termsdocument", "view")),
+    **dict(table("pricing.bundle", "view", "bundle_pk")),
+    **dict(table("reservations.waitlistentry", "view", "wish_pk")),
     **dict(table("reservations.reservation", "view", "reservation_pk")),
 }
 

@@ -30,8 +30,12 @@ from pricing.models import PricePolicy, PriceVersion, Tape
 from pricing.negotiation.actions import counter_quote
 from pricing.negotiation.counters import Wish
 from pricing.quotes.actions import release_quote, take_quote
+from pricing.quotes.asked_together import RampNeed, parse_together
+from pricing.quotes.bundling import take_bundle
 from pricing.quotes.models import Quote
 from pricing.quotes.need import Need, Range
+from pricing.quotes.queries import known_names
+from pricing.quotes.ramp_search import answer_ramp
 from pricing.quotes.search import search
 from reservations.booking import plans as changes
 from reservations.booking import states
@@ -39,6 +43,7 @@ from reservations.booking.actions import accept_quote
 from reservations.booking.amendments import GROUNDS
 from reservations.booking.assigning import consent_to_assignment, offer_assignment
 from reservations.booking.changes import quote_change
+from reservations.booking.waitlist.actions import join, parse_wish
 from tests.market import PASSWORD, Market, Party, key, member, open_market, party
 from tests.tenancy.walking import Answer, Caller
 
@@ -260,6 +265,47 @@ def request(world: World) -> None:
     world.add("request", made.public_id)
 
 
+def bundle(world: World) -> None:
+    """A ramp: two quotes that are one thing."""
+    market, bank, now = world.market, world.market.bank, clock.now()
+    steps = [
+        {"from": market.day(100).isoformat(), "quantity": 8},
+        {"from": market.day(110).isoformat(), "quantity": 16},
+    ]
+    body = {
+        "ramp": {"steps": steps, "end_exclusive": market.day(120).isoformat()},
+        "firmness": "firm",
+        "accelerators": ["h100"],
+    }
+    asked = parse_together(body, today=now.date(), known=known_names())
+    assert isinstance(asked, RampNeed)
+    token = answer_ramp(asked=asked, organisation_id=bank.organisation.pk, now=now).offers[0].id
+    made = change.run(
+        lambda: take_bundle(
+            offer=token,
+            organisation=bank.organisation,
+            by=_buyer(world),
+            client_reference=f"{CANARY}-bundle",
+            metadata={f"{CANARY}-name": f"{CANARY}-value"},
+        )
+    )
+    world.add("bundle", made.public_id)
+    world.add("bundle_pk", made.pk)
+    world.add("bundle_reference", made.client_reference, "no-such-reference")
+
+
+def waitlist(world: World) -> None:
+    """A wish that stands, with the most that the bank would pay."""
+    now, whose = clock.now(), world.market.bank.organisation.pk
+    body = world.market.need(quantity=QUANTITY) | {"max_unit_price": CEILING}
+    need, ceiling = parse_wish(body, now=now, known=known_names())
+    made = change.run(lambda: join(need=need, max_unit_price=ceiling, by=_buyer(world), organisation_id=whose))
+    world.add("wish", made.public_id)
+    world.add("wish_pk", made.pk)
+    world.figures.append(CEILING)
+
+
+CEILING = "0.4713"
 BUDGET = Decimal("99117733.00")
 DEEDS: list[Callable[[World], None]] = [
     quotes,
@@ -270,6 +316,8 @@ DEEDS: list[Callable[[World], None]] = [
     change_and_assignment,
     rules,
     request,
+    bundle,
+    waitlist,
     records,
 ]
 
