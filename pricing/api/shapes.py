@@ -88,7 +88,7 @@ class PartsShape(serializers.Serializer[Any]):
     parts = NeedShape(many=True, help_text="1 to 8 needs, without sort and relax")
 
 
-class StepShape(serializers.Serializer[Any]):
+class RampStepShape(serializers.Serializer[Any]):
     """So many GPUs from that date on, until the next step or the end."""
 
     def get_fields(self) -> dict[str, Any]:
@@ -96,7 +96,7 @@ class StepShape(serializers.Serializer[Any]):
 
 
 class StepsShape(serializers.Serializer[Any]):
-    steps = StepShape(many=True, help_text="1 to 16, by date")
+    steps = RampStepShape(many=True, help_text="1 to 16, by date")
     end_exclusive = serializers.DateField()
 
 

@@ -21,7 +21,7 @@ from tests.races.racing import race
 pytestmark = pytest.mark.django_db(transaction=True)
 
 DAY = 64 * 24  # GPU-hours of one block
-SQL = (settings.BASE_DIR / "pricing/quotes/sql/0009_bundles.sql").read_text()
+SQL = (settings.BASE_DIR / "pricing/quotes/sql/0011_change_holds.sql").read_text()
 FUNCTION = SQL[SQL.index("CREATE OR REPLACE FUNCTION quote_holds") :]
 
 
