@@ -22,7 +22,8 @@ BEGIN
                 SELECT coalesce(sum((line ->> 'quantity')::bigint
                     * ((line ->> 'end_exclusive')::date - (line ->> 'start')::date)), 0)
                 FROM jsonb_array_elements(lines) AS line WHERE line ->> 'code' = 'added'
-            ) END AS gpu_hours
+            ) END AS gpu_hours,
+            coalesce(bundle_part, 0) = 0 AS is_first  -- a bundle that runs out is one lapse
         FROM pricing_quote
         WHERE organisation_id = p_organisation AND status IN ('open', 'expired') AND expires_at > p_since
             AND claim_id IS NOT NULL  -- a change may hold nothing
