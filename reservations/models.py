@@ -2,6 +2,7 @@
 
 from reservations.booking.amendments import Assignment, ReservationChange
 from reservations.booking.approvals import ApprovalStage
+from reservations.booking.feeds import CalendarFeed
 from reservations.booking.models import Reservation, ReservationTransition
 from reservations.booking.money import Due, Receipt
 from reservations.booking.papers import OrderForm
@@ -9,6 +10,7 @@ from reservations.booking.papers import OrderForm
 __all__ = [
     "ApprovalStage",
     "Assignment",
+    "CalendarFeed",
     "Due",
     "OrderForm",
     "Receipt",

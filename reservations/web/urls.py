@@ -1,12 +1,15 @@
 from django.urls import path
 
-from reservations.web import approvals, assigning, bookings, changing, long_holds
+from reservations.web import approvals, assigning, bookings, calendars, changing, long_holds
 
 urlpatterns = [
     path("quotes/<str:public_id>/accept/", bookings.accept, name="accept-quote"),
     path("quotes/<str:public_id>/hold/", long_holds.keep, name="hold-longer"),
     path("reservations/", bookings.portfolio, name="portfolio"),
     path("reservations.csv", bookings.export, name="portfolio-csv"),
+    path("everything.csv", calendars.everything, name="everything-csv"),
+    path("calendar/", calendars.page, name="calendar"),
+    path("calendar/<slug:secret>.ics", calendars.feed, name="calendar-feed"),
     path("approvals/", approvals.inbox, name="approvals"),
     path("reservations/<str:public_id>/approve/", approvals.approve, name="approve-reservation"),
     path("reservations/<str:public_id>/decline/", approvals.decline, name="decline-reservation"),

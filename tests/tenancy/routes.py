@@ -103,6 +103,9 @@ ROUTES: dict[str, Row] = {
     "assignments/<str:public_id>/<str:decision>/": page("assignment", "decision", POST="buyer"),
     "reservations/": page(GET="member"),
     "reservations.csv": page(GET="member"),
+    "everything.csv": page(GET="member"),
+    "calendar/": page(GET="member", POST="buyer"),
+    "calendar/<slug:secret>.ics": page("calendar", GET="everybody", shared=True),
     "reservations/<str:public_id>/": page("reservation", GET="member"),
     # REST
     "api/schema/": page(GET="everybody", fixed=True),
@@ -162,6 +165,7 @@ ROUTES: dict[str, Row] = {
     "api/v1/assignments/<slug:public_id>/accept": door("assignment", POST="commit"),
     "api/v1/assignments/<slug:public_id>/decline": door("assignment", POST="commit"),
     "api/v1/assignments/<slug:public_id>/withdraw": door("assignment", POST="commit"),
+    "api/v1/calendar-feed": door(POST="commit", DELETE="commit"),
     "api/v1/dues": door(GET="read", asks={"reservation": "{reservation}"}),
     "api/v1/receipts": door(GET="read", asks={"reservation": "{reservation}"}),
     "api/v1/cost-centres": door(

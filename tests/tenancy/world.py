@@ -39,6 +39,7 @@ from reservations.booking.actions import accept_quote
 from reservations.booking.amendments import GROUNDS
 from reservations.booking.assigning import offer_assignment
 from reservations.booking.changes import quote_change
+from reservations.booking.feeds import open_feed
 from tests.market import PASSWORD, Market, Party, key, member, open_market
 from tests.tenancy.walking import Answer, Caller
 
@@ -143,6 +144,13 @@ def open_world() -> World:
     world.add("no_page", "nothing/here/", "nothing/there/")
     world.add("app", "pricing", "pricing")
     return world
+
+
+def calendar(world: World) -> None:
+    """The secret address of the bank's calendar: whoever knows it may read."""
+    bank = world.market.bank.organisation
+    _, secret = change.run(lambda: open_feed(organisation=bank, by=SYSTEM, now=clock.now()))
+    world.add("calendar", secret, "cal_nothing")
 
 
 def quotes(world: World) -> None:
@@ -263,6 +271,7 @@ DEEDS: list[Callable[[World], None]] = [
     reservation,
     offer,
     api_key,
+    calendar,
     negotiation,
     change_and_assignment,
     rules,
