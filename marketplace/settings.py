@@ -156,8 +156,10 @@ CELERY_BEAT_SCHEDULE = {
     "build-signals": {"task": "pricing.build_signals", "schedule": 60.0},
     "publish-tape": {"task": "pricing.publish_tape", "schedule": 10.0},
     "expire-quotes": {"task": "pricing.expire_quotes", "schedule": 10.0},
+    "serve-waitlist": {"task": "reservations.serve_waitlist", "schedule": 15.0},
     "make-order-forms": {"task": "reservations.make_order_forms", "schedule": 10.0},
     "settle-reservations": {"task": "reservations.settle", "schedule": 10.0},
+    "call-holders": {"task": "reservations.call_holders", "schedule": 60.0},
 }
 
 REST_FRAMEWORK = {
@@ -237,10 +239,13 @@ UNFOLD = {
                     staff_table("Enquiries", "search", "pricing.enquiry"),
                     staff_table("Quotes", "request_quote", "pricing.quote"),
                     staff_table("Negotiations", "forum", "pricing.negotiation"),
+                    staff_table("Bundles", "inventory_2", "pricing.bundle"),
+                    staff_table("Waitlist", "hourglass_empty", "reservations.waitlistentry"),
                     staff_table("Reservations", "event_available", "reservations.reservation"),
                     staff_table("Assignments", "move_down", "reservations.assignment"),
                     staff_table("Receipts", "payments", "reservations.receipt"),
                     staff_table("Dues", "request_page", "reservations.due"),
+                    staff_table("Calendar addresses", "calendar_add_on", "reservations.calendarfeed"),
                 ],
             },
             {

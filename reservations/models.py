@@ -6,6 +6,7 @@ from reservations.booking.feeds import CalendarFeed
 from reservations.booking.models import Reservation, ReservationTransition
 from reservations.booking.money import Due, Receipt
 from reservations.booking.papers import OrderForm
+from reservations.booking.waitlist.models import WaitlistEntry, WaitlistOffer, WaitlistPass
 
 __all__ = [
     "ApprovalStage",
@@ -17,4 +18,7 @@ __all__ = [
     "Reservation",
     "ReservationChange",
     "ReservationTransition",
+    "WaitlistEntry",
+    "WaitlistOffer",
+    "WaitlistPass",
 ]

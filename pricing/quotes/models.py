@@ -1,6 +1,7 @@
 from collections.abc import Mapping
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -64,6 +65,7 @@ class QuoteQuerySet(models.QuerySet["Quote"]):
             "terms",
             "spec",
             "organisation",
+            "bundle",
             "on_behalf_of",
             "replaces",
             "replaced_by",
@@ -97,6 +99,11 @@ class QuoteQuerySet(models.QuerySet["Quote"]):
     def lapsed(self, now: datetime) -> "QuoteQuerySet":
         """Open in the row, expired by the clock: what a sweep has yet to write down."""
         return self.filter(status=OPEN, expires_at__lte=now)
+
+
+def _days_of(line: dict[str, Any]) -> int:
+    """Of a line of a change."""
+    return (date.fromisoformat(line["end_exclusive"]) - date.fromisoformat(line["start"])).days
 
 
 class Quote(models.Model):
@@ -136,6 +143,16 @@ class Quote(models.Model):
         null=True,
         help_text="None where a change holds no capacity. A quote of the same block that replaces this one has it, too",
     )
+    bundle = models.ForeignKey(
+        "pricing.Bundle",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="parts",
+        db_index=False,  # the unique constraint has one, of parts alone: other quotes pay nothing for it
+        help_text="Where it is a part: it moves with the others alone",
+    )
+    bundle_part = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Its place among them, from 0")
     status = models.CharField(max_length=10, choices=[(s, s) for s in STATUSES])
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=254)
@@ -186,6 +203,15 @@ class Quote(models.Model):
             models.CheckConstraint(condition=Q(prepayment_percent__lte=100), name="quote_prepays_a_share"),
             models.CheckConstraint(condition=Q(hold_fee__gte=0, concession__gte=0), name="quote_fees_not_negative"),
             models.UniqueConstraint(
+                fields=["bundle", "bundle_part"],
+                condition=Q(bundle__isnull=False),
+                name="one_quote_per_part_of_a_bundle",
+            ),
+            models.CheckConstraint(
+                condition=Q(bundle=None, bundle_part=None) | Q(bundle__isnull=False, bundle_part__isnull=False),
+                name="a_part_has_a_place",
+            ),
+            models.UniqueConstraint(
                 fields=["organisation", "client_reference"],
                 condition=~Q(status=REPLACED),
                 name="one_quote_per_client_reference",
@@ -217,6 +243,14 @@ class Quote(models.Model):
         return gpu_hours(self.quantity, self.period.days)
 
     @property
+    def held_gpu_hours(self) -> int:
+        """What its hold keeps from others: of a change what it adds, and no more."""
+        if self.kind == BUY:
+            return self.gpu_hours
+        added = (line for line in self.lines if line["code"] == "added")
+        return sum(gpu_hours(line["quantity"], _days_of(line)) for line in added)
+
+    @property
     def footprint(self) -> Footprint:
         """Energy, carbon and compute of the block."""
         return self.pool.footprint(gpu_hours(self.quantity, self.period.days))
@@ -245,7 +279,8 @@ class Quote(models.Model):
         return EXPIRED if self.status == OPEN and self.has_expired(now) else self.status
 
     def allowed_actions(self, now: datetime) -> list[str]:
-        if self.state(now) != OPEN:
+        """A part of a bundle moves with the others: what may be done is said there."""
+        if self.state(now) != OPEN or self.bundle_id is not None:
             return []
         if self.kind != BUY:
             return ["accept", "release"]

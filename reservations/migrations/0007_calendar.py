@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('marketplace', '0008_screening'),
-        ('reservations', '0004_approval'),
+        ('reservations', '0006_waitlist'),
     ]
 
     operations = [
