@@ -7,7 +7,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
@@ -134,6 +134,7 @@ class ClearanceProposalAdmin(Refusable):
             return redirect("admin:marketplace_clearanceproposal_change", pk)
         if not request.user.has_perm("marketplace.change_clearanceproposal"):
             raise PermissionDenied
+        get_object_or_404(ClearanceProposal, pk=pk)
         by = author(request)
         try:
             changes.run(lambda: decide_clearance(proposal_id=pk, confirm=word == "confirm", by=by, now=clock.now()))
@@ -205,7 +206,7 @@ class ListedNameAdmin(Refusable):
         if request.method != "POST" or not request.user.has_perm("marketplace.change_listedname"):
             raise PermissionDenied
         by, why = author(request), request.POST.get("reason", "")
-        listed = ListedName.objects.get(pk=pk)
+        listed = get_object_or_404(ListedName, pk=pk)
         try:
             changes.run(lambda: take_off_the_list(listed=listed, reason=why, by=by, now=clock.now()))
         except ClearanceRefused as refused:

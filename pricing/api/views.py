@@ -17,6 +17,7 @@ from marketplace.api.views import Door
 from marketplace.capacity.ledger import InsufficientHeadroom
 from marketplace.change import change
 from marketplace.units import clock
+from marketplace.units.prepared import planned_once
 from pricing.api.answers import JSON, search_json
 from pricing.api.problems import NothingThere
 from pricing.api.shapes import NeedShape, PriceChangedShape, QuoteList, QuoteShape, SearchShape
@@ -178,8 +179,9 @@ class ReleaseQuote(Door):
         )
 
 
+@planned_once()
 def shown(quote: Quote, now: datetime | None = None) -> Any:
-    """The quote as it stands (at its making: no need to ask for the time), read back with all that it names."""
+    """The quote as it stands now, read back with everything that it names in one query."""
     fresh = Quote.objects.with_terms().get(pk=quote.pk)
     return QuoteShape(fresh, context={"now": now or clock.now()}).data
 
