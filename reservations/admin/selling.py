@@ -19,7 +19,7 @@ from marketplace.admin.base import author
 from marketplace.capacity.ledger import InsufficientHeadroom
 from marketplace.change import change as changes
 from marketplace.models import Organisation
-from marketplace.screening.queries import ScreeningRequired
+from marketplace.screening.queries import EndCustomerUnknown, ScreeningRequired
 from marketplace.units import clock
 from marketplace.units.compute import gpu_hours
 from marketplace.units.money import unit_price
@@ -79,6 +79,7 @@ def offers_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
         customer = form.cleaned_data["organisation"]
         context |= {"customer": customer, "back": request.GET.urlencode(), "nearest": _nearest(found, customer)}
         context["offers"] = list(_with_hold(found))
+        context["end_customers"] = customer.end_customers.filter(archived_at=None)
     return TemplateResponse(request, "admin/reservations/sell.html", context)
 
 
@@ -121,7 +122,14 @@ def hold(request: HttpRequest, site: AdminSite) -> HttpResponse:
     customer = get_object_or_404(Organisation, pk=_number(request.POST.get("organisation", "")))
     by, offer = author(request, customer.pk), request.POST.get("offer", "")
     try:
-        quote = changes.run(lambda: take_quote(offer=offer, organisation=customer, by=by))
+        quote = changes.run(
+            lambda: take_quote(
+                offer=offer,
+                organisation=customer,
+                by=by,
+                on_behalf_of=request.POST.get("on_behalf_of") or None,
+            )
+        )
     except REFUSALS as refused:
         return _ask_again(request, _why_not(refused))
     return redirect("admin:sell-quote", quote.public_id)
@@ -135,7 +143,7 @@ def _number(text: str) -> int:
 
 REFUSALS = (
     PriceChanged, InsufficientHeadroom, OfferExpired, OfferInvalid, MarketStale, HoldLimit, HoldCooldown, changes.Busy,
-    ScreeningRequired,
+    ScreeningRequired, EndCustomerUnknown,
 )  # fmt: skip
 
 
@@ -144,7 +152,7 @@ def _why_not(refused: Exception) -> str:
         return f"The price has risen to {formats.money(refused.offer.terms.total.amount)}. Nothing is held."
     if isinstance(refused, InsufficientHeadroom):
         return f"Somebody was faster: {refused}. Nothing is held."
-    if isinstance(refused, HoldLimit | HoldCooldown | ScreeningRequired):
+    if isinstance(refused, HoldLimit | HoldCooldown | ScreeningRequired | EndCustomerUnknown):
         return str(refused)
     if isinstance(refused, MarketStale):
         return "The supply projection is older than policy allows: nothing is quoted until a newer one is in."
