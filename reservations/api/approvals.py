@@ -22,7 +22,7 @@ from reservations.booking.approvals import ApprovalStage
 from reservations.booking.approving import approve, decline, is_turn_of, waiting, withdraw
 from reservations.booking.lifecycle import ReservationNotFound
 from reservations.booking.models import Reservation
-from reservations.booking.ordering import order_form
+from reservations.booking.ordering import customers_order_form
 
 
 class StageShape(serializers.Serializer[Any]):
@@ -201,7 +201,7 @@ class OrderFormDoor(ReservationDoor):
         found = Reservation.objects.of(self.organisation_id).filter(public_id=public_id).first()
         if found is None:
             raise ReservationNotFound
-        form = change.run(lambda: order_form(reservation=found))
+        form = change.run(lambda: customers_order_form(reservation=found))
         answer = HttpResponse(bytes(form.pdf), content_type="application/pdf")
         answer["Content-Disposition"] = f'attachment; filename="{found.public_id}.pdf"'
         return answer
