@@ -75,7 +75,8 @@ def database(url: str) -> dict[str, object]:
         "PORT": str(parts.pop("port", "")),
         # A wait for a lock ends as "busy, try again" and never as a hung request.
         "OPTIONS": {
-            "options": "-c lock_timeout=5000 -c timezone=UTC",
+            # What is prepared has one plan, made without the values: that is what it is prepared for.
+            "options": "-c lock_timeout=5000 -c timezone=UTC -c plan_cache_mode=force_generic_plan",
             # Without a number psycopg prepares nothing, not even what asks for it (units/prepared.py). So many times
             # nothing is sent, so nothing is prepared that does not ask.
             "prepare_threshold": 1_000_000_000,
@@ -158,6 +159,7 @@ CELERY_BEAT_SCHEDULE = {
     "serve-waitlist": {"task": "reservations.serve_waitlist", "schedule": 15.0},
     "make-order-forms": {"task": "reservations.make_order_forms", "schedule": 10.0},
     "settle-reservations": {"task": "reservations.settle", "schedule": 10.0},
+    "call-holders": {"task": "reservations.call_holders", "schedule": 60.0},
 }
 
 REST_FRAMEWORK = {

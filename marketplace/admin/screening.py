@@ -7,7 +7,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
@@ -61,8 +61,10 @@ class BlockForm(PartyForm):
         model = Clearance
         fields = ("organisation", "end_customer")
 
-    def validate_constraints(self) -> None:
-        """A party that has a row already is blocked in that row."""
+    def _get_validation_exclusions(self) -> set[str]:
+        """A party that has a row already is blocked in that row: it need not be the first."""
+        excluded: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
+        return excluded | {"organisation", "end_customer"}
 
 
 class Refusable(StaffAdmin):
@@ -132,6 +134,7 @@ class ClearanceProposalAdmin(Refusable):
             return redirect("admin:marketplace_clearanceproposal_change", pk)
         if not request.user.has_perm("marketplace.change_clearanceproposal"):
             raise PermissionDenied
+        get_object_or_404(ClearanceProposal, pk=pk)
         by = author(request)
         try:
             changes.run(lambda: decide_clearance(proposal_id=pk, confirm=word == "confirm", by=by, now=clock.now()))
@@ -203,7 +206,7 @@ class ListedNameAdmin(Refusable):
         if request.method != "POST" or not request.user.has_perm("marketplace.change_listedname"):
             raise PermissionDenied
         by, why = author(request), request.POST.get("reason", "")
-        listed = ListedName.objects.get(pk=pk)
+        listed = get_object_or_404(ListedName, pk=pk)
         try:
             changes.run(lambda: take_off_the_list(listed=listed, reason=why, by=by, now=clock.now()))
         except ClearanceRefused as refused:

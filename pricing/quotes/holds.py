@@ -144,7 +144,7 @@ def _holds(quotes: Iterable[Quote]) -> list[OpenHold]:
     found: dict[str, OpenHold] = {}
     for quote in quotes:
         name = quote.bundle.public_id if quote.bundle else quote.public_id
-        hours = quote.gpu_hours + (found[name].gpu_hours if name in found else 0)
+        hours = quote.held_gpu_hours + (found[name].gpu_hours if name in found else 0)
         found[name] = OpenHold(name, hours, quote.expires_at)
     return list(found.values())
 

@@ -7,19 +7,21 @@ from decimal import Decimal
 from functools import cached_property
 
 from marketplace.capacity import ledger
-from marketplace.journal.actions import record
 from marketplace.journal.actor import Actor
-from marketplace.outbox.actions import emit
+from marketplace.outbox.actions import tell
 from marketplace.parties.budgets import CostCentreNeeded, OverBudget, reserve, spend
 from marketplace.parties.chains import Step
-from marketplace.parties.signing import NoAgreement, NoAuthority, Standing, standing
-from marketplace.screening.queries import ScreeningRequired, check_cleared
+from marketplace.parties.signing import NoAgreement, NoAuthority, Standing
+from marketplace.screening.purchases import purchase_standing
+from marketplace.screening.queries import Party, ScreeningRequired
 from marketplace.units.money import Money
+from marketplace.units.prepared import planned_once
 from pricing.demand.actions import record_taken
 from pricing.negotiation.actions import settle
 from pricing.quotes.actions import QuoteExpired, lock_open_quote
 from pricing.quotes.models import ACCEPTED, BUY, Quote
 from reservations.booking.approvals import ApprovalStage
+from reservations.booking.calling import call_at
 from reservations.booking.change_authority import ApprovalNeeded
 from reservations.booking.changed import accept_change
 from reservations.booking.dues import UpFront, owe_up_front, up_front_of
@@ -55,17 +57,25 @@ class Acceptance:
         return Money(sum((quote.total for quote in quotes), Decimal(0)), self.quote.currency)
 
     @cached_property
-    def standing(self) -> Standing:
-        """How it stands with the organisation's own rules: asked once, whatever needs it."""
+    def asked(self) -> tuple[Standing, bool]:
+        """How it stands with the organisation's own rules, and whether it is clear: one question for all checks."""
         quote = self.quote
-        return standing(
-            organisation_id=quote.organisation_id,
+        return purchase_standing(
+            deal=Party(quote.organisation_id, quote.pool_id, quote.on_behalf_of_id),
             by=self.by,
             seller_id=quote.pool.seller_id,
             amount=self.amount,
             cost_centre=self.cost_centre,
             now=self.now,
         )
+
+    @property
+    def standing(self) -> Standing:
+        return self.asked[0]
+
+    @property
+    def is_clear(self) -> bool:
+        return self.asked[1]
 
 
 @dataclass(frozen=True)
@@ -77,6 +87,7 @@ class Opening:
     up_front: UpFront | None = None
 
 
+@planned_once()
 def accept_quote(
     *,
     public_id: str,
@@ -128,13 +139,8 @@ def check_signature(accepting: Acceptance) -> None:
 
 def check_clearance(accepting: Acceptance) -> None:
     """A quote may have been open while a list or the policy changed."""
-    quote = accepting.quote
-    check_cleared(
-        organisation_id=quote.organisation_id,
-        pool_id=quote.pool_id,
-        end_customer_id=quote.on_behalf_of_id,
-        now=accepting.now,
-    )
+    if not accepting.is_clear:
+        raise ScreeningRequired
 
 
 # What may refuse an acceptance, in this order: who may sign and for whom, screening. Each is a
@@ -193,7 +199,7 @@ def _keep_capacity(accepting: Acceptance, opening: Opening) -> None:
 def _book(accepting: Acceptance, opening: Opening) -> Reservation:
     quote, by, now = accepting.quote, accepting.by, accepting.now
     quote.status = ACCEPTED
-    quote.save(update_fields=["status"])
+    Quote.objects.filter(pk=quote.pk).update(status=ACCEPTED)
     record_taken(quote=quote.public_id, now=now)
     if quote.is_negotiated:
         settle(quote=quote, by=by, now=now)
@@ -213,6 +219,7 @@ def _book(accepting: Acceptance, opening: Opening) -> Reservation:
         **{name: getattr(quote, name) for name in AGREED},
     )
     reservation.next_at = reservation.schedule.due_at(opening.status)
+    reservation.call_at = call_at(quote, quote.end)
     reservation.save(force_insert=True)
     credit_long_hold(reservation, now)
     if opening.status == PENDING_APPROVAL:
@@ -238,11 +245,12 @@ def deemed_delivered_on(quote: Quote) -> date:
 
 def _tell_of(reservation: Reservation, by: Actor) -> None:
     quote, now = reservation.quote, reservation.accepted_at
-    record(by=by, verb="quote.accepted", subject=quote.public_id, now=now, after={"reservation": reservation.public_id})
-    emit(
+    tell(
+        by=by,
         name="quote.accepted",
         subject=quote.public_id,
         organisation_id=quote.organisation_id,
+        after={"reservation": reservation.public_id},
         data={
             "quote": quote.public_id,
             "reservation": reservation.public_id,

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('marketplace', '0008_screening'),
-        ('pricing', '0009_bundles'),
+        ('pricing', '0010_bundles'),
         ('reservations', '0004_approval'),
     ]
 

@@ -80,6 +80,17 @@ ROUTES: dict[str, Row] = {
     "errors/<slug:code>/": page("error_code", GET="everybody", fixed=True, shared=True),
     "organisation/": page(GET="member", POST="admin", sends={"revoke": "{api_key_pk}"}),
     "organisation/choose/": page(POST="member", sends={"organisation": "{organisation}"}),
+    "organisation/spending/": page(GET="member"),
+    "organisation/spending/cost-centres/": page(POST="admin"),
+    "organisation/spending/cost-centres/<slug:public_id>/close/": page("cost_centre", POST="admin"),
+    "organisation/spending/cost-centres/<slug:public_id>/budgets/": page("cost_centre", POST="admin"),
+    "organisation/spending/chains/": page(POST="admin"),
+    "organisation/spending/chains/<slug:public_id>/withdraw/": page("chain", POST="admin"),
+    "organisation/signing/": page(GET="member"),
+    "organisation/signing/authorities/": page(POST="admin"),
+    "organisation/signing/authorities/<slug:public_id>/revoke/": page("authority", POST="admin"),
+    "organisation/signing/end-customers/": page(POST="buyer"),
+    "organisation/signing/end-customers/<slug:public_id>/archive/": page("end_customer", POST="admin"),
     "capacity/": page(GET="member", asks=WISH),
     "capacity.csv": page(GET="member"),
     "capacity/quote/": page(POST="buyer", sends={"offer": "{offer}"}),
@@ -90,11 +101,16 @@ ROUTES: dict[str, Row] = {
     "quotes/<str:public_id>/release/": page("quote", POST="buyer"),
     "quotes/<str:public_id>/accept/": page("quote", POST="buyer"),
     "quotes/<str:public_id>/counter/": page("quote", POST="buyer", sends={"total": "1", "sentence": "no"}),
-    "quotes/<str:public_id>/hold/": page("quote", POST="buyer", sends={"days": "3"}),
+    "quotes/<str:public_id>/hold/": page("quote", POST="buyer", sends={"days": "3", "fee": "100000"}),
     "negotiations/<str:public_id>/take/": page("negotiation", POST="buyer", sends={"trade": "trd_1"}),
     "negotiations/<str:public_id>/insist/": page("negotiation", POST="buyer", sends={"sentence": "please"}),
     "negotiations/<str:public_id>/reply/": page("negotiation", POST="buyer", sends={"sentence": "please"}),
     "negotiations/<str:public_id>/withdraw/": page("negotiation", POST="buyer"),
+    "approvals/": page(GET="member"),
+    "reservations/<str:public_id>/approve/": page("request", POST="buyer"),
+    "reservations/<str:public_id>/decline/": page("request", POST="buyer", sends={"reason": "not this year"}),
+    "reservations/<str:public_id>/withdraw/": page("request", POST="buyer"),
+    "reservations/<str:public_id>/order-form/": page("reservation", GET="member"),
     "reservations/<str:public_id>/accept-delivery/": page("reservation", POST="buyer"),
     "reservations/<str:public_id>/assign/": page("reservation", GET="member", POST="buyer"),
     "reservations/<str:public_id>/change/<str:kind>/": page("reservation", "kind", GET="member", POST="buyer"),
@@ -145,8 +161,10 @@ ROUTES: dict[str, Row] = {
     "api/v1/negotiations/<slug:public_id>/reply": door("negotiation", POST="quote", sends={"sentence": "please"}),
     "api/v1/negotiations/<slug:public_id>/withdraw": door("negotiation", POST="quote"),
     "api/v1/approvals": door(GET="read", asks={"after": "{request}"}),
-    "api/v1/reservations/<slug:public_id>/approve": door("request", POST="commit"),
-    "api/v1/reservations/<slug:public_id>/decline": door("request", POST="commit", sends={"reason": "not this year"}),
+    "api/v1/reservations/<slug:public_id>/approve": door("request", POST="commit+admin"),
+    "api/v1/reservations/<slug:public_id>/decline": door(
+        "request", POST="commit+admin", sends={"reason": "not this year"}
+    ),
     "api/v1/reservations/<slug:public_id>/withdraw": door("request", POST="commit"),
     "api/v1/reservations/<slug:public_id>/order-form": door("reservation", GET="read"),
     "api/v1/reservations/<slug:public_id>/changes": door(
@@ -159,8 +177,8 @@ ROUTES: dict[str, Row] = {
     ),
     "api/v1/assignments": door(GET="read", asks={"after": "{assignment}"}),
     "api/v1/assignments/<slug:public_id>": door("assignment", GET="read"),
-    "api/v1/assignments/<slug:public_id>/accept": door("assignment", POST="commit"),
-    "api/v1/assignments/<slug:public_id>/decline": door("assignment", POST="commit"),
+    "api/v1/assignments/<slug:public_id>/accept": door("assignment", POST="commit", of="affiliate"),
+    "api/v1/assignments/<slug:public_id>/decline": door("assignment", POST="commit", of="affiliate"),
     "api/v1/assignments/<slug:public_id>/withdraw": door("assignment", POST="commit"),
     "api/v1/dues": door(GET="read", asks={"reservation": "{reservation}"}),
     "api/v1/receipts": door(GET="read", asks={"reservation": "{reservation}"}),
@@ -214,13 +232,51 @@ ROUTES: dict[str, Row] = {
     "admin/reservations/reservation/sell/<slug:public_id>/accept/": staff("quote", POST="reservations.add_reservation"),
     "admin/reservations/reservation/sell/<slug:public_id>/release/": staff("quote", POST="pricing.change_quote"),
     "admin/pricing/negotiation/<slug:public_id>/desk/": staff(
-        "negotiation", GET="pricing.view_negotiation", POST="pricing.view_negotiation+pricing.change_negotiation"
+        "negotiation",
+        GET="pricing.view_negotiation",
+        POST="pricing.view_negotiation+pricing.change_negotiation",
+        sends={"verb": "ask", "sentence": "why?"},
+    ),
+    "admin/marketplace/clearanceproposal/<int:pk>/decide/<slug:word>/": staff(
+        "no_row", "word", POST="marketplace.change_clearanceproposal"
+    ),
+    "admin/marketplace/listedname/<int:pk>/remove/": staff("no_row", POST="marketplace.change_listedname"),
+    "admin/reservations/assignment/<slug:public_id>/consent/": staff(
+        "assignment", GET="reservations.change_assignment", POST="reservations.change_assignment"
+    ),
+    "admin/reservations/reservation/life/<slug:public_id>/": staff("reservation", GET="reservations.view_reservation"),
+    "admin/reservations/reservation/life/<slug:public_id>/change/": staff(
+        "reservation", POST="reservations.change_reservation"
+    ),
+    "admin/reservations/reservation/life/<slug:public_id>/hand-over/": staff(
+        "reservation", POST="reservations.change_reservation"
+    ),
+    "admin/reservations/reservation/no-longer-clear/": staff(
+        GET="reservations.view_reservation+marketplace.view_clearance"
+    ),
+    "admin/reservations/reservation/<int:pk>/order-form/": staff("reservation_pk", GET="reservations.view_reservation"),
+    "admin/reservations/reservation/sell/<slug:public_id>/keep/": staff(
+        "quote", POST="pricing.change_quote", sends={"days": "3"}
     ),
     # Staff: tables
     **dict(table("auth.group", "view add change")),
     "admin/auth/group/<path:object_id>/delete/": staff("no_row", GET="auth.delete_group", POST="auth.delete_group"),
     **dict(table("marketplace.accelerator", "view add change")),
     **dict(table("marketplace.apikey", "view add", "api_key_pk")),
+    **dict(table("marketplace.approvalchain", "view")),
+    **dict(table("marketplace.approvalpolicy", "view add")),
+    **dict(table("marketplace.clearance", "view add")),
+    **dict(table("marketplace.clearanceproposal", "view add")),
+    **dict(table("marketplace.costcentre", "view")),
+    **dict(table("marketplace.endcustomer", "view")),
+    **dict(table("marketplace.listedname", "view add")),
+    **dict(table("marketplace.masteragreement", "view add change")),
+    **dict(table("marketplace.screeningpolicy", "view add")),
+    **dict(table("marketplace.signingauthority", "view")),
+    **dict(table("pricing.contractpolicy", "view add")),
+    **dict(table("reservations.assignment", "view")),
+    **dict(table("reservations.due", "view")),
+    **dict(table("reservations.receipt", "view add")),
     **dict(table("marketplace.claim", "view", "claim_pk")),
     **dict(table("marketplace.disruption", "view add")),
     **dict(table("marketplace.entry", "view", "entry_pk")),
@@ -246,6 +302,9 @@ ROUTES: dict[str, Row] = {
     **dict(table("pricing.demandforecast", "view")),
     **dict(table("pricing.enquiry", "view", "enquiry_pk")),
     **dict(table("pricing.negotiation", "view", "negotiation_pk")),
+    "admin/pricing/negotiation/<path:object_id>/change/": staff(
+        "negotiation_pk", GET="pricing.view_negotiation", POST="pricing.view_negotiation"
+    ),
     **dict(table("pricing.negotiationpolicy", "view add")),
     **dict(table("pricing.saleslimit", "view add change")),
     **dict(table("pricing.pricepolicy", "view add", "policy_pk")),

@@ -37,9 +37,9 @@ from reservations.booking import plans as changes
 from reservations.booking import states
 from reservations.booking.actions import accept_quote
 from reservations.booking.amendments import GROUNDS
-from reservations.booking.assigning import offer_assignment
+from reservations.booking.assigning import consent_to_assignment, offer_assignment
 from reservations.booking.changes import quote_change
-from tests.market import PASSWORD, Market, Party, key, member, open_market
+from tests.market import PASSWORD, Market, Party, key, member, open_market, party
 from tests.tenancy.walking import Answer, Caller
 
 # Words that are nobody else's, and a quantity that no page shows by chance.
@@ -59,6 +59,7 @@ class Thing:
 @dataclass
 class World:
     market: Market
+    affiliate: Party  # of the bank: the only other one that may know of anything, namely of what it is to take over
     things: dict[str, Thing] = field(default_factory=dict)
     figures: list[str] = field(default_factory=lambda: list(FIGURES))
     secrets: list[str] = field(default_factory=lambda: [CANARY])
@@ -88,7 +89,7 @@ class World:
 
     def owner(self, name: str) -> Party:
         """A party of the market by its name there: bank, seller."""
-        found: Party = getattr(self.market, name)
+        found: Party = self.affiliate if name == "affiliate" else getattr(self.market, name)
         return found
 
     def at(self, party: Party, role: str) -> Caller:
@@ -121,11 +122,11 @@ class World:
 
 def open_world() -> World:
     """The market before anybody did anything."""
-    world = World(open_market())
-    market = world.market
-    for party in (market.bank, market.rival, market.seller, market.other_seller):
+    market = open_market()
+    world = World(market, party("Bank Affiliate"))
+    for each in (market.bank, market.rival, market.seller, market.other_seller, world.affiliate):
         for role in (VIEWER, ADMIN):
-            world.at(party, role)
+            world.at(each, role)
     project, projection = Project.objects.get(pool=market.h100), Projection.objects.latest("pk")
     world.add("pool", market.h100.public_id)
     world.add("pool_pk", market.h100.pk)
@@ -136,6 +137,7 @@ def open_world() -> World:
     world.add("policy_pk", PricePolicy.objects.latest("pk").pk)
     world.add("day", market.day(30), str(market.day(30)))
     world.add("later", market.day(65), str(market.day(65)))
+    world.add("word", "confirm", "confirm")
     world.add("kind", "extend", "extend")
     world.add("decision", "withdraw", "withdraw")
     world.add("error_code", "busy", "nothing")
@@ -218,9 +220,10 @@ def change_and_assignment(world: World) -> None:
     wish = changes.Wish(states.EXTEND, end=world.market.day(62))
     quote = change.run(lambda: quote_change(wish=wish, **common))
     world.add("change", quote.public_id)
-    receiver = world.market.seller.organisation.public_id
+    receiver = world.affiliate.organisation.public_id
     grounds, note = GROUNDS[0][0], f"{CANARY} note"
     made = change.run(lambda: offer_assignment(receiver=receiver, grounds=grounds, note=note, **common))
+    change.run(lambda: consent_to_assignment(assignment=made.public_id, agrees=True, reason="Known to us", by=SYSTEM))
     world.add("assignment", made.public_id)
 
 

@@ -4,14 +4,14 @@ import django.db.models.deletion
 import pricing.quotes.bundles
 from django.db import migrations, models
 
-RULES = Path(__file__).resolve().parent.parent / "quotes" / "sql" / "0009_bundles.sql"
+RULES = Path(__file__).resolve().parent.parent / "quotes" / "sql" / "0010_bundles.sql"
 
 
 class Migration(migrations.Migration):
 
     dependencies = [
         ('marketplace', '0005_kept_inventory'),
-        ('pricing', '0010_on_behalf_of'),
+        ('pricing', '0009_on_behalf_of'),
     ]
 
     operations = [
