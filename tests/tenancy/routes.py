@@ -130,7 +130,7 @@ ROUTES: dict[str, Row] = {
     "api/v1/quotes/<slug:public_id>/counter": door("quote", POST="quote", sends={"quantity": 8}),
     "api/v1/quotes/<slug:public_id>/hold": door("quote", POST="quote", sends={"days": 99}),
     "api/v1/quotes/<slug:public_id>/hold/preview": door("quote", POST="read", sends={"days": 1}),
-    "api/v1/negotiations": door(GET="read", asks={"quote": "{negotiated_quote}"}),
+    "api/v1/negotiations": door(GET="read", asks={"quote": "{quote}"}),
     "api/v1/negotiations/<slug:public_id>": door("negotiation", GET="read"),
     "api/v1/negotiations/<slug:public_id>/take": door("negotiation", POST="quote", sends={"trade": "trd_none"}),
     "api/v1/negotiations/<slug:public_id>/insist": door("negotiation", POST="quote"),

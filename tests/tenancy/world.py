@@ -8,7 +8,6 @@ can be named in tests/tenancy/routes.py, and test_canary.py looks for its words 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -154,17 +153,12 @@ def reservation(world: World) -> None:
 
 
 def negotiation(world: World) -> None:
-    """A thread about a quote of its own: what the buyer asked for, and its sentence, are between it and sales."""
-    about = take(world, "negotiated")
-    wish = Wish(unit_price=Decimal("1.3111"), sentence=f"{CANARY} would pay that")
-    whose = about.organisation_id
-    made = change.run(
-        lambda: counter_quote(public_id=about.public_id, wish=wish, by=_buyer(world), organisation_id=whose)
-    )
+    """A thread about the open quote: what the buyer asked for, and its sentence, are between it and sales."""
+    wish = Wish(prepayment_percent=50, sentence=f"{CANARY} would pay half of it")
+    quote, whose = world.things["quote"].name, world.market.bank.organisation.pk
+    made = change.run(lambda: counter_quote(public_id=quote, wish=wish, by=_buyer(world), organisation_id=whose))
     world.add("negotiation", made.public_id)
     world.add("negotiation_pk", made.pk)
-    world.add("negotiated_quote", about.public_id)
-    world.figures += ["1.3111"]
 
 
 def offer(world: World) -> None:
