@@ -4,6 +4,7 @@ from celery import shared_task
 
 from marketplace.change import change
 from marketplace.units import clock
+from reservations.booking.calling import CANNOT_BE_KEPT, keep_for_holder, tell_holder
 from reservations.booking.lifecycle import settle
 from reservations.booking.models import Reservation
 from reservations.booking.ordering import order_form, without_order_form
@@ -28,3 +29,20 @@ def make_order_forms() -> int:
         for row in without_order_form(MOST_FORMS_AT_ONCE)
     ]
     return len(made)
+
+
+@shared_task(name="reservations.call_holders")
+def call_due_holders() -> int:
+    """Calls holders whose blocks end soon to extend them first, and keeps the days after where the contract says so.
+
+    Told and kept are two changes: where nothing can be kept, the holder is told all the same.
+    """
+    due = Reservation.objects.to_call(clock.now()).order_by("call_at").values_list("pk", flat=True)[:MOST_AT_ONCE]
+    told = [change.run(lambda pk=pk: tell_holder(reservation_id=pk)) for pk in list(due)]  # type: ignore[misc]
+    called = [reservation.pk for reservation in told if reservation]
+    for pk in called:
+        try:
+            change.run(lambda pk=pk: keep_for_holder(reservation_id=pk))  # type: ignore[misc]
+        except CANNOT_BE_KEPT:
+            continue  # somebody has the days already
+    return len(called)

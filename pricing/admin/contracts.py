@@ -19,7 +19,10 @@ RULES: Any = (
     (None, {"fields": ("seller", "starts_at", "reason")}),
     ("Payment", {"fields": (("payment_days", "deposit_percent"),)}),
     ("Delivery", {"fields": (("acceptance_days", "turnaround_days"),)}),
-    ("Changes", {"fields": (("lock_hours", "change_minutes"), ("first_call_days", "assignment_days"))}),
+    (
+        "Changes",
+        {"fields": (("lock_hours", "change_minutes"), ("first_call_days", "first_call_hours"), "assignment_days")},
+    ),
     ("Exits", {"fields": ("exits",)}),
 )
 

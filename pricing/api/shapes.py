@@ -260,6 +260,7 @@ class ContractShape(serializers.Serializer[Any]):
     turnaround_days = serializers.IntegerField(help_text="After the block: claimed, not priced")
     change_minutes = serializers.IntegerField(help_text="For which a quote for a change stands")
     first_call_days = serializers.IntegerField(help_text="Before the end, when you are called to extend first")
+    first_call_hours = serializers.IntegerField(help_text="For which the days after the block are then kept, if free")
     assignment_days = serializers.IntegerField(help_text="In which an assignment is consented to and accepted")
     exits = serializers.SerializerMethodField()
 

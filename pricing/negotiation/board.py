@@ -25,7 +25,7 @@ from pricing.quotes.models import Quote
 from pricing.quotes.need import Need, Range
 from pricing.quotes.reach import Reach
 from pricing.quotes.search import blocks_that_fit
-from pricing.quotes.shelf import Shelf
+from pricing.quotes.shelf import longer, shelf_of, turnarounds
 
 SOONER_DAYS, LATER_DAYS = 90, 180  # how far from the block's start another one is looked for
 
@@ -88,20 +88,11 @@ def board(quote: Quote, deals: list[Deal], now: datetime) -> Board:
     last = max(max(starts) + timedelta(days=LATER_DAYS), first)
     longest = max(deal.period.days for deal in deals)
     period = Period(first, last + timedelta(days=longest))
-    found = _without(kept_inventory(pool_ids=[quote.pool_id], period=period, now=now), quote)
-    policies = market.policy_of_each_seller(now)
-    shelf = Shelf(
-        (market.pools[place],),
-        (market.prices[place],),
-        period,
-        found.room(),
-        found.nested,
-        policies,
-        market.projection,
-        now.date(),
-        {},
-    )
-    return Board(quote, Reach(shelf), policies[market.pools[place].seller_id], now.date(), first, last)
+    after = turnarounds(market, [market.pools[place]], now)
+    whole = kept_inventory(pool_ids=[quote.pool_id], period=longer(period, after), now=now)
+    shelf = shelf_of(market, [place], period, _without(whole, quote), after, now)
+    policy = shelf.policies[market.pools[place].seller_id]
+    return Board(quote, Reach(replace(shelf, documents={})), policy, now.date(), first, last)
 
 
 def _without(found: Inventory, quote: Quote) -> Inventory:

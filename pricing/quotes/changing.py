@@ -25,6 +25,7 @@ from pricing.curve.models import PricePolicy, PriceVersion
 from pricing.curve.queries import PoolPrices, Price, current_versions, pool_prices
 from pricing.quotes.actions import MarketStale, tell_of_quote
 from pricing.quotes.changes import Ints, Part
+from pricing.quotes.holds import Block, check_hold
 from pricing.quotes.models import OPEN, Quote
 from pricing.quotes.offers import CONFIDENCE_STEP
 
@@ -70,13 +71,16 @@ def worth_by_day(quote: Quote) -> Ints:
     return scarcity.day_cents(curve, np.array(quote.use, dtype=np.float64), quote.quantity)
 
 
-def take_change(*, asked: Asked, by: Actor, now: datetime) -> tuple[Quote, list[Addition]]:
+def take_change(
+    *, asked: Asked, by: Actor, now: datetime, kept_for: timedelta | None = None
+) -> tuple[Quote, list[Addition]]:
     """A quote for a change, which holds what it adds until it expires.
 
     Raises InsufficientHeadroom where something that is added does not fit, NoPrice or MarketStale where it has no
-    price. Nothing of the block itself is touched.
+    price, HoldLimit or HoldCooldown where the organisation may not hold it. Nothing of the block itself is touched.
     """
-    public_id, expires_at = new_id("qte"), now + asked.of.contract_terms.change_hold
+    public_id, expires_at = new_id("qte"), now + (kept_for or asked.of.contract_terms.change_hold)
+    _check_hold(asked, now)
     claim_id = _hold(asked, public_id, expires_at, now)
     version = PriceVersion.objects.select_related("projection").get(pk=current_versions()[asked.of.pool.seller_id])
     prices = pool_prices([version.pk])[asked.of.pool_id]
@@ -103,6 +107,7 @@ def take_change(*, asked: Asked, by: Actor, now: datetime) -> tuple[Quote, list[
         created_at=now,
         created_by=by.label,
         expires_at=expires_at,
+        hold_days=-(-kept_for // timedelta(days=1)) if kept_for else 0,  # its lapse is nobody's fault
         **{name: getattr(asked.of, name) for name in FROM_THE_BLOCK},
     )
     tell_of_quote(quote, by)
@@ -114,6 +119,18 @@ FROM_THE_BLOCK = (
     "pool_id", "firmness", "spec_id", "terms_id", "terms_digest", "contract_id", "currency", "prepayment_percent",
     "on_behalf_of_id",
 )  # fmt: skip
+
+
+def _check_hold(asked: Asked, now: datetime) -> None:
+    """Nobody hoards by asking for changes: what they add counts like any hold."""
+    if not asked.added:
+        return
+    pool, gpu_days = asked.of.pool, sum(part.gpu_days for part in asked.added)
+    days = asked.added[0].period.days if len(asked.added) == 1 else 1
+    policy = PricePolicy.objects.in_force(pool.seller, now)
+    check_hold(
+        organisation_id=asked.organisation_id, block=Block(gpu_days // days, days, pool.lot), policy=policy, now=now
+    )
 
 
 def _hold(asked: Asked, holder: str, expires_at: datetime, now: datetime) -> int | None:

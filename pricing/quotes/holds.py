@@ -135,7 +135,7 @@ def _refusal(organisation_id: int, held: int, block: Block, policy: PricePolicy,
     open_quotes = Quote.objects.of(organisation_id).in_state(OPEN, now)
     if not policy.long_holds_count:
         open_quotes = open_quotes.filter(hold_days=0)
-    holds = [OpenHold(each.public_id, each.gpu_hours, each.expires_at) for each in open_quotes]
+    holds = [OpenHold(each.public_id, each.held_gpu_hours, each.expires_at) for each in open_quotes]
     return HoldLimit(held=held, limit=limit, block=block, release=to_release(holds, held + block.gpu_hours - limit))
 
 

@@ -13,6 +13,7 @@ from marketplace.supply.models import Projection
 from marketplace.units.prepared import fetch_one
 from pricing.curve.models import PricePolicy
 from pricing.curve.queries import PoolPrices, pool_prices
+from pricing.quotes.contracts import ContractPolicy
 
 MARKETS_KEPT = 2
 
@@ -32,7 +33,8 @@ FINGERPRINT = """
             JOIN marketplace_accelerator a ON a.id = p.accelerator_id
             JOIN marketplace_organisation o ON o.id = p.seller_id),
         (SELECT string_agg(concat_ws(' ', id, ctid, xmin), ',' ORDER BY id) FROM pricing_pricepolicy),
-        (SELECT concat_ws(' ', count(*), max(id)) FROM marketplace_servicespec)
+        (SELECT concat_ws(' ', count(*), max(id)) FROM marketplace_servicespec),
+        (SELECT max(id) FROM pricing_contractpolicy)
 """
 
 
@@ -43,6 +45,7 @@ class Market:
     pools: tuple[Pool, ...]
     prices: tuple[PoolPrices, ...]
     policies: tuple[PricePolicy, ...]
+    contracts: tuple[ContractPolicy, ...]
     projection: Projection | None
     documents: Mapping[int, Mapping[str, Any]]  # service specs by pool
 
@@ -53,6 +56,10 @@ class Market:
         if None not in started and sellers - set(started):
             raise PricePolicy.DoesNotExist("No default price policy has started yet.")
         return {seller_id: started.get(seller_id) or started[None] for seller_id in sellers}
+
+    def turnaround_of_each_seller(self, now: datetime) -> dict[int | None, int]:
+        """Seller -> turnaround days, None -> those of the market; a seller that is not in it has the market's."""
+        return {each.seller_id: each.turnaround_days for each in self.contracts if each.starts_at <= now}
 
 
 def fingerprint() -> Fingerprint:
@@ -74,6 +81,7 @@ def market_of(seen: Fingerprint) -> Market:
         pools,
         tuple(prices[pool.pk] for pool in pools),
         tuple(PricePolicy.objects.order_by("seller_id", "version")),
+        tuple(ContractPolicy.objects.order_by("seller_id", "version")),
         Projection.objects.defer("inputs").filter(pk=projection_id).first(),
         service_documents(),
     )

@@ -1,6 +1,7 @@
 from collections.abc import Mapping
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -97,6 +98,11 @@ class QuoteQuerySet(models.QuerySet["Quote"]):
     def lapsed(self, now: datetime) -> "QuoteQuerySet":
         """Open in the row, expired by the clock: what a sweep has yet to write down."""
         return self.filter(status=OPEN, expires_at__lte=now)
+
+
+def _days_of(line: dict[str, Any]) -> int:
+    """Of a line of a change."""
+    return (date.fromisoformat(line["end_exclusive"]) - date.fromisoformat(line["start"])).days
 
 
 class Quote(models.Model):
@@ -215,6 +221,14 @@ class Quote(models.Model):
     @property
     def gpu_hours(self) -> int:
         return gpu_hours(self.quantity, self.period.days)
+
+    @property
+    def held_gpu_hours(self) -> int:
+        """What its hold keeps from others: of a change what it adds, and no more."""
+        if self.kind == BUY:
+            return self.gpu_hours
+        added = (line for line in self.lines if line["code"] == "added")
+        return sum(gpu_hours(line["quantity"], _days_of(line)) for line in added)
 
     @property
     def footprint(self) -> Footprint:

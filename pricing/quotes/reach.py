@@ -29,13 +29,16 @@ class Reach:
         first, last = span or (need.start_from, need.start_to)
         period = Period(first, last + timedelta(days=need.duration.most))
         places = rows_that_meet(need, self.whole.pools, self.documents)
+        rooms = np.concatenate([self.whole.rooms, self.whole.beyond], axis=2)[places]
         days = slice(*((day - self.whole.period.start).days for day in (period.start, period.end)))
         return replace(
             self.whole,
             pools=tuple(self.whole.pools[at] for at in places),
             prices=tuple(self.whole.prices[at] for at in places),
             period=period,
-            rooms=self.whole.rooms[places, :, days],
+            rooms=rooms[:, :, days],
+            fitting=self.whole.fitting[places, :, days],
+            beyond=rooms[:, :, days.stop : days.stop + self.whole.beyond.shape[2]],
             nested=self.whole.nested[places, :, days],
         )
 

@@ -138,7 +138,7 @@ def _scarcest(need: Need, window: Shelf) -> Binding:
     assert best is not None
     headroom, place, start = best[0], -best[1], best[2]
     room = sellable(window, place, need.firmness)[start : start + need.duration.least]
-    day = start + int(np.argmin(room))
+    day = _scarce_day(window, place, start + int(np.argmin(room)), need.firmness)
     at = window.period.start + timedelta(days=day)
     if at >= window.prices[place].last_day:
         return Binding(HORIZON, day=window.prices[place].last_day)
@@ -151,9 +151,17 @@ def _scarcest(need: Need, window: Shelf) -> Binding:
     )
 
 
+def _scarce_day(shelf: Shelf, place: int, day: int, firmness: str) -> int:
+    """The day that has so little: it may be one of the turnaround after the block."""
+    row = rank(firmness)
+    rooms = np.concatenate([shelf.rooms[place, row, day:], shelf.beyond[place, row]])
+    same = np.flatnonzero(rooms == shelf.fitting[place, row, day])
+    return day + int(same[0]) if len(same) else day
+
+
 def _bound_by(shelf: Shelf, place: int, day: int, firmness: str) -> str:
     """The innermost class from this one outwards whose own slack is the room: rooms only grow outwards past it."""
-    column = shelf.rooms[place, :, day]
+    column = np.concatenate([shelf.rooms[place], shelf.beyond[place]], axis=1)[:, day]
     inner = rank(firmness)
     return next(
         name for name in FIRMNESS[inner:] if rank(name) == len(FIRMNESS) - 1 or column[rank(name) + 1] > column[inner]

@@ -10,7 +10,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from marketplace.models import Accelerator, Organisation
+from marketplace.models import Accelerator, CostCentre, Organisation
 from marketplace.units.firmness import CHOICES, FIRM
 from marketplace.web import formats
 from pricing.quotes.long_holds import LongHold
@@ -106,8 +106,31 @@ class KeepForm(forms.Form):
 
 
 class AcceptForm(forms.Form):
+    """`organisation_id` is the customer's, whose cost centres are to choose from."""
+
     reason = forms.CharField(
         label="Who at the customer agreed, and how",
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
         help_text="A name, and a call, a mail or an order number. Kept in the journal for good.",
     )
+    cost_centre = forms.ModelChoiceField(
+        CostCentre.objects.none(),
+        required=False,
+        to_field_name="public_id",
+        widget=UnfoldAdminSelectWidget,
+        empty_label="The customer's default, if they keep any",
+    )
+    purchase_order = forms.CharField(max_length=80, required=False, widget=UnfoldAdminTextInputWidget)
+
+    def __init__(self, data: Any, organisation_id: int) -> None:
+        super().__init__(data)
+        centres = CostCentre.objects.filter(organisation_id=organisation_id, closed_at=None)
+        self.fields["cost_centre"].queryset = centres  # type: ignore[attr-defined]
+
+    def named(self) -> dict[str, Any]:
+        """What the acceptance is charged to, as the action takes it."""
+        centre = self.cleaned_data["cost_centre"]
+        return {
+            "cost_centre": centre.public_id if centre else None,
+            "purchase_order": self.cleaned_data["purchase_order"],
+        }

@@ -6,18 +6,21 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 
 from marketplace.capacity import ledger
-from marketplace.journal.actions import record
 from marketplace.journal.actor import Actor
-from marketplace.outbox.actions import emit
-from marketplace.parties.budgets import reserve, spend
+from marketplace.outbox.actions import tell
+from marketplace.parties.budgets import CostCentreNeeded, OverBudget, reserve, spend
 from marketplace.parties.chains import Step
-from marketplace.parties.signing import Standing, standing
-from marketplace.screening.queries import check_cleared
+from marketplace.parties.signing import NoAgreement, NoAuthority, Standing
+from marketplace.screening.purchases import purchase_standing
+from marketplace.screening.queries import Party, ScreeningRequired
+from marketplace.units.prepared import planned_once
 from pricing.demand.actions import record_taken
 from pricing.negotiation.actions import settle
 from pricing.quotes.actions import QuoteExpired, lock_open_quote
 from pricing.quotes.models import ACCEPTED, BUY, Quote
 from reservations.booking.approvals import ApprovalStage
+from reservations.booking.calling import call_at
+from reservations.booking.change_authority import ApprovalNeeded
 from reservations.booking.changed import accept_change
 from reservations.booking.dues import UpFront, owe_up_front, up_front_of
 from reservations.booking.long_holds import credit_long_hold
@@ -25,6 +28,8 @@ from reservations.booking.models import Reservation, new_reservation_id
 from reservations.booking.ordering import parties_of
 from reservations.booking.states import PENDING, PENDING_APPROVAL, PENDING_PAYMENT, SCHEDULED, midnight
 
+# What the organisation's own rules may refuse; each says its sentence, the same through every door.
+NOT_AUTHORISED = (NoAgreement, NoAuthority, OverBudget, CostCentreNeeded, ScreeningRequired, ApprovalNeeded)
 AGREED = (
     "organisation_id", "pool_id", "firmness", "quantity", "start", "end", "total", "currency", "claim_id",
     "terms_digest",
@@ -43,17 +48,25 @@ class Acceptance:
     public_id: str = field(default_factory=new_reservation_id)
 
     @cached_property
-    def standing(self) -> Standing:
-        """How it stands with the organisation's own rules: asked once, whatever needs it."""
+    def asked(self) -> tuple[Standing, bool]:
+        """How it stands with the organisation's own rules, and whether it is clear: one question for all checks."""
         quote = self.quote
-        return standing(
-            organisation_id=quote.organisation_id,
+        return purchase_standing(
+            deal=Party(quote.organisation_id, quote.pool_id, quote.on_behalf_of_id),
             by=self.by,
             seller_id=quote.pool.seller_id,
             amount=quote.money,
             cost_centre=self.cost_centre,
             now=self.now,
         )
+
+    @property
+    def standing(self) -> Standing:
+        return self.asked[0]
+
+    @property
+    def is_clear(self) -> bool:
+        return self.asked[1]
 
 
 @dataclass(frozen=True)
@@ -65,6 +78,7 @@ class Opening:
     up_front: UpFront | None = None
 
 
+@planned_once()
 def accept_quote(
     *,
     public_id: str,
@@ -101,13 +115,8 @@ def check_signature(accepting: Acceptance) -> None:
 
 def check_clearance(accepting: Acceptance) -> None:
     """A quote may have been open while a list or the policy changed."""
-    quote = accepting.quote
-    check_cleared(
-        organisation_id=quote.organisation_id,
-        pool_id=quote.pool_id,
-        end_customer_id=quote.on_behalf_of_id,
-        now=accepting.now,
-    )
+    if not accepting.is_clear:
+        raise ScreeningRequired
 
 
 # What may refuse an acceptance, in this order: part of a bundle, who may sign and for whom, screening. Each is a
@@ -166,7 +175,7 @@ def _keep_capacity(accepting: Acceptance, opening: Opening) -> None:
 def _book(accepting: Acceptance, opening: Opening) -> Reservation:
     quote, by, now = accepting.quote, accepting.by, accepting.now
     quote.status = ACCEPTED
-    quote.save(update_fields=["status"])
+    Quote.objects.filter(pk=quote.pk).update(status=ACCEPTED)
     record_taken(quote=quote.public_id, now=now)
     if quote.is_negotiated:
         settle(quote=quote, by=by, now=now)
@@ -186,6 +195,7 @@ def _book(accepting: Acceptance, opening: Opening) -> Reservation:
         **{name: getattr(quote, name) for name in AGREED},
     )
     reservation.next_at = reservation.schedule.due_at(opening.status)
+    reservation.call_at = call_at(quote, quote.end)
     reservation.save(force_insert=True)
     credit_long_hold(reservation, now)
     if opening.status == PENDING_APPROVAL:
@@ -211,11 +221,12 @@ def deemed_delivered_on(quote: Quote) -> date:
 
 def _tell_of(reservation: Reservation, by: Actor) -> None:
     quote, now = reservation.quote, reservation.accepted_at
-    record(by=by, verb="quote.accepted", subject=quote.public_id, now=now, after={"reservation": reservation.public_id})
-    emit(
+    tell(
+        by=by,
         name="quote.accepted",
         subject=quote.public_id,
         organisation_id=quote.organisation_id,
+        after={"reservation": reservation.public_id},
         data={
             "quote": quote.public_id,
             "reservation": reservation.public_id,

@@ -14,7 +14,9 @@ from django.db.models import Q
 from marketplace.journal.actions import record
 from marketplace.journal.actor import Actor
 from marketplace.outbox.actions import emit
+from marketplace.parties.budgets import give_back, spend
 from marketplace.parties.models import Organisation
+from marketplace.parties.signing import standing
 from marketplace.screening.queries import check_cleared
 from marketplace.units import clock
 from marketplace.units.instants import rfc3339
@@ -193,17 +195,31 @@ def decline_assignment(*, assignment: str, by: Actor, organisation_id: int, role
 def accept_assignment(*, assignment: str, by: Actor, organisation_id: int, roles: Collection[str]) -> Assignment:
     """The receiver takes the reservation with all that is still to be paid and done. This cannot be undone.
 
-    Raises AssignmentNotFound, AssignmentClosed, NotYourRole, NotInThisState or DuesOpen.
+    Raises AssignmentNotFound, AssignmentClosed, NotYourRole, NotInThisState or DuesOpen; of the receiver
+    ScreeningRequired, NoAgreement, NoAuthority, CostCentreNeeded or OverBudget.
     """
     _check_role(roles)
     found, now = _lock(assignment, _seen_by_receiver(organisation_id), CONSENTED)
     reservation, now = lock_reservation(public_id=found.reservation.public_id, organisation_id=found.giver_id)
     check(reservation, action=states.ASSIGN, roles=states.CUSTOMER, now=now)
     _may_change_hands(reservation, found.receiver, now)
+    _take_on(reservation, found.receiver, by, now)
     reservation.organisation, reservation.assigned_at = found.receiver, now
     reservation.revision += 1  # what the giver has asked for is stale
-    reservation.save(update_fields=["organisation", "assigned_at", "revision"])
+    reservation.save(update_fields=["organisation", "assigned_at", "revision", "cost_centre"])
     return _decide(found, ASSIGNED, by, now, [found.giver_id, found.receiver_id])
+
+
+def _take_on(reservation: Reservation, receiver: Organisation, by: Actor, now: datetime) -> None:
+    """Who takes it over signs for the whole contract, and pays out of its own budget; the giver's is free again."""
+    owed = reservation.money
+    found = standing(organisation_id=receiver.pk, by=by, seller_id=reservation.pool.seller_id, amount=owed, now=now)
+    found.check_may_sign()
+    centre = found.charged_to(None)
+    give_back(holder=reservation.public_id, now=now)
+    reservation.cost_centre = centre
+    if centre is not None:
+        spend(cost_centre=centre, holder=reservation.public_id, total=owed, block=reservation.period, now=now)
 
 
 def _check_role(roles: Collection[str]) -> None:

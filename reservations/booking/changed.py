@@ -15,6 +15,7 @@ from pricing.quotes.exits import OF_CUSTOMER
 from pricing.quotes.models import ACCEPTED, Quote
 from reservations.booking import states
 from reservations.booking.amendments import ReservationChange
+from reservations.booking.calling import call_at
 from reservations.booking.change_authority import charge_change, check_change
 from reservations.booking.dues import owe
 from reservations.booking.lifecycle import check, lock_reservation, move
@@ -100,7 +101,7 @@ def _cover(held: list[Part], turnaround: int) -> Period:
 
 def _become(found: Reservation, quote: Quote, change: ReservationChange) -> None:
     """The reservation as it is from now on."""
-    moved = change.start != found.start
+    moved, ended = change.start != found.start, found.end
     found.start, found.end, found.quantity = change.start, change.end, quote.quantity
     found.total += change.added - change.returned
     found.pieces, found.revision = change.pieces, found.revision + 1
@@ -110,10 +111,25 @@ def _become(found: Reservation, quote: Quote, change: ReservationChange) -> None
         found.delivered_on = found.start + timedelta(days=quote.contract_terms.acceptance_days)
     found.delivered_on = min(found.delivered_on, found.end)
     found.next_at = found.schedule.due_at(found.status)
+    if found.status == states.CANCELLED:
+        found.call_at = None
+    elif change.end > ended:
+        found.call_at = call_at(found.quote, found.end)
     found.save(update_fields=CHANGED)
 
 
-CHANGED = ["start", "end", "quantity", "total", "pieces", "revision", "more_claims", "delivered_on", "next_at"]
+CHANGED = [
+    "start",
+    "end",
+    "quantity",
+    "total",
+    "pieces",
+    "revision",
+    "more_claims",
+    "delivered_on",
+    "next_at",
+    "call_at",
+]
 
 
 def _owe(found: Reservation, change: ReservationChange, now: datetime) -> None:

@@ -77,10 +77,16 @@ class Effect:
 
 
 def quote_change(
-    *, reservation: str, wish: Wish, by: Actor, organisation_id: int | None, roles: Collection[str]
+    *,
+    reservation: str,
+    wish: Wish,
+    by: Actor,
+    organisation_id: int | None,
+    roles: Collection[str],
+    kept_for: timedelta | None = None,
 ) -> Quote:
     """A quote for a change of a reservation, which holds what it adds until it expires. Nothing changes before
-    it is accepted.
+    it is accepted. `kept_for` in place of the contract's minutes: the holder's first call.
 
     Raises ReservationNotFound, NotInThisState, NotYourRole, WrongWish, Locked, NoticeTooShort, CauseNeedsStaff,
     EvidenceMissing, ScreeningRequired, or what pricing raises where the addition does not fit or has no price.
@@ -94,7 +100,7 @@ def quote_change(
     plan = plan_of(wish, parts(found), lot=found.pool.lot, turnaround=contract.turnaround_days, today=now.date())
     _check_notice(plan, wish, contract, found, now)
     kept, effect = _given_back(found, wish, plan, pieces, contract, now)
-    quote, additions = take_change(asked=_asked(found, wish, plan, effect, contract), by=by, now=now)
+    quote, additions = take_change(asked=_asked(found, wish, plan, effect, contract), by=by, now=now, kept_for=kept_for)
     _write(found, wish, quote, kept, additions, effect, by, now)
     return quote
 

@@ -44,6 +44,10 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
         """Those that the clock has moved and no sweep has written down yet."""
         return self.filter(next_at__lte=now)
 
+    def to_call(self, now: datetime) -> "ReservationQuerySet":
+        """Those whose holder is to be called to extend them, before anybody else may have the days after them."""
+        return self.filter(call_at__lte=now)
+
     def with_terms(self) -> "ReservationQuerySet":
         return self.select_related(
             "pool__site",
@@ -100,6 +104,7 @@ class Reservation(models.Model):
         models.BigIntegerField(), default=list, help_text="Claims of accepted changes, beside its own"
     )
     revision = models.PositiveIntegerField(default=0, help_text="Counts accepted changes")
+    call_at = models.DateTimeField(null=True, help_text="When its holder is called to extend it; null once called")
     next_at = models.DateTimeField(null=True, help_text="When the clock moves it on; null in a final state")
     claim_id = models.BigIntegerField(unique=True)
     accepted_by = models.CharField(max_length=254, help_text="The person or key that accepted")
@@ -122,6 +127,7 @@ class Reservation(models.Model):
             models.Index(fields=["pool", "start"], name="reservation_of_pool"),
             models.Index(fields=["accepted_at"], name="reservation_accepted_at"),
             models.Index(fields=["next_at"], condition=Q(next_at__isnull=False), name="reservation_next_at"),
+            models.Index(fields=["call_at"], condition=Q(call_at__isnull=False), name="reservation_call_at"),
             models.Index(fields=["-id"], condition=Q(order_form_digest=""), name="reservation_without_order_form"),
         ]
         constraints = [

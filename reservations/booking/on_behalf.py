@@ -15,15 +15,31 @@ class ReasonMissing(ValueError):
     """Nothing was accepted: it has to be said who at the customer agreed, and how."""
 
 
-def accept_for_customer(*, public_id: str, by: Actor, organisation_id: int, reason: str) -> Reservation:
+def accept_for_customer(
+    *,
+    public_id: str,
+    by: Actor,
+    organisation_id: int,
+    reason: str,
+    cost_centre: str | None = None,
+    purchase_order: str = "",
+) -> Reservation:
     """Accepts a customer's quote in their name. Binding; `reason` says who at the customer agreed.
+
+    Their own rules hold: somebody there has authority for the amount, a budget pays, and a chain is asked.
 
     Raises ReasonMissing, and all that `accept_quote` raises.
     """
     said = reason.strip()
     if len(said) < SHORTEST_REASON:
         raise ReasonMissing("Say who at the customer agreed, and how: a name, and a call, a mail or an order number.")
-    reservation = accept_quote(public_id=public_id, by=by, organisation_id=organisation_id)
+    reservation = accept_quote(
+        public_id=public_id,
+        by=by,
+        organisation_id=organisation_id,
+        cost_centre=cost_centre,
+        purchase_order=purchase_order,
+    )
     record(
         by=by,
         verb="quote.accepted_for_customer",

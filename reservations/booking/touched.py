@@ -73,22 +73,28 @@ def _meeting(pool: Pool, move: PoolMove, first_day: date) -> QuerySet[Reservatio
 
 
 def _looked_at(pool: Pool, reservations: list[Reservation], comparison: Comparison, now: datetime) -> Iterator[Touched]:
-    first_day, claims = comparison.after.first_day, [each.claim_id for each in reservations]
-    blocks = {
-        block.claim_id: block for block in served(pool_id=pool.pk, claim_ids=claims, first_day=first_day, now=now)
-    }
+    """A reservation that was changed has several blocks, each served in its own turn: the least sure of them counts."""
+    first_day, claims = comparison.after.first_day, [claim for each in reservations for claim in each.claim_ids]
+    blocks = served(pool_id=pool.pk, claim_ids=claims, first_day=first_day, now=now)
     if not blocks:
         return
-    asked = [(block.period, block.required) for block in blocks.values()]
+    asked = [(block.period, block.required) for block in blocks]
     then, later = (
-        dict(zip(blocks, delivery_confidences(pool_id=pool.pk, blocks=asked, projection=projection), strict=True))
+        list(delivery_confidences(pool_id=pool.pk, blocks=asked, projection=projection))
         for projection in (comparison.before, comparison.after)
     )
-    short = _shortfall(pool, blocks.values(), now)
+    short = _shortfall(pool, blocks, now)
     for each in reservations:
-        if each.claim_id in blocks:
-            days = _days_short(short, each.firmness, blocks[each.claim_id].period)
-            yield Touched(each, *days, then[each.claim_id], later[each.claim_id])
+        own = [place for place, block in enumerate(blocks) if block.claim_id in each.claim_ids]
+        if own:
+            periods = [blocks[place].period for place in own]
+            whole = Period(min(period.start for period in periods), max(period.end for period in periods))
+            yield Touched(each, *_days_short(short, each.firmness, whole), _least(then, own), _least(later, own))
+
+
+def _least(odds: list[float | None], places: list[int]) -> float | None:
+    known = [odds[place] for place in places]
+    return None if None in known else min(value for value in known if value is not None)
 
 
 def _shortfall(pool: Pool, blocks: Iterable[Served], now: datetime) -> Inventory:

@@ -14,8 +14,15 @@ from django.contrib.auth.models import Group
 from marketplace.journal.actor import SYSTEM
 from marketplace.parties.actions import create_api_key, revoke_api_key
 from marketplace.parties.models import ADMIN, APPROVER, BUYER, Membership, Organisation, User
-from marketplace.parties.staff_roles import SALES, SUPPLY_PLANNER, ensure_staff_groups
+from marketplace.parties.staff_roles import COMPLIANCE, SALES, SUPPLY_PLANNER, ensure_staff_groups
 from pricing.negotiation.margins import SalesLimit
+from reservations.management.house_rules import (
+    buys_for_others,
+    let_buy,
+    let_key_sign,
+    let_spend,
+    switch_screening_on,
+)
 
 PASSWORD = "headroom-demo"
 SALES_DISCOUNT = Decimal(5)  # percent that sales may grant on their own; an assumption
@@ -50,11 +57,13 @@ CAST = (
     Member("sales@headroom.example", "Marta Quist", "Headroom", "sales lead", SALES),
     Member("supply@headroom.example", "Jonas Weber", "Headroom", "supply planner", SUPPLY_PLANNER),
     Member("admin@headroom.example", "Noor Haddad", "Headroom", "administrator", "superuser"),
+    Member("compliance@headroom.example", "Ilse Moreau", "Headroom", "compliance", COMPLIANCE),
+    Member("compliance2@headroom.example", "Paul Okafor", "Headroom", "compliance", COMPLIANCE),
     Member("partner@latticeway.example", "Lena Brandt", PARTNER, ADMIN, known_as="partner"),
 )
 
 
-def create_cast(provider: Organisation) -> list[Member]:
+def create_cast(provider: Organisation, now: datetime) -> list[Member]:
     """Makes whatever of the cast is missing; returns all of it, with the provider's own person at the end."""
     for group in ensure_staff_groups().values():
         if group.name == SALES:
@@ -65,7 +74,20 @@ def create_cast(provider: Organisation) -> list[Member]:
     for member in cast:
         if not User.objects.filter(email=member.email).exists():
             _create(member)
+    _keep_house(now)
     return cast
+
+
+def _keep_house(now: datetime) -> None:
+    """What each needs to buy: an agreement, who may sign, the bank's budgets and chains, and clearances."""
+    bank, rival, partner = (Organisation.objects.get(name=name) for name in (BANK, RIVAL, PARTNER))
+    for buyer in (bank, rival, partner):
+        let_buy(buyer, now=now)
+    let_spend(bank, now=now)
+    buys_for_others(partner, now=now)
+    first, second = User.objects.filter(groups__name=COMPLIANCE).order_by("pk")[:2]
+    traders = Organisation.objects.filter(is_demo=True, reservations__isnull=False).exclude(pk__in=(bank.pk, rival.pk))
+    switch_screening_on({bank, rival, partner, *traders}, (first, second), now=now)
 
 
 def _create(member: Member) -> None:
@@ -117,4 +139,5 @@ def _key(name: str, secret: str | None, now: datetime) -> dict[str, Any]:
         if live is not None:
             revoke_api_key(key=live, by=SYSTEM, now=now)
         live, secret = create_api_key(organisation=organisation, name="demo", scopes=KEY_SCOPES, by=SYSTEM, now=now)
+        let_key_sign(live, now=now)
     return {"organisation": name, "key": secret, "scopes": list(KEY_SCOPES)}

@@ -7,6 +7,13 @@ import reservations.booking.money
 from django.db import migrations, models
 
 
+# Blocks that run already are called as well, at the shipped 30 days before their end.
+FILL = """
+    UPDATE reservations_reservation SET call_at = ("end" - 30)::timestamp AT TIME ZONE 'UTC'
+    WHERE status IN ('scheduled', 'delivering', 'delivered')
+"""
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -130,5 +137,17 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'constraints': [models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='a_receipt_is_positive')],
             },
+        ),
+        migrations.AddField(
+            model_name="reservation",
+            name="call_at",
+            field=models.DateTimeField(help_text="When its holder is called to extend it; null once called", null=True),
+        ),
+        migrations.RunSQL(FILL, migrations.RunSQL.noop),
+        migrations.AddIndex(
+            model_name="reservation",
+            index=models.Index(
+                condition=models.Q(("call_at__isnull", False)), fields=["call_at"], name="reservation_call_at"
+            ),
         ),
     ]

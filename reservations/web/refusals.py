@@ -3,10 +3,15 @@ web and the admin; REST gives the same codes in `reservations/api/problems.py`."
 
 from marketplace.capacity.ledger import InsufficientHeadroom
 from marketplace.change.change import Busy
+from marketplace.parties.budgets import CostCentreNeeded, OverBudget
+from marketplace.parties.signing import NoAgreement, NoAuthority
+from marketplace.screening.queries import ScreeningRequired
 from marketplace.web.errors import CODES
 from pricing.curve.queries import NoPrice
 from pricing.quotes.actions import MarketStale, QuoteClosed, QuoteExpired
+from pricing.quotes.holds import HoldCooldown, HoldLimit
 from reservations.booking import assigning, changed, changes, delivery, lifecycle, payments
+from reservations.booking.change_authority import ApprovalNeeded
 from reservations.booking.plans import WrongWish
 
 # Failures that carry no sentence of their own say what their code means.
@@ -20,6 +25,14 @@ BY_CODE: dict[type[Exception], str] = {
 REFUSALS: tuple[type[Exception], ...] = (
     *BY_CODE,
     QuoteClosed,
+    HoldLimit,
+    HoldCooldown,
+    NoAgreement,
+    NoAuthority,
+    ScreeningRequired,
+    CostCentreNeeded,
+    OverBudget,
+    ApprovalNeeded,
     WrongWish,
     lifecycle.NotInThisState,
     lifecycle.NotYourRole,

@@ -179,6 +179,7 @@ def test_a_contract_policy_is_published_and_never_edited(market: Market) -> None
         "lock_hours": "24",
         "change_minutes": "20",
         "first_call_days": "30",
+        "first_call_hours": "0",
         "assignment_days": "5",
         "exits": json.dumps(SHIPPED),
     }

@@ -1,0 +1,10 @@
+from pathlib import Path
+
+from django.db import migrations
+
+RULES = Path(__file__).resolve().parent.parent / "quotes" / "sql" / "0011_change_holds.sql"
+
+
+class Migration(migrations.Migration):
+    dependencies = [("pricing", "0010_on_behalf_of")]
+    operations = [migrations.RunSQL(RULES.read_text(), reverse_sql=migrations.RunSQL.noop)]
