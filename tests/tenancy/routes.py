@@ -331,9 +331,6 @@ ROUTES: dict[str, Row] = {
     **dict(table("pricing.demandforecast", "view")),
     **dict(table("pricing.enquiry", "view", "enquiry_pk")),
     **dict(table("pricing.negotiation", "view", "negotiation_pk")),
-    "admin/pricing/negotiation/<path:object_id>/change/": staff(
-        "negotiation_pk", GET="pricing.view_negotiation", POST="pricing.view_negotiation"
-    ),
     **dict(table("pricing.negotiationpolicy", "view add")),
     **dict(table("pricing.saleslimit", "view add change")),
     **dict(table("pricing.pricepolicy", "view add", "policy_pk")),
