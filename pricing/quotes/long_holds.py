@@ -56,7 +56,7 @@ class LongHold:
 def preview(*, quote: Quote, days: int, now: datetime) -> LongHold:
     """What holding an open quote longer would cost. Changes nothing. Raises LongHoldUnavailable or LongHoldTooLong."""
     policy = PricePolicy.objects.in_force(quote.pool.seller, now)
-    if not policy.long_hold_days or quote.kind != BUY:
+    if not policy.long_hold_days or quote.kind != BUY or quote.bundle_id is not None:
         raise LongHoldUnavailable("The seller of this pool keeps no quote longer. Nothing was changed.")
     most = min(policy.long_hold_days - quote.hold_days, quote.longest_hold(now))
     if not 1 <= days <= most:
@@ -68,7 +68,7 @@ def preview(*, quote: Quote, days: int, now: datetime) -> LongHold:
 
 def choices(*, quote: Quote, now: datetime) -> list[LongHold]:
     """A week, a fortnight, the most: what a page offers. Empty where the quote cannot be held longer."""
-    if quote.state(now) != OPEN or quote.kind != BUY:
+    if quote.state(now) != OPEN or quote.kind != BUY or quote.bundle_id is not None:
         return []
     policy = PricePolicy.objects.in_force(quote.pool.seller, now)
     most = max(min(policy.long_hold_days - quote.hold_days, quote.longest_hold(now)), 0)

@@ -17,7 +17,7 @@ from marketplace.web.access import member_page, require_buyer
 from pricing.negotiation import actions
 from pricing.negotiation.counters import BadCounter
 from pricing.negotiation.models import Negotiation
-from pricing.quotes.actions import MarketStale, PriceChanged, QuoteClosed, QuoteExpired, QuoteNotFound
+from pricing.quotes.actions import MarketStale, PartOfBundle, PriceChanged, QuoteClosed, QuoteExpired, QuoteNotFound
 from pricing.quotes.holds import HoldCooldown, HoldLimit
 from pricing.quotes.models import Quote
 from pricing.web.bargaining import CounterForm, thread_context
@@ -26,7 +26,7 @@ from pricing.web.quotes import quote_context
 REFUSALS = (
     actions.NegotiationClosed, actions.NotNegotiable, actions.WithSales, actions.NothingToInsist, actions.NothingAsked,
     actions.SentenceMissing, actions.TradeGone, actions.TradeDearer, actions.TooManySteps, HoldLimit, HoldCooldown,
-    ScreeningRequired, PriceChanged, InsufficientHeadroom, MarketStale, QuoteExpired, QuoteClosed, change.Busy,
+    ScreeningRequired, PriceChanged, InsufficientHeadroom, MarketStale, QuoteExpired, QuoteClosed, PartOfBundle, change.Busy,
 )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from marketplace.admin.base import author
 from marketplace.change import change as changes
 from marketplace.units import clock
 from marketplace.web import formats
-from pricing.quotes.actions import QuoteClosed, QuoteExpired, QuoteNotFound
+from pricing.quotes.actions import PartOfBundle, QuoteClosed, QuoteExpired, QuoteNotFound
 from pricing.quotes.long_holds import FeeChanged, LongHoldTooLong, LongHoldUnavailable, choices
 from pricing.quotes.models import Quote
 from reservations.admin.access import MAY_RELEASE, require
@@ -18,7 +18,7 @@ from reservations.admin.forms import KeepForm
 from reservations.booking.on_behalf import ReasonMissing, hold_longer_for_customer
 
 REFUSALS = (
-    ReasonMissing, QuoteExpired, QuoteClosed, QuoteNotFound, FeeChanged, LongHoldTooLong, LongHoldUnavailable,
+    ReasonMissing, QuoteExpired, QuoteClosed, QuoteNotFound, PartOfBundle, FeeChanged, LongHoldTooLong, LongHoldUnavailable,
     changes.Busy,
 )  # fmt: skip
 

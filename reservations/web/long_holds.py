@@ -12,12 +12,12 @@ from marketplace.parties.models import Membership
 from marketplace.units.money import Money
 from marketplace.web import formats
 from marketplace.web.access import member_page, require_buyer
-from pricing.quotes.actions import QuoteClosed, QuoteExpired, QuoteNotFound
+from pricing.quotes.actions import PartOfBundle, QuoteClosed, QuoteExpired, QuoteNotFound
 from pricing.quotes.long_holds import FeeChanged, LongHoldTooLong, LongHoldUnavailable
 from pricing.web.negotiation import why_not
 from reservations.booking.long_holds import take_long_hold
 
-REFUSALS = (QuoteExpired, QuoteClosed, FeeChanged, LongHoldTooLong, LongHoldUnavailable, change.Busy)
+REFUSALS = (QuoteExpired, QuoteClosed, PartOfBundle, FeeChanged, LongHoldTooLong, LongHoldUnavailable, change.Busy)
 
 
 @require_POST
