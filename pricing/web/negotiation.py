@@ -26,7 +26,8 @@ from pricing.web.quotes import quote_context
 REFUSALS = (
     actions.NegotiationClosed, actions.NotNegotiable, actions.WithSales, actions.NothingToInsist, actions.NothingAsked,
     actions.SentenceMissing, actions.TradeGone, actions.TradeDearer, actions.TooManySteps, HoldLimit, HoldCooldown,
-    ScreeningRequired, PriceChanged, InsufficientHeadroom, MarketStale, QuoteExpired, QuoteClosed, PartOfBundle, change.Busy,
+    ScreeningRequired, PriceChanged, InsufficientHeadroom, MarketStale, QuoteExpired, QuoteClosed, PartOfBundle,
+    change.Busy,
 )  # fmt: skip
 
 

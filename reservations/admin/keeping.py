@@ -18,8 +18,8 @@ from reservations.admin.forms import KeepForm
 from reservations.booking.on_behalf import ReasonMissing, hold_longer_for_customer
 
 REFUSALS = (
-    ReasonMissing, QuoteExpired, QuoteClosed, QuoteNotFound, PartOfBundle, FeeChanged, LongHoldTooLong, LongHoldUnavailable,
-    changes.Busy,
+    ReasonMissing, QuoteExpired, QuoteClosed, QuoteNotFound, PartOfBundle, FeeChanged, LongHoldTooLong,
+    LongHoldUnavailable, changes.Busy,
 )  # fmt: skip
 
 
