@@ -75,7 +75,8 @@ def database(url: str) -> dict[str, object]:
         "PORT": str(parts.pop("port", "")),
         # A wait for a lock ends as "busy, try again" and never as a hung request.
         "OPTIONS": {
-            "options": "-c lock_timeout=5000 -c timezone=UTC",
+            # What is prepared has one plan, made without the values: that is what it is prepared for.
+            "options": "-c lock_timeout=5000 -c timezone=UTC -c plan_cache_mode=force_generic_plan",
             # Without a number psycopg prepares nothing, not even what asks for it (units/prepared.py). So many times
             # nothing is sent, so nothing is prepared that does not ask.
             "prepare_threshold": 1_000_000_000,
@@ -229,6 +230,11 @@ UNFOLD = {
                     staff_table("Organisations", "apartment", "marketplace.organisation"),
                     staff_table("People", "person", "marketplace.user"),
                     staff_table("API keys", "key", "marketplace.apikey"),
+                    staff_table("Master agreements", "contract", "marketplace.masteragreement"),
+                    staff_table("Signing authorities", "ink_pen", "marketplace.signingauthority"),
+                    staff_table("Cost centres", "account_balance", "marketplace.costcentre"),
+                    staff_table("Approval chains", "approval", "marketplace.approvalchain"),
+                    staff_table("Approval policy", "timer", "marketplace.approvalpolicy"),
                     staff_table("Enquiries", "search", "pricing.enquiry"),
                     staff_table("Quotes", "request_quote", "pricing.quote"),
                     staff_table("Negotiations", "forum", "pricing.negotiation"),
@@ -236,6 +242,18 @@ UNFOLD = {
                     staff_table("Assignments", "move_down", "reservations.assignment"),
                     staff_table("Receipts", "payments", "reservations.receipt"),
                     staff_table("Dues", "request_page", "reservations.due"),
+                ],
+            },
+            {
+                "title": "Screening",
+                "separator": True,
+                "items": [
+                    staff_table("Screening requests", "fact_check", "marketplace.clearanceproposal"),
+                    staff_table("Clearances", "verified_user", "marketplace.clearance"),
+                    staff_page("No longer clear", "report", "no-longer-clear", "marketplace.view_clearance"),
+                    staff_table("End customers", "group", "marketplace.endcustomer"),
+                    staff_table("Listed names", "block", "marketplace.listedname"),
+                    staff_table("Screening policies", "gavel", "marketplace.screeningpolicy"),
                 ],
             },
             {

@@ -8,10 +8,9 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from marketplace.change import change
-from marketplace.parties.actions import note_key_use
+from marketplace.parties.actions import is_use_to_be_noted, note_key_use
 from marketplace.parties.models import ApiKey
 from marketplace.parties.queries import live_key
-from marketplace.units import clock
 
 BEARER = "bearer"
 
@@ -31,11 +30,12 @@ class ApiKeyAuthentication(BaseAuthentication):
         scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
         if not scheme:
             return None
-        now = clock.now()
-        key = live_key(secret=secret.strip(), now=now) if scheme.lower() == BEARER else None
-        if key is None:
+        found = live_key(secret=secret.strip()) if scheme.lower() == BEARER else None
+        if found is None:
             raise AuthenticationFailed
-        change.run(lambda: note_key_use(key=key, now=now))
+        key, now = found
+        if is_use_to_be_noted(key=key, now=now):
+            change.run(lambda: note_key_use(key=key, now=now))
         return None, key
 
     def authenticate_header(self, request: Request) -> str:

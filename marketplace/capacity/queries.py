@@ -37,19 +37,22 @@ class Inventory:
 
 
 _ROWS = """
-    SELECT pool_id, array_agg(day - %(start)s::date),
-        array_agg(limit_firm), array_agg(limit_standard), array_agg(limit_standby),
-        array_agg(firm_held + firm_committed), array_agg(standard_held + standard_committed),
-        array_agg(standby_held + standby_committed)
-    FROM marketplace_capacityday
-    WHERE pool_id = ANY(%(pools)s) AND day >= %(start)s AND day < %(end)s
-    GROUP BY pool_id
-"""
-_EXPIRED = """
-    SELECT l.pool_id, c.firmness, l.start, l.occupied_end, l.quantity
-    FROM marketplace_claim c JOIN marketplace_claimline l ON l.claim_id = c.id
-    WHERE c.status = 'held' AND c.expires_at <= %(now)s AND l.pool_id = ANY(%(pools)s)
-        AND l.start < %(end)s AND l.occupied_end > %(start)s
+    SELECT * FROM (
+        SELECT pool_id, array_agg(day - %(start)s::date),
+            array_agg(limit_firm), array_agg(limit_standard), array_agg(limit_standby),
+            array_agg(firm_held + firm_committed), array_agg(standard_held + standard_committed),
+            array_agg(standby_held + standby_committed)
+        FROM marketplace_capacityday
+        WHERE pool_id = ANY(%(pools)s::bigint[]) AND day >= %(start)s AND day < %(end)s
+        GROUP BY pool_id
+    ) AS days LEFT JOIN (
+        SELECT l.pool_id, array_agg(c.firmness), array_agg(l.start - %(start)s::date),
+            array_agg(l.occupied_end - %(start)s::date), array_agg(l.quantity)
+        FROM marketplace_claim c JOIN marketplace_claimline l ON l.claim_id = c.id
+        WHERE c.status = 'held' AND c.expires_at <= %(now)s AND l.pool_id = ANY(%(pools)s::bigint[])
+            AND l.start < %(end)s AND l.occupied_end > %(start)s
+        GROUP BY l.pool_id
+    ) AS expired USING (pool_id)
 """
 
 
@@ -67,13 +70,11 @@ def inventory(*, pool_ids: Sequence[int], period: Period, now: datetime) -> Inve
     with connection.cursor() as cursor:
         cursor.execute(_ROWS, parameters)
         for pool_id, days, *columns in cursor.fetchall():
-            at = np.asarray(days, dtype=np.int64)
-            limits[place[pool_id]][:, at] = columns[:3]
-            use[place[pool_id]][:, at] = columns[3:]
-        cursor.execute(_EXPIRED, parameters)
-        for pool_id, firmness, start, end, quantity in cursor.fetchall():
-            first, last = max(0, (start - period.start).days), (end - period.start).days
-            use[place[pool_id], rank(firmness), first:last] -= quantity
+            at, row = np.asarray(days, dtype=np.int64), place[pool_id]
+            limits[row][:, at] = columns[:3]
+            use[row][:, at] = columns[3:6]
+            for firmness, first, last, quantity in zip(*(column or () for column in columns[6:]), strict=True):
+                use[row, rank(firmness), max(0, first) : last] -= quantity
     return Inventory(tuple(place), period, limits, np.cumsum(use, axis=1))
 
 

@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, TypeVar
 
 from django.db import OperationalError, connection, transaction
@@ -17,6 +16,7 @@ from marketplace.capacity.actions import release_expired_holds
 from marketplace.capacity.ledger import Refused
 from marketplace.change.models import Change
 from marketplace.units import clock
+from marketplace.units.prepared import planned_once
 
 T = TypeVar("T")
 _SOMEBODY_ELSE_HAS_IT = errors.LockNotAvailable | errors.DeadlockDetected | errors.SerializationFailure
@@ -72,17 +72,17 @@ def run_once(
         if key is None:
             return Answer(*render(action()), replayed=False)
         digest = hashlib.sha256(request).hexdigest()
-        if not _reserve(organisation_id, key, digest, clock.now()):
+        if not _reserve(organisation_id, key, digest):
             return _stored(organisation_id, key, digest)
         answer = Answer(*render(action()), replayed=False)
-        row = Change.objects.filter(organisation_id=organisation_id, key=key)
-        row.update(status=answer.status, answer=answer.body)
+        _store(organisation_id, key, answer)
         return answer
 
     return run(once)
 
 
-def _reserve(organisation_id: int, key: str, digest: str, now: datetime) -> bool:
+@planned_once()
+def _reserve(organisation_id: int, key: str, digest: str) -> bool:
     """Takes the key's row for this transaction; False where a request before this one has used it."""
     try:
         with connection.cursor() as cursor:
@@ -90,15 +90,22 @@ def _reserve(organisation_id: int, key: str, digest: str, now: datetime) -> bool
             cursor.execute(
                 """
                 INSERT INTO marketplace_change (organisation_id, key, request_digest, status, at)
-                VALUES (%s, %s, %s, 0, %s) ON CONFLICT (organisation_id, key) DO NOTHING
+                VALUES (%s, %s, %s, 0, COALESCE(%s::timestamptz, clock_timestamp()))
+                ON CONFLICT (organisation_id, key) DO NOTHING
                 """,
-                [organisation_id, key, digest, now],
+                [organisation_id, key, digest, clock.frozen_at()],
             )
             return bool(cursor.rowcount)
     except OperationalError as error:
         if isinstance(error.__cause__, errors.LockNotAvailable):
             raise InProgress from error
         raise
+
+
+@planned_once()
+def _store(organisation_id: int, key: str, answer: Answer) -> None:
+    row = Change.objects.filter(organisation_id=organisation_id, key=key)
+    row.update(status=answer.status, answer=answer.body)
 
 
 def _stored(organisation_id: int, key: str, digest: str) -> Answer:

@@ -22,8 +22,9 @@ def bench(names: list[str]) -> int:
 def run(family: Family, home: Home, names: list[str]) -> int:
     env = servers.environment(home, servers.embedded(home))
     with step("PostgreSQL, Valkey and empty tables", to=sys.stderr):
-        servers.start(family, home, {})
+        servers.start(family, home, postgres.counting_statements())
         postgres.drop_database(home)  # figures of one run must not depend on what an earlier one left
+        postgres.count_statements(home)
         postgres.make_database(home)
         prepare = [sys.executable, "-m", "marketplace.local.prepare"]
         child = spawn("prepare", prepare, log=home.log("prepare"), env=env, cwd=ROOT)

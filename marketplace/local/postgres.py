@@ -20,6 +20,7 @@ from marketplace.local.processes import Child, Died, command_of, end, spawn, sta
 from marketplace.local.says import CannotStart, say
 
 ROLE = "headroom"  # owns its database and may create others for tests; a superuser would hide missing rights
+COUNTER = "pg_stat_statements"
 READY = 60.0  # seconds; recovery after a crash takes time
 NO_CRASH_SAFETY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
@@ -181,8 +182,8 @@ def wait(home: Home, child: Child) -> None:
         time.sleep(0.05)
 
 
-def as_postgres(home: Home) -> "psycopg.Connection[tuple[Any, ...]]":
-    return psycopg.connect(host=str(home.run), user="postgres", dbname="postgres", autocommit=True)
+def as_postgres(home: Home, database: str = "postgres") -> "psycopg.Connection[tuple[Any, ...]]":
+    return psycopg.connect(host=str(home.run), user="postgres", dbname=database, autocommit=True)
 
 
 def make_database(home: Home) -> None:
@@ -192,6 +193,21 @@ def make_database(home: Home) -> None:
             connection.execute(f"create role {ROLE} login createdb")
         if not connection.execute("select 1 from pg_database where datname = %s", [ROLE]).fetchone():
             connection.execute(f"create database {ROLE} owner {ROLE}")
+
+
+def counting_statements() -> dict[str, str]:
+    """Settings with which the server counts the statements it runs; none where it was built without that."""
+    found = subprocess.run([binaries() / "pg_config", "--pkglibdir"], capture_output=True, text=True, check=False)
+    if found.returncode or not (Path(found.stdout.strip()) / f"{COUNTER}.so").exists():
+        return {}
+    return {"shared_preload_libraries": COUNTER, f"{COUNTER}.track_utility": "off"}
+
+
+def count_statements(home: Home) -> None:
+    """Every database made from here on shows the counts to whoever asks in it."""
+    if counting_statements():
+        with as_postgres(home, "template1") as connection:
+            connection.execute(f"create extension if not exists {COUNTER}")
 
 
 def drop_database(home: Home) -> None:

@@ -72,7 +72,11 @@ def revoke_api_key(*, key: ApiKey, by: Actor, now: datetime) -> ApiKey:
     return key
 
 
+def is_use_to_be_noted(*, key: ApiKey, now: datetime) -> bool:
+    return key.last_used_at is None or now - key.last_used_at >= LAST_USE_STEP
+
+
 def note_key_use(*, key: ApiKey, now: datetime) -> None:
     """Keeps the last use to the minute, so that a busy key does not write on every request."""
-    if key.last_used_at is None or now - key.last_used_at >= LAST_USE_STEP:
+    if is_use_to_be_noted(key=key, now=now):
         ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)

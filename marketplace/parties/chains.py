@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 
 from marketplace.journal.actions import record
 from marketplace.journal.actor import Actor
 from marketplace.parties.models import ADMIN, APPROVER, Membership, Organisation, User
-from marketplace.parties.spending import ApprovalChain, ApprovalStep
+from marketplace.parties.spending import ApprovalChain, ApprovalPolicy, ApprovalStep
 from marketplace.units.money import MINOR_DIGITS, Money
 
 MOST_STEPS = 10
@@ -60,6 +60,18 @@ def withdraw_chain(*, chain: ApprovalChain, by: Actor, now: datetime) -> Approva
         chain.save(update_fields=["withdrawn_at"])
         record(by=by, verb="approval_chain.withdrawn", subject=chain.public_id, now=now)
     return chain
+
+
+def publish_approval_policy(*, policy: ApprovalPolicy, by: Actor, now: datetime) -> ApprovalPolicy:
+    """Publishes an unsaved policy as the next version. Requests under way keep their deadlines. Raises ChainRefused."""
+    if policy.starts_at < now:
+        raise ChainRefused(f"A policy cannot start before it is published, at {now:%Y-%m-%d %H:%M} UTC.")
+    policy.version = (ApprovalPolicy.objects.aggregate(last=Max("version"))["last"] or 0) + 1
+    policy.published_by = by.label
+    policy.save(force_insert=True)
+    after = {"version": policy.version, "hours": policy.hours, "starts_at": policy.starts_at.isoformat()}
+    record(by=by, verb="approval_policy.published", subject=f"approvalpolicy:{policy.pk}", now=now, after=after)
+    return policy
 
 
 def chains_of(organisation: Organisation) -> Sequence[ApprovalChain]:

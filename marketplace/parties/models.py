@@ -111,6 +111,10 @@ class Membership(models.Model):
         return self.role in (BUYER, APPROVER, ADMIN)
 
     @property
+    def may_approve(self) -> bool:
+        return self.role in (APPROVER, ADMIN)
+
+    @property
     def may_administer(self) -> bool:
         return self.role == ADMIN
 

@@ -1,8 +1,8 @@
-"""What the kinds of staff may do in the admin. The groups are named here and nowhere else."""
+"""What each kind of staff may do in the admin. The groups are named here and nowhere else."""
 
 from django.contrib.auth.models import Group, Permission
 
-SALES, SUPPLY_PLANNER, FINANCE = "Sales", "Supply planner", "Finance"
+SALES, SUPPLY_PLANNER, FINANCE, COMPLIANCE = "Sales", "Supply planner", "Finance", "Compliance"
 APPS = ("marketplace", "pricing", "reservations")
 HIDDEN = ("change",)  # stored answers to idempotency keys: a customer's own, and no business of staff
 
@@ -23,6 +23,17 @@ ACCOUNTS = (
     "delete_membership",
     "add_apikey",
     "change_apikey",
+    "add_masteragreement",
+    "change_masteragreement",
+)
+# `add_clearanceproposal` asks, `change_clearanceproposal` is the second person's word, `add_clearance` blocks.
+SCREEN = (
+    "add_clearanceproposal",
+    "change_clearanceproposal",
+    "add_clearance",
+    "add_listedname",
+    "change_listedname",
+    "add_screeningpolicy",
 )
 BUILD = tuple(
     f"{verb}_{model}"
@@ -37,6 +48,7 @@ def ensure_staff_groups() -> dict[str, Group]:
         SALES: _ensure(SALES, SELL + ACCOUNTS),
         SUPPLY_PLANNER: _ensure(SUPPLY_PLANNER, BUILD),
         FINANCE: _ensure(FINANCE, MONEY),
+        COMPLIANCE: _ensure(COMPLIANCE, SCREEN),
     }
 
 

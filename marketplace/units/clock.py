@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from datetime import UTC, date, datetime
 
 from django.db import connection
+from django.db.models import DateTimeField, Func
 
 _frozen: ContextVar[datetime | None] = ContextVar("frozen", default=None)
 
@@ -20,6 +21,20 @@ def now() -> datetime:
         cursor.execute("SELECT clock_timestamp()")
         at: datetime = cursor.fetchone()[0]
     return at.astimezone(UTC)
+
+
+# For a row that is read anyway: saves the statement of `now`. Not with a lock, which the row is read before.
+EXPRESSION = Func(function="clock_timestamp", output_field=DateTimeField())
+
+
+def seen(at: datetime) -> datetime:
+    """The time that EXPRESSION read, or the time a test has frozen."""
+    return _frozen.get() or at.astimezone(UTC)
+
+
+def frozen_at() -> datetime | None:
+    """The time a test has frozen, for a statement that asks the database's clock itself where there is none."""
+    return _frozen.get()
 
 
 def today() -> date:

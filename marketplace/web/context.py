@@ -32,7 +32,12 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         found = membership(request)
         return found is not None and Pool.objects.filter(seller_id=found.organisation_id).exists()
 
+    def approves() -> bool:
+        found = membership(request)
+        return found is not None and found.may_approve
+
     return {
+        "approves": SimpleLazyObject(approves),
         "organisation": SimpleLazyObject(organisation),
         "sells": SimpleLazyObject(sells),
         "figures": SimpleLazyObject(figures),

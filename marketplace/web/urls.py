@@ -1,7 +1,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from marketplace.web import calibration, errors, organisation, pages
+from marketplace.web import calibration, errors, organisation, pages, signing, spending
 
 urlpatterns = [
     path("health/", pages.health, name="health"),
@@ -10,5 +10,16 @@ urlpatterns = [
     path("calibration/", calibration.show, name="calibration"),
     path("organisation/", organisation.show, name="organisation"),
     path("organisation/choose/", organisation.choose, name="choose-organisation"),
+    path("organisation/spending/", spending.show, name="spending"),
+    path("organisation/spending/cost-centres/", spending.open_centre, name="open-cost-centre"),
+    path("organisation/spending/cost-centres/<slug:public_id>/close/", spending.close_centre, name="close-cost-centre"),
+    path("organisation/spending/cost-centres/<slug:public_id>/budgets/", spending.budget, name="set-budget"),
+    path("organisation/spending/chains/", spending.chain, name="set-chain"),
+    path("organisation/spending/chains/<slug:public_id>/withdraw/", spending.withdraw, name="withdraw-chain"),
+    path("organisation/signing/", signing.show, name="signing"),
+    path("organisation/signing/authorities/", signing.grant, name="grant-authority"),
+    path("organisation/signing/authorities/<slug:public_id>/revoke/", signing.revoke, name="revoke-authority"),
+    path("organisation/signing/end-customers/", signing.register, name="register-end-customer"),
+    path("organisation/signing/end-customers/<slug:public_id>/archive/", signing.archive, name="archive-end-customer"),
     path("errors/<slug:code>/", errors.problem, name="problem"),
 ]

@@ -122,6 +122,8 @@ class NegotiationAdmin(LongAdmin):
         return own + super().get_urls()
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         found = self.get_object(request, object_id)
         return redirect("admin:negotiation-desk", found.public_id) if found else redirect("..")
 

@@ -1,5 +1,6 @@
 """The market for a buyer: offers, and quotes made of them."""
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
@@ -16,6 +17,7 @@ from marketplace.api.views import Door
 from marketplace.capacity.ledger import InsufficientHeadroom
 from marketplace.change import change
 from marketplace.units import clock
+from marketplace.units.prepared import planned_once
 from pricing.api.answers import JSON, search_json
 from pricing.api.problems import NothingThere
 from pricing.api.shapes import NeedShape, PriceChangedShape, QuoteList, QuoteShape, SearchShape
@@ -131,7 +133,7 @@ class Quotes(Door):
                 request,
                 organisation_id=self.organisation_id,
                 action=lambda: take_quote(organisation=self.key.organisation, by=self.key.as_actor(), **body),
-                render=lambda quote: (201, shown(quote)),
+                render=lambda quote: (201, shown(quote, quote.created_at)),
             )
         except InsufficientHeadroom as failure:
             now = clock.now()
@@ -177,10 +179,11 @@ class ReleaseQuote(Door):
         )
 
 
-def shown(quote: Quote) -> Any:
+@planned_once()
+def shown(quote: Quote, now: datetime | None = None) -> Any:
     """The quote as it stands now, read back with everything that it names in one query."""
     fresh = Quote.objects.with_terms().get(pk=quote.pk)
-    return QuoteShape(fresh, context={"now": clock.now()}).data
+    return QuoteShape(fresh, context={"now": now or clock.now()}).data
 
 
 def _filters(params: dict[str, Any]) -> dict[str, Any]:

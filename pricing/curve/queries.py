@@ -122,6 +122,12 @@ def current_versions() -> dict[int, int]:
     return dict(latest.values_list("seller_id", "id"))
 
 
+@lru_cache(maxsize=VERSIONS_KEPT)
+def price_version(version_id: int) -> PriceVersion:
+    """The version with its projection, whose inputs stay in the database: they are a megabyte that no price needs."""
+    return PriceVersion.objects.select_related("projection").defer("projection__inputs").get(pk=version_id)
+
+
 def pool_prices(version_ids: Iterable[int]) -> dict[int, PoolPrices]:
     """Pool -> its prices in those versions."""
     found: dict[int, PoolPrices] = {}

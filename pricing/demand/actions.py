@@ -1,13 +1,16 @@
 """What became of a wish, written down where it happens: asked, quoted, taken or let go."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
+from django.db import connection
+
 from marketplace.catalogue.models import Pool
 from marketplace.units.period import Period
+from marketplace.units.prepared import planned_once
 from pricing.demand.models import LOST, OFFERED, QUOTE, QUOTED, REFUSED, SEARCH, TAKEN, Enquiry
 
 NAMED = ("accelerators", "sites", "jurisdictions", "sellers")
@@ -66,6 +69,7 @@ class Answered(Protocol):
     def refusal(self) -> Refused | None: ...
 
 
+@planned_once()
 def record_enquiry(*, found: Answered, organisation_id: int | None, now: datetime) -> Enquiry:
     """Keeps what was asked for and what the market had for it. One INSERT and no read: every search waits for it."""
     prices = {offer.pool.pk: float(offer.unit_price) for offer in reversed(found.offers)}
@@ -113,16 +117,14 @@ def record_quoted(
     """Joins a new quote to the enquiry that it answers; a quote without one is a wish of its own."""
     quoted: dict[str, Any] = {
         "outcome": QUOTED,
-        "pool": pool,
+        "pool_id": pool.pk,
         "quote": quote,
         "unit_price": unit_price,
         "quoted_at": now,
         "quoted_gpus": quantity,
         "quoted_days": period.days,
     }
-    asked = _answered_by(organisation_id, pool, firmness, period)
-    # Two quotes at once of one enquiry: the second finds it quoted, and is a row of its own with the same wish.
-    if asked is not None and Enquiry.objects.filter(pk=asked, outcome=OFFERED).update(**quoted):
+    if _join(quoted, organisation_id=organisation_id, firmness=firmness, start=period.start):
         return
     body = {
         "quantity": quantity,
@@ -196,19 +198,29 @@ def _fields(need: Asked) -> dict[str, Any]:
     }
 
 
-def _answered_by(organisation_id: int, pool: Pool, firmness: str, period: Period) -> int | None:
-    """The newest of the organisation's last enquiries to which this block was an answer, if it has no quote yet."""
-    recent = Enquiry.objects.filter(organisation_id=organisation_id).order_by("-id")[:LONGEST_TRIED]
-    fitting = [
-        row.pk
-        for row in recent
-        if row.outcome == OFFERED
-        and row.firmness == firmness
-        and row.start_from <= period.start <= row.start_to
-        and row.days >= period.days
-        and pool.pk in row.offered_pools
-    ]
-    return fitting[0] if fitting else None
+def _join(quoted: Mapping[str, Any], *, organisation_id: int, firmness: str, start: date) -> bool:
+    """Writes the quote into the newest of the organisation's last enquiries to which its block was an answer, unless
+    there is none without a quote."""
+    wanted = {**quoted, "organisation": organisation_id, "firmness": firmness, "start": start, "most": LONGEST_TRIED}
+    with connection.cursor() as cursor:
+        cursor.execute(_JOIN, {**wanted, "offered": OFFERED})
+        return bool(cursor.rowcount)
+
+
+_JOIN = """
+    UPDATE pricing_enquiry SET outcome = %(outcome)s, pool_id = %(pool_id)s, quote = %(quote)s,
+        unit_price = %(unit_price)s, quoted_at = %(quoted_at)s, quoted_gpus = %(quoted_gpus)s,
+        quoted_days = %(quoted_days)s
+    WHERE id = (
+        SELECT id FROM (
+            SELECT * FROM pricing_enquiry WHERE organisation_id = %(organisation)s ORDER BY id DESC LIMIT %(most)s
+        ) AS recent
+        WHERE outcome = %(offered)s AND firmness = %(firmness)s AND %(start)s BETWEEN start_from AND start_to
+            AND days >= %(quoted_days)s AND %(pool_id)s = ANY(offered_pools)
+        ORDER BY id DESC LIMIT 1
+    -- Two quotes at once of one enquiry: the second finds it quoted, and is a row of its own with the same wish.
+    ) AND outcome = %(offered)s
+"""
 
 
 def _end(quote: str, outcome: str, now: datetime) -> None:

@@ -152,7 +152,7 @@ def _answer(negotiation: Negotiation, counter: Counter, table: OnTable, by: Acto
     found = answer(counter, table=table, board=board(quote, tried, now))
     if found.agreed is None:
         trades = [each.as_json() for each in found.trades]
-        step = (says.ENGINE, says.ANSWERED, table.terms(), negotiation.wanted, found.sentence, trades)
+        step = (says.ENGINE, says.ANSWERED, table.terms(), table.terms(), found.sentence, trades)
         write_step(negotiation, now, ENGINE, *step)
         return
     made = take_trade(negotiation, found.agreed, by, now)

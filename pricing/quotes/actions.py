@@ -13,7 +13,7 @@ from marketplace.capacity.queries import inventory
 from marketplace.catalogue.models import Pool
 from marketplace.journal.actions import record
 from marketplace.journal.actor import SYSTEM, Actor
-from marketplace.outbox.actions import emit
+from marketplace.outbox.actions import emit, tell
 from marketplace.parties.models import Organisation
 from marketplace.screening.actions import end_customer_of
 from marketplace.screening.models import EndCustomer
@@ -26,10 +26,11 @@ from marketplace.units.firmness import rank
 from marketplace.units.ids import new_id
 from marketplace.units.instants import rfc3339
 from marketplace.units.money import unit_price
-from pricing.curve.models import PricePolicy, PriceVersion
-from pricing.curve.queries import PoolPrices, Price, current_versions, pool_prices
+from marketplace.units.prepared import planned_once
+from pricing.curve.models import PricePolicy
+from pricing.curve.queries import PoolPrices, Price, current_versions, pool_prices, price_version
 from pricing.demand.actions import record_lost, record_quoted
-from pricing.quotes.contracts import ContractPolicy
+from pricing.quotes.contracts import ContractPolicy, contract_of
 from pricing.quotes.holds import Block, check_hold
 from pricing.quotes.models import EXPIRED, OPEN, RELEASED, REPLACED, Quote, TermsDocument
 from pricing.quotes.offers import CONFIDENCE_STEP, Offer, OfferTerms, make_offer, read_token
@@ -113,6 +114,7 @@ class Priced:
     required: NDArray[np.int64]
 
 
+@planned_once()
 def take_quote(
     *,
     offer: str,
@@ -135,9 +137,10 @@ def take_quote(
         raise OfferExpired
     if client_reference and _is_taken(organisation.pk, client_reference):
         raise ClientReferenceTaken
-    pool = Pool.objects.select_related("seller").get(public_id=terms.pool)
+    named = ContractPolicy.objects.id_in_force(now)
+    pool = Pool.objects.select_related("seller").annotate(contract_id=named).get(public_id=terms.pool)
     policy = PricePolicy.objects.in_force(pool.seller, now)
-    contract = ContractPolicy.objects.in_force(pool.seller_id, now)
+    contract = contract_of(pool.contract_id)
     customer = end_customer_of(organisation_id=organisation.pk, public_id=on_behalf_of)
     whose = customer.pk if customer else None
     check_cleared(organisation_id=organisation.pk, pool_id=pool.pk, end_customer_id=whose, now=now)
@@ -188,7 +191,7 @@ def _hold(taking: Taking) -> ledger.Claimed:
 def price_under_lock(taking: Taking, claimed: ledger.Claimed) -> Priced:
     terms, pool, now = taking.terms, taking.pool, taking.now
     version_id = current_versions()[pool.seller_id]
-    version = PriceVersion.objects.select_related("projection").get(pk=version_id)
+    version = price_version(version_id)
     if now - version.projection.created_at > timedelta(hours=taking.policy.projection_max_age_hours):
         raise MarketStale
     prices = pool_prices([version_id])[pool.pk]
@@ -282,11 +285,12 @@ def _price_fields(taking: Taking, priced: Priced) -> dict[str, Any]:
 
 def tell_of_quote(quote: Quote, by: Actor) -> None:
     total = quote.money.as_json()
-    record(by=by, verb="quote.created", subject=quote.public_id, now=quote.created_at, after={"total": total})
-    emit(
+    tell(
+        by=by,
         name="quote.created",
         subject=quote.public_id,
         organisation_id=quote.organisation_id,
+        after={"total": total},
         data={"quote": quote.public_id, "kind": quote.kind, "total": total, "expires_at": rfc3339(quote.expires_at)},
         now=quote.created_at,
     )

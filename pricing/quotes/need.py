@@ -129,7 +129,7 @@ def parse_need(body: Any, *, today: date, known: Mapping[str, frozenset[str]]) -
     firmness = body.get("firmness")
     if not isinstance(firmness, str) or firmness not in FIRMNESS:
         faults.append(Fault("/firmness", _missing(firmness), f"Choose one of {', '.join(FIRMNESS)}."))
-    chosen = {name: _names(body, name, known[name], faults) for name in NAMES}
+    chosen = {name: _names(body, name, known, faults) for name in NAMES}
     service, wrong = read_wishes(body.get("service", {}))
     faults += [Fault(f"/service{where}", code, message) for where, code, message in wrong]
     sort = body.get("sort", CHEAPEST)
@@ -231,7 +231,9 @@ def _date(value: Mapping[str, Any], name: str, faults: list[Fault]) -> date | No
         return None
 
 
-def _names(body: Mapping[str, Any], name: str, known: frozenset[str], faults: list[Fault]) -> tuple[str, ...]:
+def _names(
+    body: Mapping[str, Any], name: str, known: Mapping[str, frozenset[str]], faults: list[Fault]
+) -> tuple[str, ...]:
     value = body.get(name, [])
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         faults.append(
@@ -243,8 +245,8 @@ def _names(body: Mapping[str, Any], name: str, known: frozenset[str], faults: li
         )
         return ()
     for index, item in enumerate(value):
-        if item not in known:
-            shown = ", ".join(sorted(known)[:12]) or "none"
+        if item not in known[name]:
+            shown = ", ".join(sorted(known[name])[:12]) or "none"
             faults.append(
                 Fault(
                     f"/{name}/{index}",

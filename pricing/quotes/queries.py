@@ -1,12 +1,30 @@
-from functools import lru_cache
+from collections.abc import Iterator, Mapping
+from functools import cached_property, lru_cache
 
 from marketplace.catalogue.models import Accelerator, Pool, Site
 from pricing.quotes.market import Fingerprint, fingerprint
 
 
-def known_names() -> dict[str, frozenset[str]]:
-    """What a need may name: accelerators, sites, jurisdictions and sellers that have something on sale."""
-    return _names(fingerprint())
+class KnownNames(Mapping[str, frozenset[str]]):
+    """What a need may name: accelerators, sites, jurisdictions and sellers that have something on sale. Looked up when
+    it is first asked for: a need that names nothing does not ask."""
+
+    @cached_property
+    def _found(self) -> dict[str, frozenset[str]]:
+        return _names(fingerprint())
+
+    def __getitem__(self, name: str) -> frozenset[str]:
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+def known_names() -> KnownNames:
+    return KnownNames()
 
 
 @lru_cache(maxsize=2)

@@ -9,6 +9,7 @@ from typing import Any
 from django import forms
 
 from marketplace.parties.models import Membership
+from marketplace.units.compute import gpu_hours
 from marketplace.units.firmness import CHOICES
 from marketplace.units.money import Money
 from marketplace.web import formats
@@ -100,15 +101,11 @@ class CounterForm(forms.Form):
 
 @dataclass(frozen=True)
 class Change:
-    """One row of a step's table of terms."""
+    """A term that a step changed."""
 
     term: str
     before: str
     after: str
-
-    @property
-    def differs(self) -> bool:
-        return self.before != self.after
 
 
 @dataclass(frozen=True)
@@ -181,11 +178,10 @@ def _trades(step: Step) -> Iterator[Offered]:
 
 
 def _changes(step: Step) -> Iterator[Change]:
-    """The terms before and after the step, all of them where any differs."""
+    """The terms that are others after the step than before it. A price that was not named follows from the terms."""
     before, after = _terms(step.before), _terms({**_without_price(step), **step.after})
-    rows = [Change(term, before.get(term, ""), after.get(term, "")) for term in {**before, **after}]
-    if any(row.differs for row in rows):
-        yield from rows
+    rows = (Change(term, before.get(term, ""), after.get(term, "")) for term in {**before, **after})
+    yield from (row for row in rows if row.before != row.after)
 
 
 def _without_price(step: Step) -> dict[str, Any]:
@@ -202,8 +198,11 @@ def _terms(stored: dict[str, Any]) -> dict[str, str]:
         "Firmness": stored["firmness"].capitalize(),
         "Up front": formats.percent(Decimal(stored["prepayment_percent"]) / 100),
     }
-    if "unit_price" in stored:
-        shown["Per GPU-h"] = formats.money(Decimal(stored["unit_price"]), digits=4)
+    hours = gpu_hours(stored["quantity"], (end - start).days)
     if "total" in stored:
-        shown["Total"] = formats.money(Decimal(stored["total"]["amount"]))
+        total = Decimal(stored["total"]["amount"])
+        shown |= {"Per GPU-h": formats.money(total / hours, digits=4), "Total": formats.money(total)}
+    elif "unit_price" in stored:
+        price = Decimal(stored["unit_price"])
+        shown |= {"Per GPU-h": formats.money(price, digits=4), "Total": formats.money(price * hours)}
     return shown

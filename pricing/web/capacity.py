@@ -11,6 +11,8 @@ from django.views.decorators.http import require_GET, require_POST
 from marketplace.capacity.ledger import InsufficientHeadroom
 from marketplace.change import change
 from marketplace.parties.models import Membership
+from marketplace.screening.models import EndCustomer
+from marketplace.screening.queries import EndCustomerUnknown, ScreeningRequired
 from marketplace.supply.models import SupplyPolicy
 from marketplace.units import clock
 from marketplace.web import formats
@@ -95,6 +97,7 @@ def _offered(answer: Search, form: AskForm, request: HttpRequest, found: Members
         "query": form.query(),
         "breakdown": price_parts([(code, str(part.amount)) for code, part in offer.breakdown], offer.gpu_hours),
         "levers": levers(relaxations(need=shown.need, now=now), shown.need, form),
+        "end_customers": EndCustomer.objects.of(found.organisation_id).filter(archived_at=None),
         "hold_minutes": PricePolicy.objects.in_force(offer.pool.seller, now).hold_minutes,
         **days.shown(form, request.GET.get("month", ""), on),
         **days.flex(),
@@ -140,14 +143,19 @@ def take(request: HttpRequest, found: Membership) -> HttpResponse:
     again = f"{reverse('capacity')}?{back}" if back else reverse("capacity")
     try:
         quote = change.run(
-            lambda: take_quote(offer=request.POST.get("offer", ""), organisation=found.organisation, by=by)
+            lambda: take_quote(
+                offer=request.POST.get("offer", ""),
+                organisation=found.organisation,
+                by=by,
+                on_behalf_of=request.POST.get("on_behalf_of") or None,
+            )
         )
     except PriceChanged as changed:
         total = formats.money(changed.offer.terms.total.amount)
         messages.warning(request, f"The price rose to {total} while you looked. Nothing is held; choose again.")
     except InsufficientHeadroom:
         messages.warning(request, "These GPUs were taken while you looked. Nothing is held; here is what fits now.")
-    except (HoldLimit, HoldCooldown) as refused_hold:
+    except (HoldLimit, HoldCooldown, ScreeningRequired, EndCustomerUnknown) as refused_hold:
         messages.warning(request, str(refused_hold))
     except (OfferInvalid, OfferExpired):
         messages.warning(request, "That offer is no longer valid. Nothing is held; these are the prices of now.")

@@ -1,3 +1,4 @@
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -8,7 +9,9 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from marketplace.change import change
-from marketplace.parties.models import Membership
+from marketplace.parties.chains import ROLE_NAMES
+from marketplace.parties.models import APPROVER, Membership, User
+from marketplace.parties.signing import standing
 from marketplace.units import clock
 from marketplace.units.compute import gpu_hours
 from marketplace.units.money import unit_price
@@ -16,7 +19,7 @@ from marketplace.web.access import member_page, require_buyer
 from marketplace.web.charts.breakdown import Part, breakdown_rows
 from pricing.quotes.actions import QuoteClosed, QuoteExpired, QuoteNotFound, release_quote
 from pricing.quotes.long_holds import choices
-from pricing.quotes.models import BUY, Quote
+from pricing.quotes.models import BUY, OPEN, Quote
 from pricing.web.bargaining import thread_context
 
 ROWS_A_PAGE = 25
@@ -73,6 +76,7 @@ def quote_context(quote: Quote, found: Membership) -> dict[str, Any]:
         "seconds_left": max(0, int((quote.expires_at - now).total_seconds())),
         "hold_seconds": int((quote.expires_at - quote.created_at).total_seconds()),
         "may_buy": found.may_buy,
+        "paying": paying_context(quote, found, now) if found.may_buy and quote.state(now) == OPEN else {},
         "breakdown": price_parts([(line["code"], line["amount"]["amount"]) for line in quote.breakdown], hours),
         "unit_price": unit_price(quote.money, hours),
         "gpu_hours": hours,
@@ -81,6 +85,24 @@ def quote_context(quote: Quote, found: Membership) -> dict[str, Any]:
         "long_holds": choices(quote=quote, now=now) if found.may_buy else [],
         "contract": quote.contract_terms,
         "up_front": quote.up_front_percent,
+    }
+
+
+def paying_context(quote: Quote, found: Membership, now: datetime) -> dict[str, Any]:
+    """What an acceptance would ask: who pays, and who else has to agree."""
+    rules = standing(
+        organisation_id=quote.organisation_id,
+        by=found.user.as_actor(found.organisation_id),
+        seller_id=quote.pool.seller_id,
+        amount=quote.money,
+        now=now,
+    )
+    named = [step.user_id for step in rules.steps if step.user_id]
+    names: dict[int | None, str] = dict(User.objects.filter(pk__in=named).values_list("pk", "name"))
+    return {
+        "centres": found.organisation.cost_centres.filter(closed_at=None) if rules.keeps_cost_centres else (),
+        "steps": [names.get(step.user_id) or ROLE_NAMES[step.role or APPROVER] for step in rules.steps],
+        "hours": rules.approval_hours,
     }
 
 

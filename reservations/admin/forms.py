@@ -1,5 +1,6 @@
+from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from unfold.widgets import (
@@ -9,8 +10,10 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from marketplace.models import Accelerator, Organisation
+from marketplace.models import Accelerator, CostCentre, Organisation
 from marketplace.units.firmness import CHOICES, FIRM
+from marketplace.web import formats
+from pricing.quotes.long_holds import LongHold
 from pricing.quotes.need import LONGEST_BLOCK_DAYS, BadNeed, Need
 
 FIELDS = {"/quantity": "quantity", "/duration_days": "days", "/start/from": "start_from", "/start/to": "start_to"}
@@ -87,9 +90,47 @@ def query_of(need: Need, organisation: Organisation) -> dict[str, Any]:
     }
 
 
+class KeepForm(forms.Form):
+    """For how long a customer's quote is kept, and who there agreed to its fee."""
+
+    days = forms.TypedChoiceField(label="Keep it for", coerce=int, widget=UnfoldAdminSelectWidget)
+    reason = forms.CharField(
+        label="Who at the customer agreed to the fee, and how", widget=UnfoldAdminTextareaWidget(attrs={"rows": 2})
+    )
+
+    def offer(self, held: Sequence[LongHold]) -> "KeepForm":
+        """The lengths that can be had, each with its fee."""
+        days = cast(forms.TypedChoiceField, self.fields["days"])
+        days.choices = [(each.days, f"{each.days} days more, {formats.money(each.fee.amount)}") for each in held]
+        return self
+
+
 class AcceptForm(forms.Form):
+    """`organisation_id` is the customer's, whose cost centres are to choose from."""
+
     reason = forms.CharField(
         label="Who at the customer agreed, and how",
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
         help_text="A name, and a call, a mail or an order number. Kept in the journal for good.",
     )
+    cost_centre = forms.ModelChoiceField(
+        CostCentre.objects.none(),
+        required=False,
+        to_field_name="public_id",
+        widget=UnfoldAdminSelectWidget,
+        empty_label="The customer's default, if they keep any",
+    )
+    purchase_order = forms.CharField(max_length=80, required=False, widget=UnfoldAdminTextInputWidget)
+
+    def __init__(self, data: Any, organisation_id: int) -> None:
+        super().__init__(data)
+        centres = CostCentre.objects.filter(organisation_id=organisation_id, closed_at=None)
+        self.fields["cost_centre"].queryset = centres  # type: ignore[attr-defined]
+
+    def named(self) -> dict[str, Any]:
+        """What the acceptance is charged to, as the action takes it."""
+        centre = self.cleaned_data["cost_centre"]
+        return {
+            "cost_centre": centre.public_id if centre else None,
+            "purchase_order": self.cleaned_data["purchase_order"],
+        }

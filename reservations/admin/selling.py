@@ -19,6 +19,7 @@ from marketplace.admin.base import author
 from marketplace.capacity.ledger import InsufficientHeadroom
 from marketplace.change import change as changes
 from marketplace.models import Organisation
+from marketplace.screening.queries import ScreeningRequired
 from marketplace.units import clock
 from marketplace.units.compute import gpu_hours
 from marketplace.units.money import unit_price
@@ -36,14 +37,17 @@ from pricing.quotes.actions import (
     take_quote,
 )
 from pricing.quotes.holds import HoldCooldown, HoldLimit
+from pricing.quotes.long_holds import choices
 from pricing.quotes.models import BUY, OPEN, Quote
 from pricing.quotes.need import BadNeed, parse_need
 from pricing.quotes.offers import Offer, OfferInvalid
 from pricing.quotes.queries import known_names
 from pricing.quotes.search import Search, search
-from reservations.admin.forms import AcceptForm, SellForm, first_shown, query_of
+from reservations.admin.forms import AcceptForm, KeepForm, SellForm, first_shown, query_of
+from reservations.booking.actions import NOT_AUTHORISED
 from reservations.booking.models import Reservation
 from reservations.booking.on_behalf import ReasonMissing, accept_for_customer
+from reservations.booking.states import PENDING_APPROVAL
 from reservations.web.refusals import REFUSALS as REFUSED
 from reservations.web.refusals import sentence
 
@@ -130,7 +134,8 @@ def _number(text: str) -> int:
 
 
 REFUSALS = (
-    PriceChanged, InsufficientHeadroom, OfferExpired, OfferInvalid, MarketStale, HoldLimit, HoldCooldown, changes.Busy
+    PriceChanged, InsufficientHeadroom, OfferExpired, OfferInvalid, MarketStale, HoldLimit, HoldCooldown, changes.Busy,
+    ScreeningRequired,
 )  # fmt: skip
 
 
@@ -139,7 +144,7 @@ def _why_not(refused: Exception) -> str:
         return f"The price has risen to {formats.money(refused.offer.terms.total.amount)}. Nothing is held."
     if isinstance(refused, InsufficientHeadroom):
         return f"Somebody was faster: {refused}. Nothing is held."
-    if isinstance(refused, HoldLimit | HoldCooldown):
+    if isinstance(refused, HoldLimit | HoldCooldown | ScreeningRequired):
         return str(refused)
     if isinstance(refused, MarketStale):
         return "The supply projection is older than policy allows: nothing is quoted until a newer one is in."
@@ -159,7 +164,7 @@ def quote_page(request: HttpRequest, site: AdminSite, public_id: str) -> HttpRes
     """What the customer would agree to, with the two things that can be done."""
     require(request, "pricing.view_quote")
     quote = get_object_or_404(Quote.objects.with_terms(), public_id=public_id)
-    return _quote(request, site, quote, AcceptForm())
+    return _quote(request, site, quote, AcceptForm(None, quote.organisation_id))
 
 
 def _quote(request: HttpRequest, site: AdminSite, quote: Quote, form: AcceptForm) -> HttpResponse:
@@ -172,6 +177,7 @@ def _quote(request: HttpRequest, site: AdminSite, quote: Quote, form: AcceptForm
         "quote": quote,
         "state": state,
         "form": form,
+        "keep_form": KeepForm().offer(held) if (held := choices(quote=quote, now=now)) else None,
         "gpu_hours": hours,
         "unit_price": unit_price(quote.money, hours),
         "minutes_left": int((quote.expires_at - now).total_seconds() // 60) if state == OPEN else 0,
@@ -188,16 +194,21 @@ def accept(request: HttpRequest, site: AdminSite, public_id: str) -> HttpRespons
     """Accepts in the customer's name; the journal keeps who there agreed."""
     require(request, MAY_ACCEPT)
     quote = get_object_or_404(Quote.objects.with_terms(), public_id=public_id)
-    form = AcceptForm(request.POST)
+    form = AcceptForm(request.POST, quote.organisation_id)
     if not form.is_valid():
         return _quote(request, site, quote, form)
     said, whose = form.cleaned_data["reason"], quote.organisation_id
     by = author(request, whose)
     try:
-        made = changes.run(lambda: accept_for_customer(public_id=public_id, by=by, organisation_id=whose, reason=said))
+        made = changes.run(
+            lambda: accept_for_customer(public_id=public_id, by=by, organisation_id=whose, reason=said, **form.named())
+        )
     except ReasonMissing as missing:
         form.add_error("reason", str(missing))
         return _quote(request, site, quote, form)
+    except NOT_AUTHORISED as refused:
+        messages.error(request, str(refused))
+        return redirect("admin:sell-quote", public_id)
     except CLOSED as closed:
         return _closed(request, public_id, closed)
     except REFUSED as refused:
@@ -206,7 +217,8 @@ def accept(request: HttpRequest, site: AdminSite, public_id: str) -> HttpRespons
     if quote.kind != BUY:
         messages.success(request, f"Changed: {made.public_id}.")
         return redirect("admin:reservation-life", made.public_id)
-    messages.success(request, f"Reserved: {made.public_id}.")
+    waits = made.status == PENDING_APPROVAL
+    messages.success(request, f"{'Waits for their approval' if waits else 'Reserved'}: {made.public_id}.")
     return redirect("admin:reservations_reservation_change", made.pk)
 
 

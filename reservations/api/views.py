@@ -14,6 +14,7 @@ from marketplace.api.schema import keyed, problems
 from marketplace.api.strict import Strict, Text, read
 from marketplace.api.views import Door
 from marketplace.units import clock
+from marketplace.units.prepared import planned_once
 from reservations.api.shapes import ReservationList, ReservationShape
 from reservations.booking.actions import accept_quote
 from reservations.booking.lifecycle import ReservationNotFound
@@ -122,6 +123,7 @@ class AcceptQuote(ReservationDoor):
         )
 
 
+@planned_once()
 def shown_reservation(reservation: Reservation, context: dict[str, Any]) -> Any:
     fresh = Reservation.objects.with_terms().get(pk=reservation.pk)
     return ReservationShape(fresh, context=context).data

@@ -6,19 +6,20 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 
 from marketplace.capacity import ledger
-from marketplace.journal.actions import record
 from marketplace.journal.actor import Actor
-from marketplace.outbox.actions import emit
-from marketplace.parties.budgets import reserve, spend
+from marketplace.outbox.actions import tell
+from marketplace.parties.budgets import CostCentreNeeded, OverBudget, reserve, spend
 from marketplace.parties.chains import Step
-from marketplace.parties.signing import Standing, standing
-from marketplace.screening.queries import check_cleared
+from marketplace.parties.signing import NoAgreement, NoAuthority, Standing, standing
+from marketplace.screening.queries import ScreeningRequired, check_cleared
+from marketplace.units.prepared import planned_once
 from pricing.demand.actions import record_taken
 from pricing.negotiation.actions import settle
 from pricing.quotes.actions import QuoteExpired, lock_open_quote
 from pricing.quotes.models import ACCEPTED, BUY, Quote
 from reservations.booking.approvals import ApprovalStage
 from reservations.booking.calling import call_at
+from reservations.booking.change_authority import ApprovalNeeded
 from reservations.booking.changed import accept_change
 from reservations.booking.dues import UpFront, owe_up_front, up_front_of
 from reservations.booking.long_holds import credit_long_hold
@@ -26,6 +27,8 @@ from reservations.booking.models import Reservation, new_reservation_id
 from reservations.booking.ordering import parties_of
 from reservations.booking.states import PENDING, PENDING_APPROVAL, PENDING_PAYMENT, SCHEDULED, midnight
 
+# What the organisation's own rules may refuse; each says its sentence, the same through every door.
+NOT_AUTHORISED = (NoAgreement, NoAuthority, OverBudget, CostCentreNeeded, ScreeningRequired, ApprovalNeeded)
 AGREED = (
     "organisation_id", "pool_id", "firmness", "quantity", "start", "end", "total", "currency", "claim_id",
     "terms_digest",
@@ -66,6 +69,7 @@ class Opening:
     up_front: UpFront | None = None
 
 
+@planned_once()
 def accept_quote(
     *,
     public_id: str,
@@ -167,7 +171,7 @@ def _keep_capacity(accepting: Acceptance, opening: Opening) -> None:
 def _book(accepting: Acceptance, opening: Opening) -> Reservation:
     quote, by, now = accepting.quote, accepting.by, accepting.now
     quote.status = ACCEPTED
-    quote.save(update_fields=["status"])
+    Quote.objects.filter(pk=quote.pk).update(status=ACCEPTED)
     record_taken(quote=quote.public_id, now=now)
     if quote.is_negotiated:
         settle(quote=quote, by=by, now=now)
@@ -213,11 +217,12 @@ def deemed_delivered_on(quote: Quote) -> date:
 
 def _tell_of(reservation: Reservation, by: Actor) -> None:
     quote, now = reservation.quote, reservation.accepted_at
-    record(by=by, verb="quote.accepted", subject=quote.public_id, now=now, after={"reservation": reservation.public_id})
-    emit(
+    tell(
+        by=by,
         name="quote.accepted",
         subject=quote.public_id,
         organisation_id=quote.organisation_id,
+        after={"reservation": reservation.public_id},
         data={
             "quote": quote.public_id,
             "reservation": reservation.public_id,

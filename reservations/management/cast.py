@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,19 @@ from django.contrib.auth.models import Group
 from marketplace.journal.actor import SYSTEM
 from marketplace.parties.actions import create_api_key, revoke_api_key
 from marketplace.parties.models import ADMIN, APPROVER, BUYER, Membership, Organisation, User
-from marketplace.parties.staff_roles import SALES, SUPPLY_PLANNER, ensure_staff_groups
+from marketplace.parties.staff_roles import COMPLIANCE, SALES, SUPPLY_PLANNER, ensure_staff_groups
+from pricing.negotiation.margins import SalesLimit
+from reservations.management.house_rules import (
+    buys_for_others,
+    let_buy,
+    let_key_sign,
+    let_spend,
+    switch_screening_on,
+)
 
 PASSWORD = "headroom-demo"
+SALES_DISCOUNT = Decimal(5)  # percent that sales may grant on their own; an assumption
+HEAD_DISCOUNT = Decimal(15)
 KEY_SCOPES = ("read", "quote", "commit")
 BANK, RIVAL, PARTNER = "Halden Bank", "Corvane Capital", "Latticeway Partners"
 
@@ -46,20 +57,37 @@ CAST = (
     Member("sales@headroom.example", "Marta Quist", "Headroom", "sales lead", SALES),
     Member("supply@headroom.example", "Jonas Weber", "Headroom", "supply planner", SUPPLY_PLANNER),
     Member("admin@headroom.example", "Noor Haddad", "Headroom", "administrator", "superuser"),
+    Member("compliance@headroom.example", "Ilse Moreau", "Headroom", "compliance", COMPLIANCE),
+    Member("compliance2@headroom.example", "Paul Okafor", "Headroom", "compliance", COMPLIANCE),
     Member("partner@latticeway.example", "Lena Brandt", PARTNER, ADMIN, known_as="partner"),
 )
 
 
-def create_cast(provider: Organisation) -> list[Member]:
+def create_cast(provider: Organisation, now: datetime) -> list[Member]:
     """Makes whatever of the cast is missing; returns all of it, with the provider's own person at the end."""
-    ensure_staff_groups()
+    for group in ensure_staff_groups().values():
+        if group.name == SALES:
+            SalesLimit.objects.get_or_create(group=group, defaults={"most_discount_percent": SALES_DISCOUNT})
     for fields in ORGANISATIONS:
         Organisation.objects.get_or_create(name=fields["name"], defaults={**fields, "is_demo": True})
     cast = [*CAST, Member("provider@seller.example", "Sigrid Dahl", provider.name, ADMIN, known_as="provider")]
     for member in cast:
         if not User.objects.filter(email=member.email).exists():
             _create(member)
+    _keep_house(now)
     return cast
+
+
+def _keep_house(now: datetime) -> None:
+    """What each needs to buy: an agreement, who may sign, the bank's budgets and chains, and clearances."""
+    bank, rival, partner = (Organisation.objects.get(name=name) for name in (BANK, RIVAL, PARTNER))
+    for buyer in (bank, rival, partner):
+        let_buy(buyer, now=now)
+    let_spend(bank, now=now)
+    buys_for_others(partner, now=now)
+    first, second = User.objects.filter(groups__name=COMPLIANCE).order_by("pk")[:2]
+    traders = Organisation.objects.filter(is_demo=True, reservations__isnull=False).exclude(pk__in=(bank.pk, rival.pk))
+    switch_screening_on({bank, rival, partner, *traders}, (first, second), now=now)
 
 
 def _create(member: Member) -> None:
@@ -67,6 +95,8 @@ def _create(member: Member) -> None:
     user = User.objects.create_user(
         member.email, PASSWORD, name=member.name, is_staff=bool(member.staff_group), is_superuser=is_admin
     )
+    if is_admin:
+        SalesLimit.objects.create(user=user, most_discount_percent=HEAD_DISCOUNT)
     if member.staff_group and not is_admin:
         user.groups.add(Group.objects.get(name=member.staff_group))
     if not member.staff_group:
@@ -109,4 +139,5 @@ def _key(name: str, secret: str | None, now: datetime) -> dict[str, Any]:
         if live is not None:
             revoke_api_key(key=live, by=SYSTEM, now=now)
         live, secret = create_api_key(organisation=organisation, name="demo", scopes=KEY_SCOPES, by=SYSTEM, now=now)
+        let_key_sign(live, now=now)
     return {"organisation": name, "key": secret, "scopes": list(KEY_SCOPES)}

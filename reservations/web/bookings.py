@@ -11,14 +11,16 @@ from django.views.decorators.http import require_GET, require_POST
 from marketplace.change import change
 from marketplace.parties.models import Membership
 from marketplace.units import clock
+from marketplace.units.instants import in_words
 from marketplace.web import formats
 from marketplace.web.access import member_page, require_buyer
 from pricing.quotes.actions import QuoteClosed, QuoteExpired, QuoteNotFound
 from pricing.web.quotes import quote_context
-from reservations.booking.actions import accept_quote
+from reservations.booking.actions import NOT_AUTHORISED, accept_quote
 from reservations.booking.lifecycle import ReservationNotFound
 from reservations.booking.models import Reservation, ReservationQuerySet
-from reservations.booking.states import CANCELLED, PENDING_PAYMENT
+from reservations.booking.states import CANCELLED, PENDING_APPROVAL, PENDING_PAYMENT
+from reservations.web.approvals import approval_context
 from reservations.web.life import life_context
 from reservations.web.refusals import REFUSALS, sentence
 
@@ -34,10 +36,17 @@ COLUMNS = (
 def accept(request: HttpRequest, found: Membership, public_id: str) -> HttpResponse:
     """Accepts a quote: binding, once."""
     require_buyer(found)
-    by = found.user.as_actor(found.organisation_id)
+    by, charged = found.user.as_actor(found.organisation_id), request.POST.get("cost_centre") or None
+    order = request.POST.get("purchase_order", "").strip()[:80]
     try:
         reservation = change.run(
-            lambda: accept_quote(public_id=public_id, by=by, organisation_id=found.organisation_id)
+            lambda: accept_quote(
+                public_id=public_id,
+                by=by,
+                organisation_id=found.organisation_id,
+                cost_centre=charged,
+                purchase_order=order,
+            )
         )
     except (QuoteNotFound, ReservationNotFound) as error:
         raise Http404 from error
@@ -46,6 +55,9 @@ def accept(request: HttpRequest, found: Membership, public_id: str) -> HttpRespo
         return redirect("quote", public_id)
     except QuoteClosed as closed:
         messages.warning(request, f"This quote is already {closed.status}. Nothing more was done.")
+        return redirect("quote", public_id)
+    except NOT_AUTHORISED as refused:
+        messages.warning(request, str(refused))
         return redirect("quote", public_id)
     except change.Busy:
         messages.warning(request, "Others were buying here at the same moment. Nothing was charged; please try again.")
@@ -63,6 +75,8 @@ def _said(reservation: Reservation) -> str:
         return f"Cancelled: the {reservation.quantity:,} GPUs are back on sale."
     if reservation.revision:
         return f"Changed: {reservation.quantity:,} GPUs, {first} to {formats.day(reservation.end)}."
+    if reservation.deadline is not None and reservation.status == PENDING_APPROVAL:
+        return f"Asked for approval: the {reservation.quantity:,} GPUs are kept until {in_words(reservation.deadline)}."
     if reservation.status == PENDING_PAYMENT:
         return f"Held for you: {reservation.quantity:,} GPUs are yours from {first} once the payment is in."
     return f"Reserved: {reservation.quantity:,} GPUs are yours from {first}."
@@ -87,6 +101,7 @@ def show(request: HttpRequest, found: Membership, public_id: str) -> HttpRespons
         raise Http404
     context = quote_context(reservation.quote, found) | {"nav": "portfolio", "reservation": reservation}
     context |= life_context(reservation, found, context["now"])
+    context |= approval_context(reservation, found, context["stands"])
     return render(request, "reservations/reservation.html", context)
 
 

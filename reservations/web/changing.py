@@ -137,6 +137,7 @@ def _shown(row: ReservationChange, found: Membership) -> dict[str, Any]:
         "now": now,
         "seconds_left": max(0, int((quote.expires_at - now).total_seconds())),
         "hold_seconds": int((quote.expires_at - quote.created_at).total_seconds()),
+        "returns": quote.claim_id is None,
         "may_buy": found.may_buy,
         "effect": [(EFFECTS[line["code"]], Decimal(line["amount"]["amount"])) for line in quote.breakdown],
         "lines": [_line(line) for line in quote.lines],

@@ -1,12 +1,17 @@
 from django.urls import path
 
-from reservations.web import assigning, bookings, changing, long_holds
+from reservations.web import approvals, assigning, bookings, changing, long_holds
 
 urlpatterns = [
     path("quotes/<str:public_id>/accept/", bookings.accept, name="accept-quote"),
     path("quotes/<str:public_id>/hold/", long_holds.keep, name="hold-longer"),
     path("reservations/", bookings.portfolio, name="portfolio"),
     path("reservations.csv", bookings.export, name="portfolio-csv"),
+    path("approvals/", approvals.inbox, name="approvals"),
+    path("reservations/<str:public_id>/approve/", approvals.approve, name="approve-reservation"),
+    path("reservations/<str:public_id>/decline/", approvals.decline, name="decline-reservation"),
+    path("reservations/<str:public_id>/withdraw/", approvals.withdraw, name="withdraw-reservation"),
+    path("reservations/<str:public_id>/order-form/", approvals.paper, name="order-form"),
     path("reservations/<str:public_id>/", bookings.show, name="reservation"),
     path("reservations/<str:public_id>/accept-delivery/", changing.take_delivery, name="accept-delivery"),
     path("reservations/<str:public_id>/assign/", assigning.offer, name="assign"),

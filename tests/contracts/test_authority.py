@@ -6,6 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from marketplace.journal.actor import SYSTEM, Actor
 from marketplace.parties.agreements import SigningAuthority
@@ -343,3 +345,16 @@ def test_what_makes_no_sense_is_named_by_its_field(
     said = refused(admin.post(*filled(path, body, known)), 422, "invalid")
     assert said["errors"][0]["pointer"] == pointer
     assert state() == before
+
+
+def test_a_purchase_asks_few_questions(market: Market, bank: Caller, admin: Caller) -> None:
+    """Search, quote and accept over HTTP with everything on: agreement, authority, budget and screening."""
+    a_centre(admin)
+    switch_on()
+    clear_party(market)
+    bank.post(f"/quotes/{bank.quote(market)['id']}/accept")  # what a process keeps is kept
+    with CaptureQueriesContext(connection) as asked:
+        made = bank.post(f"/quotes/{bank.quote(market)['id']}/accept")
+    assert made.status_code == 201
+    questions = [each["sql"] for each in asked.captured_queries if "SAVEPOINT" not in each["sql"]]
+    assert len(questions) <= 40, "\n".join(sql[:160] for sql in questions)

@@ -47,7 +47,7 @@ class Verdict:
     differences: Sequence[Any]  # totals that are not the sum of their entries
     above_limits: int  # days on which more is claimed than the class may hold
     both: int  # quotes that are expired and accepted
-    without_claim: int  # reservations whose capacity is not committed
+    without_claim: int  # reservations whose capacity is not as their state has it
     lost: Sequence[str]  # reservations that were confirmed to a client and are not there, or not as confirmed
 
     @property
@@ -222,7 +222,10 @@ ACCEPTED_WITHOUT_RESERVATION = """
 """
 WITHOUT_CLAIM = """
     SELECT count(*) FROM reservations_reservation r LEFT JOIN marketplace_claim c ON c.id = r.claim_id
-    WHERE c.status IS DISTINCT FROM 'committed'
+    WHERE c.status IS NULL
+       OR r.status IN ('scheduled', 'delivering', 'delivered', 'ended') AND c.status <> 'committed'
+       OR r.status IN ('pending_approval', 'pending_payment') AND c.status = 'committed'
+       OR r.status IN ('cancelled', 'released') AND c.status <> 'released'
 """
 
 

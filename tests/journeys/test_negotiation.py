@@ -148,13 +148,8 @@ def test_the_margin_is_a_policy_with_versions_and_limits_are_journalled(table: T
     table.sales.save()
     root = browser_of(table.sales)
     add = reverse("admin:pricing_negotiationpolicy_add")
-    typed = {
-        "seller": "",
-        "margin_percent": "5",
-        "reason": "dearer",
-        "starts_at_0": "2020-01-01",
-        "starts_at_1": "00:00",
-    }
+    typed = {"seller": "", "margin_percent": "5", "reason": "dearer"}
+    typed |= {"starts_at_0": "2020-01-01", "starts_at_1": "00:00"}
     assert "cannot start before" in root.post(add, typed).content.decode()
     assert root.post(add, {**typed, "starts_at_0": "2090-01-01"}).status_code == 302
     assert NegotiationPolicy.objects.latest("pk").version == 2
@@ -178,3 +173,16 @@ def test_a_quote_is_kept_longer_on_the_page_for_the_fee_that_it_shows(table: Tab
     quote = Quote.objects.get(pk=table.quote.pk)
     assert (quote.hold_days, quote.hold_fee) == (int(days), Decimal(fee))
     assert Due.objects.get().amount == Decimal(fee)
+
+
+def test_staff_keep_a_customers_quote_longer_and_say_who_agreed(table: Table) -> None:
+    sales, quote = browser_of(table.sales), table.quote
+    path = reverse("admin:sell-keep", args=[quote.public_id])
+    assert "Keep it longer" in sales.get(reverse("admin:sell-quote", args=[quote.public_id])).content.decode()
+    sales.post(path, {"days": "4", "reason": "no"})
+    sales.post(path, {"days": "99", "reason": "Anna Berg by phone, order 4711"})
+    assert not Due.objects.exists()
+    sales.post(path, {"days": "4", "reason": "Anna Berg by phone, order 4711"})
+    assert Quote.objects.get(pk=quote.pk).hold_days == 4
+    assert Entry.objects.get(verb="quote.held_longer_for_customer").reason == "Anna Berg by phone, order 4711"
+    assert Due.objects.get().organisation == table.market.bank.organisation

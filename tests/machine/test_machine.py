@@ -53,10 +53,12 @@ from pricing.tasks import expire_lapsed_quotes
 from reservations.booking import states
 from reservations.booking.actions import accept_quote
 from reservations.booking.approving import ApprovalExpired, NotYourTurn, approve, decline, withdraw
+from reservations.booking.changes import Locked, NoticeTooShort, quote_change
 from reservations.booking.lifecycle import NotInThisState, ReservationNotFound
 from reservations.booking.models import Reservation
 from reservations.booking.on_behalf import accept_for_customer
 from reservations.booking.payments import record_receipt
+from reservations.booking.plans import Wish
 from reservations.tasks import settle_due_reservations
 from tests.budgets import unequal
 from tests.machine.model import ACCEPTED, CLASSES, EXPIRED, HOLD, OPEN, RELEASED, Deal, Model
@@ -81,6 +83,8 @@ REFUSALS = (
     ApprovalExpired,
     NotInThisState,
     NotYourTurn,
+    Locked,
+    NoticeTooShort,
 )
 MET = {"Quote", "Reservation", "QuoteExpired", "QuoteClosed", "NotInThisState"}
 parties, classes = st.sampled_from(PARTIES), st.sampled_from(CLASSES)
@@ -314,6 +318,34 @@ class MarketMachine(RuleBasedStateMachine):
         if before == "pending_payment" and received >= (deal.total / 2).quantize(Decimal("0.01")):
             deal.state, deal.deadline = "scheduled", None
 
+    # Changes
+
+    @rule(name=deals)
+    def cancel(self, name: str) -> None:
+        """By a quote that shows what it costs; the capacity is free again."""
+        deal = self.model.deals.get(name)
+        if deal is None or not deal.reservation or deal.who != "other_seller":  # nobody there has to approve or to pay
+            return
+        before, party = deal.reservation_state(self.now), self._party(deal.who)
+        common = {"by": self._by(party), "organisation_id": party.organisation.pk}
+        roles = states.roles_of_member(states.BUYER)
+        found = self._attempt(
+            lambda: quote_change(reservation=deal.reservation, wish=Wish(states.CANCEL), roles=roles, **common)
+        )
+        if isinstance(found, Quote):
+            assert before in ("scheduled", "pending_payment")
+            made = self._attempt(lambda: accept_quote(public_id=found.public_id, **common))
+            assert isinstance(made, Reservation), made
+            deal.state, deal.deadline = "cancelled", None
+            self.changes.add(found.public_id)
+        else:
+            assert isinstance(found, Locked | NoticeTooShort) or before not in ("scheduled", "pending_payment"), found
+
+    @property
+    def changes(self) -> set[str]:
+        """Quotes that were for a change."""
+        return self.__dict__.setdefault("_changes", set())
+
     @property
     def paid(self) -> list[tuple[str, Decimal]]:
         return self.__dict__.setdefault("_paid", [])
@@ -333,9 +365,10 @@ class MarketMachine(RuleBasedStateMachine):
     @rule(parts=st.sampled_from([0, 2, 4, 6, 8, 8, 10]))
     def supply_changes(self, parts: int) -> None:
         """A slip lowers all limits, be it below what is sold; a phase that comes earlier raises them."""
-        limits = tuple(limit * parts // 8 for limit in LIMITS)
+        firm, standard, standby = (limit * parts // 8 for limit in LIMITS)
+        limits = firm, standard, standby
         self._set_limits(limits)
-        self.model.limits = limits  # type: ignore[assignment]
+        self.model.limits = limits
 
     @rule(which=st.sampled_from([expire_lapsed_quotes, release_expired, settle_due_reservations]))
     def sweep(self, which: Any) -> None:
@@ -354,7 +387,7 @@ class MarketMachine(RuleBasedStateMachine):
         with self._clock():
             for verb in (accept_quote, release_quote):
                 with pytest.raises(QuoteNotFound):
-                    self._run(lambda verb=verb: verb(public_id=deal.quote, **common))  # type: ignore[misc]
+                    self._run(lambda verb=verb: verb(public_id=deal.quote, **common))
             if deal.reservation:
                 with pytest.raises(ReservationNotFound):
                     self._run(
@@ -387,13 +420,15 @@ class MarketMachine(RuleBasedStateMachine):
         assert {each.public_id for each in kept} == {deal.reservation for deal in deals.values() if deal.reservation}
         for each in kept:
             deal = deals[each.quote.public_id]
-            assert (each.state(self.now), each.total) == (deal.reservation_state(self.now), deal.total)
+            assert each.state(self.now) == deal.reservation_state(self.now)
+            assert each.total == deal.total or deal.state == "cancelled"
 
     @invariant()
     def everybody_sees_their_own_and_nothing_else(self) -> None:
         for who in PARTIES:
             whose = self._party(who).organisation.pk
             own = {deal.quote for deal in self.model.deals.values() if deal.who == who}
+            own |= self.changes if who == "other_seller" else set()
             assert set(Quote.objects.of(whose).values_list("public_id", flat=True)) == own
             told = Event.objects.visible_to(whose).filter(organisation_id__isnull=False)
             subjects = set(told.filter(subject__startswith="qte_").values_list("subject", flat=True))
@@ -435,7 +470,9 @@ class MarketMachine(RuleBasedStateMachine):
 def test_the_market_does_what_the_model_does() -> None:
     with clock.frozen(clock.now()):
         market = open_market()
-        machine = type("Machine", (MarketMachine,), {"market": market, "centre": prepare(market), "met": Counter()})
+        machine: Any = type(
+            "Machine", (MarketMachine,), {"market": market, "centre": prepare(market), "met": Counter()}
+        )
         examples, steps = (300, 60) if LONG else (14, 50)
         run_state_machine_as_test(
             machine,

@@ -1,12 +1,13 @@
 """What asks to be planned once is, and nothing else is kept on the connection."""
 
 import pytest
-from django.db import connection
+from django.db import ProgrammingError, connection
+from django.test.utils import CaptureQueriesContext
 
 from marketplace.capacity import log
 from marketplace.catalogue.models import Pool
 from marketplace.units import clock
-from marketplace.units.prepared import fetch_one
+from marketplace.units.prepared import fetch_one, planned_once
 from pricing.quotes.market import FINGERPRINT, fingerprint
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -38,8 +39,30 @@ def test_the_other_statements_of_a_connection_are_not_prepared() -> None:
     assert kept() == {}
 
 
+def test_within_planned_once_the_models_own_statements_are_and_after_it_no_more() -> None:
+    with planned_once():
+        for _ in range(3):
+            list(Pool.objects.filter(lot=8))
+    list(Pool.objects.filter(lot=9))
+    ((statement, without_plan),) = kept().items()
+    assert '"lot" = $1' in statement
+    assert without_plan == 3
+
+
+def test_django_logs_what_was_planned_once() -> None:
+    with CaptureQueriesContext(connection) as queries, planned_once():
+        list(Pool.objects.filter(lot=8))
+    assert [query["sql"].split()[0] for query in queries] == ["SELECT"]
+
+
+def test_a_failure_within_it_ends_it_too() -> None:
+    with pytest.raises(ProgrammingError), planned_once():
+        Pool.objects.raw("SELECT nothing")[0]
+    list(Pool.objects.filter(lot=9))
+    assert kept() == {}
+
+
 def test_the_statements_of_every_search_are_planned_once() -> None:
-    """Six plans with the values in them, and from then on the same one: PostgreSQL compares the two by their cost."""
     for _ in range(8):
         log.look(None, clock.now(), beside=FINGERPRINT)
         fingerprint()

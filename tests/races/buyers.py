@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from tests.races import contender  # first: it loads Django
 
@@ -11,14 +12,15 @@ from marketplace.capacity.kept import kept_inventory  # isort: skip
 from marketplace.capacity.queries import Inventory, inventory  # isort: skip
 from marketplace.catalogue.models import Pool  # isort: skip
 from marketplace.change import change  # isort: skip
-from marketplace.journal.actor import Actor  # isort: skip
+from marketplace.journal.actor import SYSTEM, Actor  # isort: skip
 from marketplace.parties.budgets import OverBudget  # isort: skip
 from marketplace.parties.models import Organisation  # isort: skip
 from marketplace.parties.spending import CostCentre  # isort: skip
 from marketplace.supply.models import Projection  # isort: skip
 from marketplace.tasks import watch_exposure  # isort: skip
 from marketplace.units.period import Period  # isort: skip
-from pricing.quotes.actions import take_quote  # isort: skip
+from pricing.quotes.actions import PriceChanged, take_quote  # isort: skip
+from reservations.booking.actions import accept_quote  # isort: skip
 import tests.budgets  # isort: skip
 from tests.capacity import FIRST, NOW, block, limit  # isort: skip
 
@@ -43,6 +45,29 @@ def take(offer: str, organisation_id: int) -> str:
     """Turns an offer into a quote; its id."""
     organisation, by = Organisation.objects.get(pk=organisation_id), Actor("race", organisation_id=organisation_id)
     return change.run(lambda: take_quote(offer=offer, organisation=organisation, by=by)).public_id
+
+
+def purchase(offers: Sequence[str], organisation_id: int) -> list[str]:
+    """Turns each offer into a quote and accepts it, at whatever price it has by then; the reservations that it got."""
+    organisation = Organisation.objects.get(pk=organisation_id)
+    got = []
+    for offer in offers:
+        try:
+            quote = _quoted(offer, organisation)
+        except ledger.InsufficientHeadroom:
+            continue
+        accept = partial(accept_quote, public_id=quote, by=SYSTEM, organisation_id=organisation_id)
+        got.append(change.run(accept).public_id)
+    return got
+
+
+def _quoted(offer: str, organisation: Organisation) -> str:
+    """Others buy meanwhile, so the price may rise: then the offer that comes with the refusal is taken."""
+    while True:
+        try:
+            return change.run(partial(take_quote, offer=offer, organisation=organisation, by=SYSTEM)).public_id
+        except PriceChanged as changed:
+            offer = changed.offer.id
 
 
 def watch(pool_id: int, times: int) -> int:

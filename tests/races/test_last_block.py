@@ -36,6 +36,15 @@ def test_buyers_who_go_on_until_they_are_refused_leave_less_than_a_block() -> No
     assert 1000 - 7 < sold(pool.pk) <= 1000
 
 
+def test_four_writers_who_want_sixteen_blocks_get_the_eight_that_there_are() -> None:
+    """Another system's layer, driven so, gave 16 of 16 on room for 8."""
+    pool = a_pool(firm=64)
+    outcomes = race(buyers.buy, [(pool.pk, 8, 4)] * 4)
+    assert (sum(each.value for each in outcomes), {each.error for each in outcomes}) == (8, {None})
+    assert sold(pool.pk) == total(pool.pk, "firm_committed") == 64
+    assert differences() == []
+
+
 def buy(pool: Pool, quantity: int) -> ledger.Claimed:
     return change.run(lambda: commit("rsv_race", block(pool, quantity)))
 

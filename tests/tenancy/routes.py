@@ -80,6 +80,17 @@ ROUTES: dict[str, Row] = {
     "errors/<slug:code>/": page("error_code", GET="everybody", fixed=True, shared=True),
     "organisation/": page(GET="member", POST="admin", sends={"revoke": "{api_key_pk}"}),
     "organisation/choose/": page(POST="member", sends={"organisation": "{organisation}"}),
+    "organisation/spending/": page(GET="member"),
+    "organisation/spending/cost-centres/": page(POST="admin"),
+    "organisation/spending/cost-centres/<slug:public_id>/close/": page("cost_centre", POST="admin"),
+    "organisation/spending/cost-centres/<slug:public_id>/budgets/": page("cost_centre", POST="admin"),
+    "organisation/spending/chains/": page(POST="admin"),
+    "organisation/spending/chains/<slug:public_id>/withdraw/": page("chain", POST="admin"),
+    "organisation/signing/": page(GET="member"),
+    "organisation/signing/authorities/": page(POST="admin"),
+    "organisation/signing/authorities/<slug:public_id>/revoke/": page("authority", POST="admin"),
+    "organisation/signing/end-customers/": page(POST="buyer"),
+    "organisation/signing/end-customers/<slug:public_id>/archive/": page("end_customer", POST="admin"),
     "capacity/": page(GET="member", asks=WISH),
     "capacity.csv": page(GET="member"),
     "capacity/quote/": page(POST="buyer", sends={"offer": "{offer}"}),
@@ -89,6 +100,23 @@ ROUTES: dict[str, Row] = {
     "quotes/<str:public_id>/": page("quote", GET="member"),
     "quotes/<str:public_id>/release/": page("quote", POST="buyer"),
     "quotes/<str:public_id>/accept/": page("quote", POST="buyer"),
+    "quotes/<str:public_id>/counter/": page("quote", POST="buyer", sends={"total": "1", "sentence": "no"}),
+    "quotes/<str:public_id>/hold/": page("quote", POST="buyer", sends={"days": "3", "fee": "100000"}),
+    "negotiations/<str:public_id>/take/": page("negotiation", POST="buyer", sends={"trade": "trd_1"}),
+    "negotiations/<str:public_id>/insist/": page("negotiation", POST="buyer", sends={"sentence": "please"}),
+    "negotiations/<str:public_id>/reply/": page("negotiation", POST="buyer", sends={"sentence": "please"}),
+    "negotiations/<str:public_id>/withdraw/": page("negotiation", POST="buyer"),
+    "approvals/": page(GET="member"),
+    "reservations/<str:public_id>/approve/": page("request", POST="buyer"),
+    "reservations/<str:public_id>/decline/": page("request", POST="buyer", sends={"reason": "not this year"}),
+    "reservations/<str:public_id>/withdraw/": page("request", POST="buyer"),
+    "reservations/<str:public_id>/order-form/": page("reservation", GET="member"),
+    "reservations/<str:public_id>/accept-delivery/": page("reservation", POST="buyer"),
+    "reservations/<str:public_id>/assign/": page("reservation", GET="member", POST="buyer"),
+    "reservations/<str:public_id>/change/<str:kind>/": page("reservation", "kind", GET="member", POST="buyer"),
+    "changes/<str:public_id>/": page("change", GET="member"),
+    "assignments/": page(GET="member"),
+    "assignments/<str:public_id>/<str:decision>/": page("assignment", "decision", POST="buyer"),
     "reservations/": page(GET="member"),
     "reservations.csv": page(GET="member"),
     "reservations/<str:public_id>/": page("reservation", GET="member"),
@@ -123,6 +151,52 @@ ROUTES: dict[str, Row] = {
     "api/v1/quotes/<slug:public_id>/accept": door("quote", POST="commit"),
     "api/v1/reservations": door(GET="read", asks={"quote": "{taken_quote}"}),
     "api/v1/reservations/<slug:public_id>": door("reservation", GET="read"),
+    "api/v1/quotes/<slug:public_id>/counter": door("quote", POST="quote", sends={"quantity": 8}),
+    "api/v1/quotes/<slug:public_id>/hold": door("quote", POST="quote", sends={"days": 3}),
+    "api/v1/quotes/<slug:public_id>/hold/preview": door("quote", POST="read", sends={"days": 3}),
+    "api/v1/negotiations": door(GET="read", asks={"quote": "{negotiated}"}),
+    "api/v1/negotiations/<slug:public_id>": door("negotiation", GET="read"),
+    "api/v1/negotiations/<slug:public_id>/take": door("negotiation", POST="quote", sends={"trade": "trd_1"}),
+    "api/v1/negotiations/<slug:public_id>/insist": door("negotiation", POST="quote", sends={"sentence": "please"}),
+    "api/v1/negotiations/<slug:public_id>/reply": door("negotiation", POST="quote", sends={"sentence": "please"}),
+    "api/v1/negotiations/<slug:public_id>/withdraw": door("negotiation", POST="quote"),
+    "api/v1/approvals": door(GET="read", asks={"after": "{request}"}),
+    "api/v1/reservations/<slug:public_id>/approve": door("request", POST="commit+admin"),
+    "api/v1/reservations/<slug:public_id>/decline": door(
+        "request", POST="commit+admin", sends={"reason": "not this year"}
+    ),
+    "api/v1/reservations/<slug:public_id>/withdraw": door("request", POST="commit"),
+    "api/v1/reservations/<slug:public_id>/order-form": door("reservation", GET="read"),
+    "api/v1/reservations/<slug:public_id>/changes": door(
+        "reservation", GET="read", POST="commit", sends={"kind": "extend", "end_exclusive": "{later}"}
+    ),
+    "api/v1/reservations/<slug:public_id>/transitions": door("reservation", GET="read"),
+    "api/v1/reservations/<slug:public_id>/accept-delivery": door("reservation", POST="commit"),
+    "api/v1/reservations/<slug:public_id>/assignments": door(
+        "reservation", POST="commit", sends={"receiver": "{organisation}", "grounds": "affiliate"}
+    ),
+    "api/v1/assignments": door(GET="read", asks={"after": "{assignment}"}),
+    "api/v1/assignments/<slug:public_id>": door("assignment", GET="read"),
+    "api/v1/assignments/<slug:public_id>/accept": door("assignment", POST="commit", of="affiliate"),
+    "api/v1/assignments/<slug:public_id>/decline": door("assignment", POST="commit", of="affiliate"),
+    "api/v1/assignments/<slug:public_id>/withdraw": door("assignment", POST="commit"),
+    "api/v1/dues": door(GET="read", asks={"reservation": "{reservation}"}),
+    "api/v1/receipts": door(GET="read", asks={"reservation": "{reservation}"}),
+    "api/v1/cost-centres": door(
+        GET="read", POST="admin", asks={"after": "{cost_centre}"}, sends={"code": "X", "name": "X", "period": "year"}
+    ),
+    "api/v1/cost-centres/<slug:public_id>/close": door("cost_centre", POST="admin"),
+    "api/v1/cost-centres/<slug:public_id>/budgets": door(
+        "cost_centre", POST="admin", sends={"start": "{day}", "amount": "1.00"}
+    ),
+    "api/v1/approval-chains": door(GET="read", POST="admin"),
+    "api/v1/approval-chains/<slug:public_id>/withdraw": door("chain", POST="admin"),
+    "api/v1/agreements": door(GET="read"),
+    "api/v1/authorities": door(GET="admin", POST="admin"),
+    "api/v1/authorities/<slug:public_id>/revoke": door("authority", POST="admin"),
+    "api/v1/end-customers": door(GET="read", POST="quote", asks={"after": "{end_customer}"}),
+    "api/v1/end-customers/<slug:public_id>/archive": door("end_customer", POST="admin"),
+    "api/v1/screening": door(GET="read"),
     # Staff: the admin itself
     "admin/": staff(GET="staff"),
     "admin/search/": staff(GET="staff"),
@@ -157,11 +231,52 @@ ROUTES: dict[str, Row] = {
     "admin/reservations/reservation/sell/<slug:public_id>/": staff("quote", GET="pricing.view_quote"),
     "admin/reservations/reservation/sell/<slug:public_id>/accept/": staff("quote", POST="reservations.add_reservation"),
     "admin/reservations/reservation/sell/<slug:public_id>/release/": staff("quote", POST="pricing.change_quote"),
+    "admin/pricing/negotiation/<slug:public_id>/desk/": staff(
+        "negotiation",
+        GET="pricing.view_negotiation",
+        POST="pricing.view_negotiation+pricing.change_negotiation",
+        sends={"verb": "ask", "sentence": "why?"},
+    ),
+    "admin/marketplace/clearanceproposal/<int:pk>/decide/<slug:word>/": staff(
+        "no_row", "word", POST="marketplace.change_clearanceproposal"
+    ),
+    "admin/marketplace/listedname/<int:pk>/remove/": staff("no_row", POST="marketplace.change_listedname"),
+    "admin/reservations/assignment/<slug:public_id>/consent/": staff(
+        "assignment", GET="reservations.change_assignment", POST="reservations.change_assignment"
+    ),
+    "admin/reservations/reservation/life/<slug:public_id>/": staff("reservation", GET="reservations.view_reservation"),
+    "admin/reservations/reservation/life/<slug:public_id>/change/": staff(
+        "reservation", POST="reservations.change_reservation"
+    ),
+    "admin/reservations/reservation/life/<slug:public_id>/hand-over/": staff(
+        "reservation", POST="reservations.change_reservation"
+    ),
+    "admin/reservations/reservation/no-longer-clear/": staff(
+        GET="reservations.view_reservation+marketplace.view_clearance"
+    ),
+    "admin/reservations/reservation/<int:pk>/order-form/": staff("reservation_pk", GET="reservations.view_reservation"),
+    "admin/reservations/reservation/sell/<slug:public_id>/keep/": staff(
+        "quote", POST="pricing.change_quote", sends={"days": "3"}
+    ),
     # Staff: tables
     **dict(table("auth.group", "view add change")),
     "admin/auth/group/<path:object_id>/delete/": staff("no_row", GET="auth.delete_group", POST="auth.delete_group"),
     **dict(table("marketplace.accelerator", "view add change")),
     **dict(table("marketplace.apikey", "view add", "api_key_pk")),
+    **dict(table("marketplace.approvalchain", "view")),
+    **dict(table("marketplace.approvalpolicy", "view add")),
+    **dict(table("marketplace.clearance", "view add")),
+    **dict(table("marketplace.clearanceproposal", "view add")),
+    **dict(table("marketplace.costcentre", "view")),
+    **dict(table("marketplace.endcustomer", "view")),
+    **dict(table("marketplace.listedname", "view add")),
+    **dict(table("marketplace.masteragreement", "view add change")),
+    **dict(table("marketplace.screeningpolicy", "view add")),
+    **dict(table("marketplace.signingauthority", "view")),
+    **dict(table("pricing.contractpolicy", "view add")),
+    **dict(table("reservations.assignment", "view")),
+    **dict(table("reservations.due", "view")),
+    **dict(table("reservations.receipt", "view add")),
     **dict(table("marketplace.claim", "view", "claim_pk")),
     **dict(table("marketplace.disruption", "view add")),
     **dict(table("marketplace.entry", "view", "entry_pk")),
@@ -186,6 +301,12 @@ ROUTES: dict[str, Row] = {
     **dict(table("pricing.buildsignal", "view")),
     **dict(table("pricing.demandforecast", "view")),
     **dict(table("pricing.enquiry", "view", "enquiry_pk")),
+    **dict(table("pricing.negotiation", "view", "negotiation_pk")),
+    "admin/pricing/negotiation/<path:object_id>/change/": staff(
+        "negotiation_pk", GET="pricing.view_negotiation", POST="pricing.view_negotiation"
+    ),
+    **dict(table("pricing.negotiationpolicy", "view add")),
+    **dict(table("pricing.saleslimit", "view add change")),
     **dict(table("pricing.pricepolicy", "view add", "policy_pk")),
     **dict(table("pricing.priceversion", "view", "price_version_pk")),
     **dict(table("pricing.quote", "view", "quote_pk")),

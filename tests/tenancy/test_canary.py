@@ -84,10 +84,10 @@ def test_the_canary_is_there_for_those_whose_it_is(world: World) -> None:
     """Without this, a canary that is never written down would prove nothing."""
     bank = world.market.bank
     whose = {"page": world.at(bank, ADMIN), "door": world.program(bank, *SCOPES), "staff": world.staff("root")}
-    for expected, routes in ((CANARY, WORDS_AT), ("1336", FIGURES_AT)):
+    for expected, routes in ((CANARY, WORDS_AT), ("808", FIGURES_AT)):
         for route in routes:
             heard = ask(world, whose[ROUTES[route].kind], "GET", route).body.decode()
-            assert expected in heard.replace("1,336", "1336"), route
+            assert expected in heard, route
 
 
 WORDS_AT = (

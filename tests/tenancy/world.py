@@ -7,7 +7,8 @@ can be named in tests/tenancy/routes.py, and test_canary.py looks for its words 
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -15,23 +16,36 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 
 from marketplace.change import change
+from marketplace.journal.actor import SYSTEM
 from marketplace.models import ApiKey, Claim, Entry, Event, LedgerEntry, Project, Projection
-from marketplace.parties.models import ADMIN, ROLES, SCOPES, VIEWER, User
+from marketplace.parties.agreements import SigningAuthority
+from marketplace.parties.budgets import open_cost_centre, set_budget
+from marketplace.parties.chains import Step, set_chain
+from marketplace.parties.models import ADMIN, APPROVER, BUYER, ROLES, SCOPES, VIEWER, User
+from marketplace.screening.actions import register_end_customer
 from marketplace.units import clock
+from marketplace.units.money import Money
 from pricing.demand.models import Enquiry
 from pricing.models import PricePolicy, PriceVersion, Tape
+from pricing.negotiation.actions import counter_quote
+from pricing.negotiation.counters import Wish
 from pricing.quotes.actions import release_quote, take_quote
 from pricing.quotes.models import Quote
 from pricing.quotes.need import Need, Range
 from pricing.quotes.search import search
+from reservations.booking import plans as changes
+from reservations.booking import states
 from reservations.booking.actions import accept_quote
-from tests.market import PASSWORD, Market, Party, key, member, open_market
+from reservations.booking.amendments import GROUNDS
+from reservations.booking.assigning import consent_to_assignment, offer_assignment
+from reservations.booking.changes import quote_change
+from tests.market import PASSWORD, Market, Party, key, member, open_market, party
 from tests.tenancy.walking import Answer, Caller
 
 # Words that are nobody else's, and a quantity that no page shows by chance.
 CANARY = "canary-7f3a"
-QUANTITY = 1336
-FIGURES = ("1336", "1,336")
+QUANTITY = 808
+FIGURES = ("808",)
 
 
 @dataclass(frozen=True)
@@ -45,6 +59,7 @@ class Thing:
 @dataclass
 class World:
     market: Market
+    affiliate: Party  # of the bank: the only other one that may know of anything, namely of what it is to take over
     things: dict[str, Thing] = field(default_factory=dict)
     figures: list[str] = field(default_factory=lambda: list(FIGURES))
     secrets: list[str] = field(default_factory=lambda: [CANARY])
@@ -74,7 +89,7 @@ class World:
 
     def owner(self, name: str) -> Party:
         """A party of the market by its name there: bank, seller."""
-        found: Party = getattr(self.market, name)
+        found: Party = self.affiliate if name == "affiliate" else getattr(self.market, name)
         return found
 
     def at(self, party: Party, role: str) -> Caller:
@@ -107,11 +122,11 @@ class World:
 
 def open_world() -> World:
     """The market before anybody did anything."""
-    world = World(open_market())
-    market = world.market
-    for party in (market.bank, market.rival, market.seller, market.other_seller):
+    market = open_market()
+    world = World(market, party("Bank Affiliate"))
+    for each in (market.bank, market.rival, market.seller, market.other_seller, world.affiliate):
         for role in (VIEWER, ADMIN):
-            world.at(party, role)
+            world.at(each, role)
     project, projection = Project.objects.get(pool=market.h100), Projection.objects.latest("pk")
     world.add("pool", market.h100.public_id)
     world.add("pool_pk", market.h100.pk)
@@ -121,6 +136,10 @@ def open_world() -> World:
     world.add("projection_pk", projection.pk)
     world.add("policy_pk", PricePolicy.objects.latest("pk").pk)
     world.add("day", market.day(30), str(market.day(30)))
+    world.add("later", market.day(65), str(market.day(65)))
+    world.add("word", "confirm", "confirm")
+    world.add("kind", "extend", "extend")
+    world.add("decision", "withdraw", "withdraw")
     world.add("error_code", "busy", "nothing")
     world.add("no_row", "987654321")
     world.add("no_page", "nothing/here/", "nothing/there/")
@@ -177,7 +196,82 @@ def records(world: World) -> None:
     world.add("member_pk", world.market.bank.buyer.pk)
 
 
-DEEDS: list[Callable[[World], None]] = [quotes, reservation, offer, api_key, records]
+def negotiation(world: World) -> None:
+    """A counter-offer with a sentence of the buyer's."""
+    quote, whose = take(world, "countered"), world.market.bank.organisation.pk
+    wish = Wish(prepayment_percent=50, sentence=f"{CANARY} sentence")
+    made = change.run(
+        lambda: counter_quote(public_id=quote.public_id, wish=wish, by=_buyer(world), organisation_id=whose)
+    )
+    world.add("negotiation", made.public_id)
+    world.add("negotiation_pk", made.pk)
+    world.add("negotiated", quote.public_id)
+
+
+def change_and_assignment(world: World) -> None:
+    """An extension that is quoted, and an offer to hand the reservation over, of which the seller has to hear first."""
+    whose, held = world.market.bank.organisation.pk, world.things["reservation"].name
+    common = {
+        "reservation": held,
+        "by": _buyer(world),
+        "organisation_id": whose,
+        "roles": states.roles_of_member(BUYER),
+    }
+    wish = changes.Wish(states.EXTEND, end=world.market.day(62))
+    quote = change.run(lambda: quote_change(wish=wish, **common))
+    world.add("change", quote.public_id)
+    receiver = world.affiliate.organisation.public_id
+    grounds, note = GROUNDS[0][0], f"{CANARY} note"
+    made = change.run(lambda: offer_assignment(receiver=receiver, grounds=grounds, note=note, **common))
+    change.run(lambda: consent_to_assignment(assignment=made.public_id, agrees=True, reason="Known to us", by=SYSTEM))
+    world.add("assignment", made.public_id)
+
+
+def rules(world: World) -> None:
+    """The bank's own rules: a cost centre with a budget, an approval chain; those whom it buys for; who may sign."""
+    bank, now = world.market.bank.organisation, clock.now()
+    centre = open_cost_centre(
+        organisation=bank, code=f"{CANARY}-code", name=f"{CANARY} centre", period="year", by=SYSTEM, now=now
+    )
+    for year in (now.year, now.year + 1):
+        set_budget(cost_centre=centre, start=date(year, 1, 1), amount=BUDGET, by=SYSTEM, now=now)
+    world.add("cost_centre", centre.public_id)
+    chain = set_chain(organisation=bank, above=Money(Decimal(1)), steps=[Step(role=APPROVER)], by=SYSTEM, now=now)
+    world.add("chain", chain.public_id)
+    customer = register_end_customer(organisation=bank, name=f"{CANARY} customer", country="DE", by=SYSTEM, now=now)
+    world.add("end_customer", customer.public_id)
+    world.add("authority", SigningAuthority.objects.filter(agreement__organisation=bank).latest("pk").public_id)
+    world.figures += [f"{BUDGET:,.2f}", f"{BUDGET:.2f}", f"{BUDGET:,.0f}"]
+
+
+def request(world: World) -> None:
+    """A purchase that waits for an approval, with a number of the bank's own on it."""
+    taken, whose = take(world, "asked"), world.market.bank.organisation.pk
+    centre = world.things["cost_centre"].name
+    made = change.run(
+        lambda: accept_quote(
+            public_id=taken.public_id,
+            by=_buyer(world),
+            organisation_id=whose,
+            cost_centre=centre,
+            purchase_order=f"{CANARY}-PO",
+        )
+    )
+    world.add("request", made.public_id)
+
+
+BUDGET = Decimal("99117733.00")
+DEEDS: list[Callable[[World], None]] = [
+    quotes,
+    reservation,
+    offer,
+    api_key,
+    negotiation,
+    change_and_assignment,
+    rules,
+    request,
+    records,
+]
 
 
 def _buyer(world: World) -> Any:

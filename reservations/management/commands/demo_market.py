@@ -34,7 +34,7 @@ class Command(BaseCommand):
         # The tape comes last: a start that was killed half-way goes on where it stopped.
         if not Tape.objects.exists():
             self.open_market(now)
-        cast = change.run(lambda: create_cast(Pool.objects.select_related("seller").earliest("pk").seller))
+        cast = change.run(lambda: create_cast(Pool.objects.select_related("seller").earliest("pk").seller, now))
         if options["json"]:
             change.run(lambda: write_sign_ins(Path(options["json"]), web=options["web"], cast=cast, now=now))
 
