@@ -108,6 +108,12 @@ class ContractPolicy(models.Model):
         return timedelta(minutes=self.change_minutes)
 
 
+def ensure_default_contract(*, now: datetime) -> ContractPolicy:
+    """Publishes the shipped figures as the market's first version, so that a quote names what it was made under."""
+    shipped = {"starts_at": now, "published_by": "Headroom defaults", "reason": "as shipped"}
+    return ContractPolicy.objects.get_or_create(seller=None, version=1, defaults=shipped)[0]
+
+
 class ContractRefused(ValueError):
     """The policy is not published. `faults` says by field what was wrong and what would be right."""
 

@@ -47,7 +47,7 @@ def approval_context(reservation: Reservation, found: Membership, state: str) ->
     """What the reservation's page shows of its approval."""
     is_open = state == PENDING_APPROVAL
     return {
-        "stages": list(reservation.stages.select_related("user")),
+        "stages": list(reservation.stages.select_related("user")) if reservation.assigned_at is None else [],
         "is_turn": is_open and _is_turn(reservation, found),
         "may_withdraw": is_open and found.may_buy,
     }
@@ -112,7 +112,8 @@ SAID = {
 @member_page
 def paper(request: HttpRequest, found: Membership, public_id: str) -> HttpResponse:
     """The order form as PDF: the same bytes every time."""
-    reservation = get_object_or_404(Reservation.objects.of(found.organisation_id), public_id=public_id)
+    ordered = Reservation.objects.of(found.organisation_id).filter(assigned_at=None)
+    reservation = get_object_or_404(ordered, public_id=public_id)
     try:
         form = change.run(lambda: order_form(reservation=reservation))
     except NotOrdered as missing:
