@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 PROJECT_SUPPLY, SOLVE_PRICES = "marketplace.project_supply", "pricing.solve_prices"
 BUILD_SIGNALS = "pricing.build_signals"
 WATCH_EXPOSURE = "marketplace.watch_exposure"
+SERVE_WAITLIST = "reservations.serve_waitlist"
 
 
 def wake(task: str) -> None:

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from marketplace.celery import BUILD_SIGNALS, SOLVE_PRICES, wake
+from marketplace.celery import BUILD_SIGNALS, SERVE_WAITLIST, SOLVE_PRICES, wake
 from marketplace.change import change
 from marketplace.units import clock
 from pricing.curve.actions import publish_tape, sellers_due, solve_if_due
@@ -63,6 +63,8 @@ def expire_lapsed_quotes() -> int:
     """Writes down which quotes have lapsed. They could not be accepted any more in any case."""
     lapsed = Quote.objects.lapsed(clock.now()).order_by("expires_at").values_list("pk", flat=True)[:MOST_AT_ONCE]
     closed = [change.run(lambda pk=pk: expire_quote(quote_id=pk)) for pk in list(lapsed)]  # type: ignore[misc]
+    if any(closed):
+        wake(SERVE_WAITLIST)
     return sum(quote is not None for quote in closed)
 
 

@@ -5,6 +5,7 @@ from reservations.booking.approvals import ApprovalStage
 from reservations.booking.models import Reservation, ReservationTransition
 from reservations.booking.money import Due, Receipt
 from reservations.booking.papers import OrderForm
+from reservations.booking.waitlist.models import WaitlistEntry, WaitlistOffer, WaitlistPass
 
 __all__ = [
     "ApprovalStage",
@@ -15,4 +16,7 @@ __all__ = [
     "Reservation",
     "ReservationChange",
     "ReservationTransition",
+    "WaitlistEntry",
+    "WaitlistOffer",
+    "WaitlistPass",
 ]

@@ -2,12 +2,23 @@
 
 from celery import shared_task
 
+from marketplace.celery import SERVE_WAITLIST
 from marketplace.change import change
 from marketplace.units import clock
+from pricing.quotes.actions import MarketStale
 from reservations.booking.calling import CANNOT_BE_KEPT, keep_for_holder, tell_holder
 from reservations.booking.lifecycle import settle
 from reservations.booking.models import Reservation
 from reservations.booking.ordering import order_form, without_order_form
+from reservations.booking.waitlist.models import OFFERED, WaitlistEntry
+from reservations.booking.waitlist.serving import (
+    NotServed,
+    TakenMeanwhile,
+    lapse,
+    offer_next,
+    pass_over,
+    settle_offer,
+)
 
 MOST_AT_ONCE = 1000
 MOST_FORMS_AT_ONCE = 100
@@ -19,6 +30,40 @@ def settle_due_reservations() -> int:
     due = Reservation.objects.due(clock.now()).order_by("next_at").values_list("pk", flat=True)[:MOST_AT_ONCE]
     settled = [change.run(lambda pk=pk: settle(reservation_id=pk)) for pk in list(due)]  # type: ignore[misc]
     return sum(reservation is not None for reservation in settled)
+
+
+@shared_task(name=SERVE_WAITLIST)
+def serve_due_waitlist() -> int:
+    """Writes down what became of offers from the waitlist, then makes new ones, one a transaction, in the order of the
+    queue.
+
+    Woken when quotes lapse and limits rise, and by beat. Twice at once, one of the two leaves the queue to the other.
+    """
+    offered = WaitlistEntry.objects.filter(status=OFFERED).values_list("pk", flat=True)
+    for pk in list(offered):
+        change.run(lambda pk=pk: settle_offer(entry_id=pk))  # type: ignore[misc]
+    over = WaitlistEntry.objects.in_line().filter(last_start__lte=clock.today()).values_list("pk", flat=True)
+    for pk in list(over):
+        change.run(lambda pk=pk: lapse(entry_id=pk))  # type: ignore[misc]
+    return _offers_made()
+
+
+def _offers_made() -> int:
+    """Offers until nobody in line fits any more; who could not be given one is on record, and the queue goes on."""
+    made, tried = 0, set[int]()
+    while made + len(tried) < MOST_AT_ONCE:
+        try:
+            if change.run(lambda: offer_next(skip=frozenset(tried))) is None:
+                break
+            made += 1
+        except (NotServed, TakenMeanwhile) as failed:
+            tried.add(failed.entry_id)
+            if failed.reason:
+                why = failed.reason, str(failed)
+                change.run(lambda pk=failed.entry_id, why=why: pass_over(entry_id=pk, reason=why[0], detail=why[1]))  # type: ignore[misc]
+        except (MarketStale, change.Busy):
+            break
+    return made
 
 
 @shared_task(name="reservations.make_order_forms")

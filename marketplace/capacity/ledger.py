@@ -30,6 +30,15 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """One of several claims that are taken all or none: a line under a holder of its own."""
+
+    holder: str
+    firmness: str
+    line: Line
+
+
+@dataclass(frozen=True)
 class Claimed:
     """A claim that stands. `rooms[i]` is what line i found under the lock, a number of GPUs per priced day."""
 
@@ -50,14 +59,24 @@ class Refused(Exception):
 
 
 class InsufficientHeadroom(Refused):
-    """A line does not fit. Nothing has been claimed."""
+    """A line does not fit. Nothing has been claimed. `number` is that of the line among several claims."""
 
-    def __init__(self, line: Line, firmness: str, least: int, pool_ids: Sequence[int], *, met_expired: bool) -> None:
+    def __init__(
+        self,
+        line: Line,
+        firmness: str,
+        least: int,
+        pool_ids: Sequence[int],
+        *,
+        met_expired: bool,
+        number: int = 0,
+    ) -> None:
         said = f"{line.quantity} GPUs asked for, {least} left on the scarcest day"
         super().__init__(said, pool_ids, met_expired=met_expired)
         self.line = line
         self.firmness = firmness
         self.least = least
+        self.number = number
 
 
 class HoldGone(Exception):
@@ -67,6 +86,35 @@ class HoldGone(Exception):
 def hold(*, holder: str, firmness: str, lines: Sequence[Line], expires_at: datetime, now: datetime) -> Claimed:
     """Keeps capacity until `expires_at`. Raises InsufficientHeadroom where a line does not fit."""
     return _claim(holder, firmness, HELD, expires_at, lines, now)
+
+
+def hold_all(*, wanted: Sequence[Wanted], expires_at: datetime, now: datetime) -> list[Claimed]:
+    """Keeps all of several lines until `expires_at`, each as a claim of its own, in the order given.
+
+    They are claimed by (pool, start), whatever their order here: that is the lock order (docs/locking.md says why it
+    is enough). Each finds the room that those before it left. Raises InsufficientHeadroom where one does not fit; the
+    transaction must then be rolled back, as `change.run` does.
+    """
+    order = sorted(range(len(wanted)), key=lambda number: _place(wanted[number].line))
+    found: dict[int, Claimed] = {}
+    for number in order:
+        each = wanted[number]
+        try:
+            found[number] = _claim(each.holder, each.firmness, HELD, expires_at, [each.line], now)
+        except InsufficientHeadroom as refused:
+            pool_ids = [other.line.pool_id for other in wanted]
+            raise InsufficientHeadroom(
+                refused.line, refused.firmness, refused.least, pool_ids, met_expired=refused.met_expired, number=number
+            ) from refused
+    return [found[number] for number in range(len(wanted))]
+
+
+def lock_claims(*, claim_ids: Sequence[int]) -> None:
+    """Locks several claims, by id, before the first of them moves: who moves one of them alone then waits for all."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM marketplace_claim WHERE id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE", [list(claim_ids)]
+        )
 
 
 def commit(*, holder: str, firmness: str, lines: Sequence[Line], now: datetime) -> Claimed:
@@ -248,7 +296,7 @@ def _claim(
     holder: str, firmness: str, status: str, expires_at: datetime | None, lines: Sequence[Line], now: datetime
 ) -> Claimed:
     # The lock order of everything that touches the ledger: (pool, day).
-    order = sorted(range(len(lines)), key=lambda number: (lines[number].pool_id, lines[number].period.start))
+    order = sorted(range(len(lines)), key=lambda number: _place(lines[number]))
     ordered = [lines[number] for number in order]
     try:
         with connection.cursor() as cursor:
@@ -263,6 +311,10 @@ def _claim(
         for number, (_, _, room) in zip(order, rows, strict=True)
     }
     return Claimed(rows[0][1], tuple(rooms[number] for number in range(len(lines))))
+
+
+def _place(line: Line) -> tuple[int, date]:
+    return line.pool_id, line.period.start
 
 
 _CLAIM = """

@@ -93,7 +93,19 @@ def standing(
     *, organisation_id: int, by: Actor, seller_id: int, amount: Money, now: datetime, cost_centre: str | None = None
 ) -> Standing:
     """Agreement, authority, approval chain and cost centre of a purchase. Nothing is refused here."""
-    asked: dict[str, Any] = {
+    asked = standing_asked(
+        organisation_id=organisation_id, by=by, seller_id=seller_id, amount=amount, now=now, cost_centre=cost_centre
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(STANDING, asked)
+        return standing_read(cursor.fetchone())
+
+
+def standing_asked(
+    *, organisation_id: int, by: Actor, seller_id: int, amount: Money, now: datetime, cost_centre: str | None
+) -> dict[str, Any]:
+    """The parameters of STANDING."""
+    return {
         "organisation": organisation_id,
         "seller": seller_id,
         "day": now.date(),
@@ -105,16 +117,18 @@ def standing(
         "anybody": by.is_staff or (by.user_id is None and by.key_id is None),
         "cost_centre": cost_centre,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_STANDING, asked)
-        agreed, authorised, steps, hours, keeps, *centre = cursor.fetchone()
+
+
+def standing_read(row: Sequence[Any]) -> Standing:
+    """The one row of STANDING."""
+    agreed, authorised, steps, hours, keeps, *centre = row
     found = CostCentre(**dict(zip(_CENTRE, centre, strict=True))) if centre[0] is not None else None
     return Standing(agreed, authorised, tuple(Step(*step) for step in steps), hours, keeps, found)
 
 
 _CENTRE = ("id", "public_id", "organisation_id", "code", "name", "period", "currency", "is_default", "created_at")
 # A total in a currency for which no chain is kept goes the way of the highest chain: never of none.
-_STANDING = f"""
+STANDING = f"""
     WITH agreements AS (
         SELECT count(*) > 0 AS agreed, COALESCE(bool_or(s.amount >= %(amount)s), false) AS authorised
         FROM marketplace_masteragreement a

@@ -49,19 +49,25 @@ def check_cleared(*, organisation_id: int, pool_id: int, now: datetime, end_cust
 def clear(deals: Sequence[Party], *, now: datetime) -> list[bool]:
     """For each deal whether it is clear: one query, whatever their number."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            _DEALS,
-            {
-                "organisations": [deal.organisation_id for deal in deals],
-                "pools": [deal.pool_id for deal in deals],
-                "customers": [deal.end_customer_id for deal in deals],
-                "now": now,
-                "today": now.date(),
-                "cleared": CLEARED,
-                "unknown": UNKNOWN,
-            },
-        )
-        rows = cursor.fetchall()
+        cursor.execute(DEALS, deals_asked(deals, now))
+        return deals_read(cursor.fetchall())
+
+
+def deals_asked(deals: Sequence[Party], now: datetime) -> dict[str, Any]:
+    """The parameters of DEALS."""
+    return {
+        "organisations": [deal.organisation_id for deal in deals],
+        "pools": [deal.pool_id for deal in deals],
+        "customers": [deal.end_customer_id for deal in deals],
+        "now": now,
+        "today": now.date(),
+        "cleared": CLEARED,
+        "unknown": UNKNOWN,
+    }
+
+
+def deals_read(rows: Sequence[Sequence[Any]]) -> list[bool]:
+    """For each row of DEALS whether it is clear."""
     rules = _rules(rows[0][0]) if rows else ()
     return [rules is None or _is_clear(rules, row) for row in rows]
 
@@ -85,7 +91,7 @@ def _is_clear(rules: Sequence[Rule], row: Sequence[Any]) -> bool:
 # A name counts as listed where its letters and digits are those of a name on a list.
 _LISTED = """EXISTS (SELECT FROM marketplace_listedname l WHERE l.removed_at IS NULL AND screening_name(l.name) <> ''
     AND screening_name(l.name) IN ({names}))"""
-_DEALS = f"""
+DEALS = f"""
     SELECT (SELECT json_build_object('is_on', is_on, 'rules', rules) FROM marketplace_screeningpolicy
             WHERE starts_at <= %(now)s ORDER BY version DESC LIMIT 1),
         a.key, s.jurisdiction, d.customer IS NOT NULL,

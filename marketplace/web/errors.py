@@ -149,6 +149,24 @@ CODES: dict[str, Code] = {
         "The quote was replaced by another one in a negotiation, which has its hold.",
         "GET /api/v1/quotes/{id} names it in “replaced_by”.",
     ),
+    "part_of_bundle": Code(
+        409,
+        "The quote is a part of a bundle",
+        "The quote is a part of a bundle, whose parts are taken all or none. Nothing was done.",
+        "“bundle” is its id: accept or release the whole with POST /api/v1/bundles/{id}/accept or /release.",
+    ),
+    "waitlist_full": Code(
+        409,
+        "There are too many standing requests",
+        "Your organisation has as many standing requests as it may have. Nothing was added.",
+        "GET /api/v1/waitlist?status=waiting lists them. Withdraw one that is no longer wanted.",
+    ),
+    "waitlist_entry_over": Code(
+        409,
+        "The standing request is over",
+        "The standing request was served, withdrawn, or has lapsed. Nothing was changed.",
+        "GET /api/v1/waitlist/{id} says what became of it. Send a new one with POST /api/v1/waitlist.",
+    ),
     "long_hold_unavailable": Code(
         409,
         "There are no long holds here",

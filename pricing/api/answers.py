@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 from rest_framework import serializers
 
-from pricing.api.shapes import SearchShape
+from pricing.api.shapes import BundleOfferShape, RefusalShape, SearchShape
 from pricing.quotes.blocks import Ints
 from pricing.quotes.calendar import Calendar
 from pricing.quotes.relax import Answer
+from pricing.quotes.together import Together
 
 JSON = "application/json"
 TEN_THOUSANDTHS = 100  # of a dollar in a cent: unit prices have four decimals
 
 _DAY = '{"start":"%s","unit_price":"%d.%04d","total":{"amount":"%d.%02d","currency":"USD"}}'
 # Made once: DRF copies every field for each new serializer, which takes longer than to fill it in.
-_shape = SearchShape()
+_shape, _bundle = SearchShape(), BundleOfferShape()
 
 
 def search_json(found: Answer) -> str:
@@ -32,6 +33,21 @@ def _field_json(name: str, field: serializers.Field[Any, Any, Any, Any], found: 
         return calendar_json(found.calendar)
     value = field.get_attribute(found)
     return json.dumps(None if value is None else field.to_representation(value), separators=(",", ":"))
+
+
+def together_json(found: Together) -> str:
+    """The answer to a bundle or a ramp, in the same form: it has no calendar and no relaxations."""
+    return json.dumps(
+        {
+            "object": "search",
+            "offers": [_bundle.to_representation(offer) for offer in found.offers],
+            "calendar": [],
+            "refusal": RefusalShape(found.refusal).data if found.refusal else None,
+            "relaxations": None,
+            "notes": [],
+        },
+        separators=(",", ":"),
+    )
 
 
 def calendar_json(calendar: Calendar) -> str:

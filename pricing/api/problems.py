@@ -6,15 +6,17 @@ from marketplace.api.problems import Problem, error, explain
 from marketplace.capacity.ledger import InsufficientHeadroom
 from marketplace.units import clock
 from marketplace.units.instants import rfc3339
-from pricing.api.shapes import BindingShape, OfferShape
+from pricing.api.shapes import BindingShape, BundleOfferShape, OfferShape
 from pricing.curve.queries import NoPrice
 from pricing.negotiation import actions as negotiation
 from pricing.negotiation.counters import BadCounter
 from pricing.quotes import actions, long_holds
+from pricing.quotes.bundling import BundlePriceChanged
 from pricing.quotes.holds import HoldCooldown, HoldLimit
 from pricing.quotes.need import BadNeed
 from pricing.quotes.offers import OfferInvalid
 from pricing.quotes.refusals import Refusal
+from pricing.quotes.together import RefusedTogether
 
 STALE_RETRY_SECONDS = 60
 
@@ -22,7 +24,7 @@ STALE_RETRY_SECONDS = 60
 class NothingThere(Exception):
     """The block of an offer no longer fits; `refusal` has what does."""
 
-    def __init__(self, refusal: Refusal) -> None:
+    def __init__(self, refusal: Refusal | RefusedTogether) -> None:
         super().__init__(refusal.detail)
         self.refusal = refusal
 
@@ -49,12 +51,24 @@ def _(failure: actions.PriceChanged) -> Problem:
 
 
 @explain.register
+def _(failure: BundlePriceChanged) -> Problem:
+    return Problem("price_changed", more={"offer": BundleOfferShape(failure.offer).data})
+
+
+@explain.register
+def _(failure: actions.PartOfBundle) -> Problem:
+    return Problem("part_of_bundle", str(failure), more={"bundle": failure.bundle})
+
+
+@explain.register
 def _(failure: NothingThere) -> Problem:
+    part = {"part": failure.refusal.part} if isinstance(failure.refusal, RefusedTogether) else {}
     return Problem(
         "insufficient_headroom",
         str(failure),
         more={
-            "nearest": [need.as_json() for need in failure.refusal.nearest],
+            **part,
+            "nearest": [asked.as_json() for asked in failure.refusal.nearest],
             "binding": BindingShape(failure.refusal.binding).data,
         },
     )

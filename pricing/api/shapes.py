@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
 from rest_framework import serializers
 
 from marketplace.api.catalogue import SellerShape, SpecShape
@@ -68,7 +68,9 @@ class NeedShape(serializers.Serializer[Any]):
         "is the worst that will do, of a list all must be there. Known fields: " + ", ".join(DIRECTIONS),
     )
     divisible = serializers.BooleanField(
-        required=False, help_text="The block may be split over pools. Offers are each in one pool so far."
+        required=False,
+        help_text="The block may be split over pools with the same dates: offers of kind split beside those in one "
+        "pool. Left out or false it is a gang: one pool, all GPUs for the whole term.",
     )
     sort = serializers.ChoiceField(choices=SORTS, required=False, help_text="Order of the offers; cheapest if left out")
     relax = serializers.BooleanField(required=False, help_text="Ask what relaxing each wish would save")
@@ -78,6 +80,43 @@ class NeedShape(serializers.Serializer[Any]):
         max_value=100,
         help_text="Share paid up front; none if left out",
     )
+
+
+class PartsShape(serializers.Serializer[Any]):
+    """A bundle: needs that are met all or none, each with its own place, dates and class."""
+
+    parts = NeedShape(many=True, help_text="1 to 8 needs, without sort and relax")
+
+
+class RampStepShape(serializers.Serializer[Any]):
+    """So many GPUs from that date on, until the next step or the end."""
+
+    def get_fields(self) -> dict[str, Any]:
+        return {"from": serializers.DateField(), "quantity": serializers.IntegerField(min_value=1)}
+
+
+class StepsShape(serializers.Serializer[Any]):
+    steps = RampStepShape(many=True, help_text="1 to 16, by date")
+    end_exclusive = serializers.DateField()
+
+
+class RampShape(NeedShape):
+    """One contract with a quantity by date, over up to five years; and the wishes of a need for where it may be."""
+
+    quantity = duration_days = start = sort = relax = None
+    ramp = StepsShape()
+
+
+def any_need(many: bool) -> PolymorphicProxySerializer:
+    return PolymorphicProxySerializer(
+        component_name="AnyNeed",
+        serializers=[NeedShape, PartsShape, RampShape],
+        resource_type_field_name=None,
+        many=many,
+    )
+
+
+AnyNeed = any_need(many=False)
 
 
 class AmountShape(serializers.Serializer[Any]):
@@ -114,6 +153,7 @@ class OfferShape(FootprintShape):
 
     id = serializers.CharField(help_text="The token itself: post it to /quotes")
     object = ObjectField("offer")
+    kind = ObjectField("block")
     ranks = serializers.ListField(
         child=serializers.CharField(), help_text="What it wins: cheapest, soonest, most_compute; several or none"
     )
@@ -125,6 +165,8 @@ class OfferShape(FootprintShape):
     site = public_id("pool.site.public_id")
     quantity = serializers.IntegerField(source="terms.quantity")
     rounded_up = serializers.BooleanField(help_text="The pool's lot does not divide what was asked for")
+    wanted_quantity = serializers.IntegerField(source="wanted", allow_null=True, help_text="GPUs asked for at most")
+    is_partial = serializers.BooleanField(help_text="Fewer than that: of a range the most that fits is offered")
     start = serializers.DateField(source="terms.period.start")
     end_exclusive = serializers.DateField(source="terms.period.end")
     firmness = firmness_choice(source="terms.firmness")
@@ -139,6 +181,62 @@ class OfferShape(FootprintShape):
     @extend_schema_field(AmountShape(many=True))
     def get_breakdown(self, offer: Any) -> list[dict[str, Any]]:
         return [{"code": code, "amount": amount.as_json()} for code, amount in offer.breakdown]
+
+
+class PartShape(OfferShape):
+    """A part of a bundle: a block in one pool. It has no token of its own, since it cannot be taken alone."""
+
+    object = ObjectField("part")
+    id = ranks = next_best_in = wanted_quantity = is_partial = valid_until = None
+
+
+class BundleOfferShape(serializers.Serializer[Any]):
+    """Several blocks, taken all or none: a bundle, a ramp (one contract in layers), or a split of one need."""
+
+    id = serializers.CharField(help_text="The token itself: post it to /quotes")
+    object = ObjectField("offer")
+    kind = serializers.CharField(help_text="bundle, ramp or split")
+    ranks = serializers.ListField(child=serializers.CharField(), help_text="cheapest where it costs less than any pool")
+    next_best_in = serializers.ListField(child=serializers.CharField())
+    quantity = serializers.IntegerField(help_text="The most GPUs on any day")
+    wanted_quantity = serializers.IntegerField(source="wanted", allow_null=True, help_text="GPUs asked for at most")
+    is_partial = serializers.BooleanField(help_text="Fewer than that: of a range the most that fits is offered")
+    start = serializers.DateField(help_text="The first day of any part")
+    end_exclusive = serializers.DateField(source="end", help_text="The last of any part, not included")
+    unit_price = UnitPriceField(help_text="USD per GPU-hour over all parts")
+    total = MoneyField(help_text="The sum of the parts' totals: what binds")
+    parts = PartShape(many=True)
+    valid_until = serializers.DateTimeField()
+
+
+def any_offer(many: bool) -> PolymorphicProxySerializer:
+    return PolymorphicProxySerializer(
+        component_name="AnyOffer",
+        serializers=[OfferShape, BundleOfferShape],
+        resource_type_field_name=None,
+        many=many,
+    )
+
+
+@extend_schema_field(any_offer(many=True))
+class AnyOffers(serializers.Field[Any, Any, Any, Any]):
+    """Blocks, and what is taken together: splits of a divisible need, a bundle, ramps. The cheapest split comes first
+    where it costs less than any block."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(source="*", **options)
+        self.block, self.bundle = OfferShape(), BundleOfferShape()
+
+    def to_representation(self, found: Any) -> list[Any]:
+        blocks = [self.block.to_representation(each) for each in found.offers]
+        splits = [self.bundle.to_representation(each) for each in found.splits]
+        leads = int(bool(splits) and "cheapest" in found.splits[0].ranks)
+        return [*splits[:leads], *blocks, *splits[leads:]]
+
+
+@extend_schema_field(any_offer(many=False))
+class AnyOffer(serializers.JSONField):
+    """One of them."""
 
 
 class CalendarShape(serializers.Serializer[Any]):
@@ -167,14 +265,24 @@ class BindingShape(serializers.Serializer[Any]):
 class RefusalShape(serializers.Serializer[Any]):
     """Why nothing fits, and the nearest needs that do, each ready to post."""
 
+    part = serializers.IntegerField(
+        allow_null=True,
+        default=None,
+        help_text="Of a bundle the part that binds, of a ramp the step, from 0; null for a need",
+    )
+    binds = serializers.CharField(
+        allow_null=True,
+        default=None,
+        help_text="Of a bundle: part (it fits not even alone) or together (not beside the others)",
+    )
     code = serializers.CharField()
     detail = serializers.CharField()
     binding = BindingShape()
     nearest = serializers.SerializerMethodField()
 
-    @extend_schema_field(NeedShape(many=True))
+    @extend_schema_field(any_need(many=True))
     def get_nearest(self, refusal: Any) -> list[dict[str, Any]]:
-        return [need.as_json() for need in refusal.nearest]
+        return [asked.as_json() for asked in refusal.nearest]
 
 
 @extend_schema_field({"type": "string", "pattern": r"^-?\d+(\.\d+)?$"})
@@ -219,7 +327,7 @@ class RelaxationShape(serializers.Serializer[Any]):
 
 class SearchShape(serializers.Serializer[Any]):
     object = ObjectField("search")
-    offers = OfferShape(many=True)
+    offers = AnyOffers()
     calendar = CalendarShape(many=True)
     refusal = RefusalShape(allow_null=True)
     relaxations = RelaxationShape(many=True, allow_null=True, help_text="Null unless asked for with `relax`")
@@ -324,6 +432,7 @@ class QuoteShape(BlockShape):
     changes = serializers.SerializerMethodField(help_text="The reservation that it would change, or null")
     lines = ChangedLineShape(many=True, help_text="Of a change. `total` is its price effect, which may be below zero")
     expires_at = serializers.DateTimeField()
+    bundle = public_id("bundle.public_id", default=None, allow_null=True, help_text="What it is a part of, if it is")
     allowed_actions = serializers.SerializerMethodField()
     rounded_up = serializers.SerializerMethodField()
     list_total = MoneyField(source="list_money", help_text="Before terms")
@@ -357,6 +466,36 @@ class QuoteShape(BlockShape):
         return quote.quantity != quote.asked_quantity
 
 
+class BundleShape(serializers.Serializer[Any]):
+    """Quotes that are taken, accepted and released all or none; each holds its block until the same `expires_at`."""
+
+    id = public_id()
+    object = ObjectField("bundle")
+    created_at = serializers.DateTimeField()
+    status = serializers.SerializerMethodField(help_text="open, accepted, released or expired: that of every part")
+    expires_at = serializers.DateTimeField()
+    allowed_actions = serializers.SerializerMethodField()
+    kind = serializers.CharField(help_text="bundle, ramp or split")
+    unit_price = UnitPriceField(help_text="USD per GPU-hour over all parts")
+    total = MoneyField(source="money", help_text="The sum of the parts' totals: what binds")
+    list_total = MoneyField(source="list_money", help_text="Before terms")
+    parts = QuoteShape(source="quotes", many=True)
+    client_reference = serializers.CharField(allow_null=True)
+    metadata = serializers.DictField(child=serializers.CharField())
+
+    def get_status(self, bundle: Any) -> str:
+        found: str = bundle.state(self.context["now"])
+        return found
+
+    def get_allowed_actions(self, bundle: Any) -> list[str]:
+        found: list[str] = bundle.allowed_actions(self.context["now"])
+        return found
+
+
+class BundleList(ListShape):
+    data = BundleShape(many=True)
+
+
 class QuoteList(ListShape):
     data = QuoteShape(many=True)
 
@@ -372,11 +511,17 @@ class ReleaseShape(serializers.Serializer[Any]):
 class PriceChangedShape(ProblemShape):
     """409 where something is held: `offer` with price_changed, `nearest` with insufficient_headroom, or hold_limit."""
 
-    offer = OfferShape(required=False)
-    nearest = NeedShape(many=True, required=False)
+    offer = AnyOffer(required=False, help_text="The same at today's price")
+    part = serializers.IntegerField(required=False, allow_null=True, help_text="Of a bundle the part that is gone")
+    nearest = serializers.ListField(child=serializers.DictField(), required=False, help_text="Each ready to post")
     binding = BindingShape(required=False)
     held_gpu_hours = serializers.IntegerField(required=False, help_text="With hold_limit")
     limit_gpu_hours = serializers.IntegerField(required=False)
     asked_gpu_hours = serializers.IntegerField(required=False)
     fits = serializers.IntegerField(required=False, help_text="GPUs of the same length that could be held now")
     release = ReleaseShape(many=True, required=False, help_text="The fewest of your quotes that make room for it all")
+
+
+QuoteOrBundle = PolymorphicProxySerializer(
+    component_name="QuoteOrBundle", serializers=[QuoteShape, BundleShape], resource_type_field_name=None
+)

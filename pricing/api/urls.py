@@ -1,6 +1,7 @@
 from django.urls import path
 
 from pricing.api import negotiation
+from pricing.api.bundles import Bundles, OneBundle, ReleaseBundle
 from pricing.api.demand import Demand
 from pricing.api.explanations import QuotePrice
 from pricing.api.market import Headroom, Prices, Supply
@@ -23,6 +24,9 @@ urlpatterns = [
     path("projections/<slug:public_id>", OneProjection.as_view()),
     path("build-signals", BuildSignals.as_view()),
     path("offers", Offers.as_view()),
+    path("bundles", Bundles.as_view()),
+    path("bundles/<slug:public_id>", OneBundle.as_view()),
+    path("bundles/<slug:public_id>/release", ReleaseBundle.as_view()),
     path("quotes", Quotes.as_view()),
     path("quotes/<slug:public_id>", OneQuote.as_view()),
     path("quotes/<slug:public_id>/price", QuotePrice.as_view()),

@@ -18,18 +18,25 @@ from marketplace.capacity.ledger import InsufficientHeadroom
 from marketplace.change import change
 from marketplace.units import clock
 from marketplace.units.prepared import planned_once
-from pricing.api.answers import JSON, search_json
+from pricing.api.answers import JSON, search_json, together_json
+from pricing.api.bundles import take_whole
+from pricing.api.empty import Empty as Empty
 from pricing.api.problems import NothingThere
-from pricing.api.shapes import NeedShape, PriceChangedShape, QuoteList, QuoteShape, SearchShape
+from pricing.api.shapes import AnyNeed, PriceChangedShape, QuoteList, QuoteOrBundle, QuoteShape, SearchShape
 from pricing.demand.actions import record_enquiry
 from pricing.quotes.actions import QuoteNotFound, release_quote, take_quote
+from pricing.quotes.answers import answer_together, record_together
+from pricing.quotes.asked_together import is_together, parse_together
+from pricing.quotes.bundle_offers import is_bundle_token
 from pricing.quotes.instead import instead_of
 from pricing.quotes.models import STATUSES, Quote
 from pricing.quotes.need import parse_need
 from pricing.quotes.queries import known_names
 from pricing.quotes.relax import Answer, answer
+from pricing.quotes.together import Together
 
 MOST_METADATA = 20
+MOST_TOKEN = 12_000  # characters: an offer of many blocks names each
 
 
 class Metadata(serializers.DictField):
@@ -45,7 +52,7 @@ class Metadata(serializers.DictField):
 
 
 class QuoteRequest(Strict):
-    offer = Text(help_text="The id of an offer", max_length=2000)
+    offer = Text(help_text="The id of an offer", max_length=MOST_TOKEN)
     client_reference = Text(required=False, max_length=120, help_text="Yours; unique in your organisation")
     metadata = Metadata(required=False, help_text="Yours; kept, and filterable")
     on_behalf_of = Text(required=False, help_text="The id of an end customer of yours, if you buy for one")
@@ -58,10 +65,6 @@ class QuoteParams(PageParams):
     metadata = Metadata(required=False, help_text="metadata[name]=value, each as it was sent")
 
 
-class Empty(Strict):
-    """No fields: the address says it all. Send nothing, or {}."""
-
-
 class Offers(Door):
     scopes: ClassVar[dict[str, str]] = {"POST": "read"}
 
@@ -69,15 +72,18 @@ class Offers(Door):
         operation_id="search_offers",
         summary="Need in, ranked offers out",
         tags=["buy"],
-        request=NeedShape,
+        request=AnyNeed,
         responses={200: SearchShape, **problems(400, 401, 403, 415, 422)},
     )
     def post(self, request: Request) -> HttpResponse:
         """Changes nothing but the record of the enquiry. An offer is good until its `valid_until`, and holds nothing.
 
-        Where nothing fits, `offers` is empty and `refusal` says what bound and which needs do fit.
+        Where nothing fits, `offers` is empty and `refusal` says what bound and which needs do fit. Send `parts` for a
+        bundle or `ramp` for a quantity by date: their offers are taken all or none.
         """
         now = clock.now()
+        if is_together(request.data):
+            return HttpResponse(together_json(self._together(request.data, now)), content_type=JSON)
         need = parse_need(request.data, today=now.date(), known=known_names())
 
         def asked() -> Answer:
@@ -86,6 +92,12 @@ class Offers(Door):
             return found
 
         return HttpResponse(search_json(change.run(asked)), content_type=JSON)
+
+    def _together(self, body: Any, now: datetime) -> Together:
+        asked = parse_together(body, today=now.date(), known=known_names())
+        found = answer_together(asked=asked, organisation_id=self.organisation_id, now=now)
+        change.run(lambda: record_together(found=found, organisation_id=self.organisation_id, now=now))
+        return found
 
 
 class Quotes(Door):
@@ -119,15 +131,17 @@ class Quotes(Door):
         tags=["buy"],
         parameters=keyed(),
         request=QuoteRequest,
-        responses={201: QuoteShape, **problems(400, 401, 403, 409, 415, 422, 429, 503, of_409=PriceChangedShape)},
+        responses={201: QuoteOrBundle, **problems(400, 401, 403, 409, 415, 422, 429, 503, of_409=PriceChangedShape)},
     )
     def post(self, request: Request) -> Response:
         """The price is computed again at the use found under the lock: never dearer than the offer, cheaper if it fell.
 
         Dearer: 409 `price_changed`, nothing is held, the new one is in `offer`. Gone: 409 `insufficient_headroom` with
-        `nearest`.
+        `nearest`. Of an offer of several blocks (a bundle, a ramp or a split) it makes a bundle, all or none.
         """
         body = read(QuoteRequest, request.data)
+        if is_bundle_token(body["offer"]):
+            return take_whole(self, request, body)
         try:
             return answer_once(
                 request,
@@ -181,7 +195,7 @@ class ReleaseQuote(Door):
 
 @planned_once()
 def shown(quote: Quote, now: datetime | None = None) -> Any:
-    """The quote as it stands now, read back with everything that it names in one query."""
+    """The quote as it stands (at its making: no need to ask for the time), read back with all that it names."""
     fresh = Quote.objects.with_terms().get(pk=quote.pk)
     return QuoteShape(fresh, context={"now": now or clock.now()}).data
 

@@ -81,6 +81,10 @@ class PoolPrices:
     ) -> Price:
         """The same from the list price of each day: the one place where terms meet a block."""
         applied = self.apply_terms(period, cents, quantity, quoted_on=quoted_on, prepaid=prepaid)
+        return self.price_after(firmness, period, quantity, applied)
+
+    def price_after(self, firmness: str, period: Period, quantity: int, applied: Applied) -> Price:
+        """The price of a block from what its terms came to, in arrays of one."""
         listed, total = usd_from_cents(int(applied.listed[0])), usd_from_cents(int(applied.total[0]))
         return Price(listed, total, (*self._list_lines(firmness, period, quantity, listed), *_term_lines(applied)))
 

@@ -107,15 +107,20 @@ def floor_cents(floor_parts: Ints | int, gpu_hours: Ints | int) -> Ints | int:
     return -(-(floor_parts * gpu_hours) // PARTS_A_CENT)
 
 
-def apply(of: Terms, blocks: Blocks) -> Applied:
-    """The discounts of every block. Integers throughout: nothing is rounded but the running sum of discounts, down."""
+def rated(of: Terms, blocks: Blocks) -> Ints:
+    """List price times rate of each kind of term, in parts of WHOLE of a cent, shape (kinds, blocks)."""
     at = {
         "tenor": of.tenor.rate(blocks.days) * blocks.listed,
         "lead_time": blocks.weighted,
         "prepayment": of.prepayment.rate(blocks.prepaid) * blocks.listed,
         "volume": of.volume.rate(blocks.gpu_hours) * blocks.listed,
     }
-    sums = np.cumsum(np.stack([at[kind] for kind in KINDS]), axis=0) // WHOLE
+    return np.stack([at[kind] for kind in KINDS])
+
+
+def apply(of: Terms, blocks: Blocks) -> Applied:
+    """The discounts of every block. Integers throughout: nothing is rounded but the running sum of discounts, down."""
+    sums = np.cumsum(rated(of, blocks), axis=0) // WHOLE
     off = dict(zip(KINDS, np.diff(sums, axis=0, prepend=0), strict=True))
     below = blocks.floor - (blocks.listed - sums[-1]) if of.keeps_floor else np.zeros_like(blocks.listed)
     return Applied(blocks.listed, off, np.maximum(below, 0))

@@ -58,6 +58,11 @@ class Offered(Protocol):
     def unit_price(self) -> Decimal: ...
 
 
+class OfferedTogether(Protocol):
+    @property
+    def parts(self) -> Sequence[Offered]: ...
+
+
 class Answered(Protocol):
     """What this room knows of a search: searching lies above it."""
 
@@ -67,20 +72,23 @@ class Answered(Protocol):
     def offers(self) -> Sequence[Offered]: ...
     @property
     def refusal(self) -> Refused | None: ...
+    @property
+    def splits(self) -> Sequence[OfferedTogether]: ...
 
 
 @planned_once()
 def record_enquiry(*, found: Answered, organisation_id: int | None, now: datetime) -> Enquiry:
     """Keeps what was asked for and what the market had for it. One INSERT and no read: every search waits for it."""
-    prices = {offer.pool.pk: float(offer.unit_price) for offer in reversed(found.offers)}
+    in_parts = [part for split in found.splits for part in split.parts]
+    prices = {offer.pool.pk: float(offer.unit_price) for offer in reversed([*found.offers, *in_parts])}
     return Enquiry.objects.create(
         **_fields(found.need),
         organisation_id=organisation_id,
-        offers=len(found.offers),
+        offers=len(found.offers) + len(found.splits),
         refusal=found.refusal.code if found.refusal else "",
         offered_pools=list(prices),
         offered_prices=list(prices.values()),
-        outcome=OFFERED if found.offers else REFUSED,
+        outcome=OFFERED if prices else REFUSED,
         source=SEARCH,
         created_at=now,
     )

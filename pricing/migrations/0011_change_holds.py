@@ -6,5 +6,5 @@ RULES = Path(__file__).resolve().parent.parent / "quotes" / "sql" / "0011_change
 
 
 class Migration(migrations.Migration):
-    dependencies = [("pricing", "0010_on_behalf_of")]
+    dependencies = [("pricing", "0010_bundles")]
     operations = [migrations.RunSQL(RULES.read_text(), reverse_sql=migrations.RunSQL.noop)]

@@ -70,6 +70,15 @@ class QuoteClosed(Exception):
         self.status = status
 
 
+class PartOfBundle(QuoteClosed):
+    """The quote is a part of a bundle: it is accepted or released with all the others. `bundle` is its id."""
+
+    def __init__(self, bundle: str) -> None:
+        super().__init__("part of a bundle")
+        self.args = (f"The quote is a part of bundle {bundle}, whose parts are taken all or none.",)
+        self.bundle = bundle
+
+
 class ClientReferenceTaken(Exception):
     """Another quote of this organisation has this client reference."""
 
@@ -88,10 +97,11 @@ class Taking:
     client_reference: str | None
     metadata: dict[str, str]
     on_behalf_of: EndCustomer | None = None
+    held_until: datetime | None = None  # a bundle has one expiry, whatever each seller's policy says
 
     @property
     def expires_at(self) -> datetime:
-        return self.now + self.policy.hold
+        return self.held_until or self.now + self.policy.hold
 
     @property
     def block(self) -> Block:
@@ -123,13 +133,14 @@ def take_quote(
     client_reference: str | None = None,
     metadata: Mapping[str, str] | None = None,
     on_behalf_of: str | None = None,
+    held_until: datetime | None = None,
 ) -> Quote:
     """Turns an offer into a quote that holds its capacity until it expires; `on_behalf_of` names an end customer.
 
     The price is computed again at the use found under the lock. Not dearer than the offer: the quote stands, at the
-    lower of the two. Dearer: PriceChanged, and nothing is held. Gone: InsufficientHeadroom. More than the organisation
-    may hold unbought: HoldLimit, or HoldCooldown where it let too many holds lapse. Not
-    cleared: ScreeningRequired.
+    lower of the two. Dearer: PriceChanged, and nothing is held. Gone: InsufficientHeadroom. Not cleared:
+    ScreeningRequired. More than the organisation may hold unbought: HoldLimit, or HoldCooldown where it let too many
+    holds lapse. `held_until` is another expiry than the policy's: that of an offer from the waitlist.
     """
     terms = read_token(offer, organisation_id=organisation.pk)
     now = clock.now()
@@ -144,7 +155,7 @@ def take_quote(
     customer = end_customer_of(organisation_id=organisation.pk, public_id=on_behalf_of)
     whose = customer.pk if customer else None
     check_cleared(organisation_id=organisation.pk, pool_id=pool.pk, end_customer_id=whose, now=now)
-    kept = (client_reference, dict(metadata or {}), customer)
+    kept = (client_reference, dict(metadata or {}), customer, held_until)
     taking = Taking(new_id("qte"), terms, pool, policy, contract, by, now, *kept)
     # Before the ledger, as docs/locking.md has it: two holds of one organisation at once are counted one by one.
     check_hold(organisation_id=organisation.pk, block=taking.block, policy=policy, now=now)
@@ -153,7 +164,7 @@ def take_quote(
     if priced.price.total.amount > terms.total.amount:
         raise PriceChanged(offer_again(taking, priced))
     quote = write_quote(taking, claimed.claim_id, priced)
-    _remember(quote)
+    remember(quote)
     tell_of_quote(quote, by)
     return quote
 
@@ -163,7 +174,7 @@ def _is_taken(organisation_id: int, client_reference: str) -> bool:
     return own.exclude(status=REPLACED).exists()
 
 
-def _remember(quote: Quote) -> None:
+def remember(quote: Quote) -> None:
     """Demand hears what became of the wish."""
     record_quoted(
         organisation_id=quote.organisation_id,
@@ -207,6 +218,7 @@ def price_under_lock(taking: Taking, claimed: ledger.Claimed) -> Priced:
 
 
 def offer_again(taking: Taking, priced: Priced) -> Offer:
+    """The same block at the price that the lock showed."""
     terms = taking.terms
     return make_offer(
         pool=taking.pool,
@@ -299,8 +311,8 @@ def tell_of_quote(quote: Quote, by: Actor) -> None:
 def lock_open_quote(*, public_id: str, organisation_id: int) -> tuple[Quote, datetime]:
     """Locks a quote of this organisation and returns it with the time, if it can still be used.
 
-    Raises QuoteNotFound, QuoteExpired or QuoteClosed. The clock is read after the lock: a request that waited past
-    the expiry is too late.
+    Raises QuoteNotFound, QuoteExpired, QuoteClosed or PartOfBundle. The clock is read after the lock: a request
+    that waited past the expiry is too late.
     """
     rows = Quote.objects.of(organisation_id).select_related("pool__seller", "organisation", "contract", "on_behalf_of")
     quote = rows.filter(public_id=public_id).select_for_update(of=("self",)).first()
@@ -312,13 +324,15 @@ def lock_open_quote(*, public_id: str, organisation_id: int) -> tuple[Quote, dat
         raise QuoteExpired
     if state != OPEN:
         raise QuoteClosed(state)
+    if quote.bundle is not None:
+        raise PartOfBundle(quote.bundle.public_id)
     return quote, now
 
 
 def release_quote(*, public_id: str, by: Actor, organisation_id: int) -> Quote:
     """Gives the hold back before it expires. This cannot be undone; the block may be asked for again."""
     quote, now = lock_open_quote(public_id=public_id, organisation_id=organisation_id)
-    return _close(quote, RELEASED, by, now)
+    return close_quote(quote, RELEASED, by, now)
 
 
 def expire_quote(*, quote_id: int) -> Quote | None:
@@ -327,10 +341,11 @@ def expire_quote(*, quote_id: int) -> Quote | None:
     if quote is None:
         return None
     now = clock.now()
-    return _close(quote, EXPIRED, SYSTEM, now) if quote.has_expired(now) else None
+    return close_quote(quote, EXPIRED, SYSTEM, now) if quote.has_expired(now) else None
 
 
-def _close(quote: Quote, status: str, by: Actor, now: datetime) -> Quote:
+def close_quote(quote: Quote, status: str, by: Actor, now: datetime) -> Quote:
+    """Ends a locked quote that was not accepted, and frees its capacity."""
     quote.status = status
     quote.save(update_fields=["status"])
     if quote.claim_id is not None:

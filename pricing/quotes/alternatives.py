@@ -10,10 +10,12 @@ from marketplace.units.firmness import FIRMNESS, rank
 from marketplace.units.period import in_days, in_words
 from pricing.quotes.need import MOST_GPUS, Need, Range
 from pricing.quotes.reach import Reach, fits, fits_somewhere, most, starts_that_fit
+from pricing.quotes.splits import most_together
 from pricing.quotes.wishes import PLACE, SERVICE, wishes_of, without
 
-FEWER, LATER, SOONER, SHORTER, LESS_SURE, ELSEWHERE, OTHER_ACCELERATOR, OTHER_SERVICE, ANYTHING = (
+FEWER, SPLIT, LATER, SOONER, SHORTER, LESS_SURE, ELSEWHERE, OTHER_ACCELERATOR, OTHER_SERVICE, ANYTHING = (
     "fewer",
+    "split",
     "later",
     "sooner",
     "shorter",
@@ -43,7 +45,8 @@ def alternatives(need: Need, around: Reach) -> Iterator[Alternative]:
     """
     here = most(around.of(need), need)
     found = [
-        *_fewer(need, here),
+        *_fewer(need, max(here, most_together(around.of(need), need)) if need.divisible else here),
+        *_split(need, around),
         *_other_dates(need, around, here),
         *_shorter(need, around),
         *_less_sure(need, around, here),
@@ -55,6 +58,13 @@ def alternatives(need: Need, around: Reach) -> Iterator[Alternative]:
 def _fewer(need: Need, here: int) -> Iterator[Alternative]:
     if here:
         yield Alternative(FEWER, replace(need, quantity=Range(here, here)), f"{here:,} GPUs, the most in these dates")
+
+
+def _split(need: Need, around: Reach) -> Iterator[Alternative]:
+    """All of it, over several pools, where the need did not say that it may be."""
+    if not need.divisible and most_together(around.of(need), need) >= need.quantity.least:
+        text = f"all {need.quantity.least:,} split over several pools"
+        yield Alternative(SPLIT, replace(need, divisible=True), text)
 
 
 def _other_dates(need: Need, around: Reach, here: int) -> Iterator[Alternative]:

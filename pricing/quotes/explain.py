@@ -15,7 +15,9 @@ from pricing.curve.constants import Constants
 from pricing.curve.models import PriceVersion
 from pricing.curve.queries import PoolPrices, Price, pool_prices
 from pricing.curve.terms import WHOLE
+from pricing.quotes.bundles import Bundle
 from pricing.quotes.models import Quote
+from pricing.quotes.parts import Part, price_together, tenor_of, volume_hours
 
 PERCENT = Decimal(100)
 
@@ -73,18 +75,14 @@ def explain_quote(quote: Quote) -> Explanation:
     )
     prices = pool_prices([version.pk])[quote.pool_id]
     days = _days(quote, prices)
-    quoted_on, prepaid = quote.created_at.date(), quote.prepayment_percent
-    published = prices.price_of_days(
-        quote.firmness, quote.period, days.cents, quote.quantity, quoted_on=quoted_on, prepaid=prepaid
-    )
-    price = less_concession(published, quote)
+    price, tenor, hours = _price(quote, prices, days)
     return Explanation(
         quote,
         version,
         prices.constants,
         days,
         price,
-        tuple(_term_lines(quote, prices, days, price)),
+        tuple(_term_lines(quote, prices, days, price, tenor, hours)),
         tuple(_differences(quote, price)),
     )
 
@@ -115,12 +113,40 @@ def _days(quote: Quote, prices: PoolPrices) -> Days:
     )
 
 
-def _term_lines(quote: Quote, prices: PoolPrices, days: Days, price: Price) -> Iterator[TermLine]:
-    of, hours = prices.terms, gpu_hours(quote.quantity, quote.period.days)
+def _price(quote: Quote, prices: PoolPrices, days: Days) -> tuple[Price, int, int]:
+    """The price, and the days and GPU-hours that earn tenor and volume: of a bundle, those of all its parts."""
+    quoted_on, prepaid = quote.created_at.date(), quote.prepayment_percent
+    if quote.bundle is not None:
+        return _price_in(quote.bundle, quote)
+    published = prices.price_of_days(
+        quote.firmness, quote.period, days.cents, quote.quantity, quoted_on=quoted_on, prepaid=prepaid
+    )
+    return less_concession(published, quote), quote.period.days, gpu_hours(quote.quantity, quote.period.days)
+
+
+def _price_in(bundle: Bundle, quote: Quote) -> tuple[Price, int, int]:
+    quotes = bundle.quotes
+    parts = [_part(each) for each in quotes]
+    prices = price_together(bundle.kind, parts, quoted_on=bundle.created_at.date())
+    at = next(number for number, each in enumerate(quotes) if each.pk == quote.pk)
+    tenor = tenor_of(bundle.kind, [part.period for part in parts])[at]
+    return prices[at], tenor, volume_hours(parts, quote.price_version_id)
+
+
+def _part(quote: Quote) -> Part:
+    prices = pool_prices([quote.price_version_id])[quote.pool_id]
+    cents = _days(quote, prices).cents
+    return Part(prices, quote.pool_id, quote.firmness, quote.period, quote.quantity, cents, quote.prepayment_percent)
+
+
+def _term_lines(
+    quote: Quote, prices: PoolPrices, days: Days, price: Price, tenor: int, hours: int
+) -> Iterator[TermLine]:
+    of = prices.terms
     amounts = dict(price.lines)
     at_lead = Decimal(int((days.cents * days.lead_rate).sum())) / max(int(days.cents.sum()), 1)
     rates = {
-        "term_tenor": (f"{quote.period.days:,} days", Decimal(int(of.tenor.rate(quote.period.days)))),
+        "term_tenor": (f"{tenor:,} days", Decimal(int(of.tenor.rate(tenor)))),
         "term_lead_time": ("each day's days ahead, weighted by its list price", at_lead),
         "term_prepayment": (
             f"{quote.prepayment_percent} % paid up front",

@@ -4,7 +4,7 @@ Both follow from its quotes alone and from the clock, so that a hold that expire
 whether or not a sweep has run. The organisation's hold account is locked first: two holds at once are counted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -35,7 +35,7 @@ class Block:
 
 @dataclass(frozen=True)
 class OpenHold:
-    """One of the organisation's own open quotes, as something that it could release."""
+    """One of the organisation's own open quotes or bundles, as something that it could release."""
 
     quote: str
     gpu_hours: int
@@ -135,8 +135,18 @@ def _refusal(organisation_id: int, held: int, block: Block, policy: PricePolicy,
     open_quotes = Quote.objects.of(organisation_id).in_state(OPEN, now)
     if not policy.long_holds_count:
         open_quotes = open_quotes.filter(hold_days=0)
-    holds = [OpenHold(each.public_id, each.held_gpu_hours, each.expires_at) for each in open_quotes]
+    holds = _holds(open_quotes.select_related("bundle"))
     return HoldLimit(held=held, limit=limit, block=block, release=to_release(holds, held + block.gpu_hours - limit))
+
+
+def _holds(quotes: Iterable[Quote]) -> list[OpenHold]:
+    """What could be released: a part of a bundle goes with all the others."""
+    found: dict[str, OpenHold] = {}
+    for quote in quotes:
+        name = quote.bundle.public_id if quote.bundle else quote.public_id
+        hours = quote.held_gpu_hours + (found[name].gpu_hours if name in found else 0)
+        found[name] = OpenHold(name, hours, quote.expires_at)
+    return list(found.values())
 
 
 def to_release(holds: Sequence[OpenHold], too_much: int) -> list[OpenHold]:

@@ -65,6 +65,7 @@ class QuoteQuerySet(models.QuerySet["Quote"]):
             "terms",
             "spec",
             "organisation",
+            "bundle",
             "on_behalf_of",
             "replaces",
             "replaced_by",
@@ -142,6 +143,16 @@ class Quote(models.Model):
         null=True,
         help_text="None where a change holds no capacity. A quote of the same block that replaces this one has it, too",
     )
+    bundle = models.ForeignKey(
+        "pricing.Bundle",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="parts",
+        db_index=False,  # the unique constraint has one, of parts alone: other quotes pay nothing for it
+        help_text="Where it is a part: it moves with the others alone",
+    )
+    bundle_part = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Its place among them, from 0")
     status = models.CharField(max_length=10, choices=[(s, s) for s in STATUSES])
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=254)
@@ -191,6 +202,15 @@ class Quote(models.Model):
             ),
             models.CheckConstraint(condition=Q(prepayment_percent__lte=100), name="quote_prepays_a_share"),
             models.CheckConstraint(condition=Q(hold_fee__gte=0, concession__gte=0), name="quote_fees_not_negative"),
+            models.UniqueConstraint(
+                fields=["bundle", "bundle_part"],
+                condition=Q(bundle__isnull=False),
+                name="one_quote_per_part_of_a_bundle",
+            ),
+            models.CheckConstraint(
+                condition=Q(bundle=None, bundle_part=None) | Q(bundle__isnull=False, bundle_part__isnull=False),
+                name="a_part_has_a_place",
+            ),
             models.UniqueConstraint(
                 fields=["organisation", "client_reference"],
                 condition=~Q(status=REPLACED),
@@ -259,7 +279,8 @@ class Quote(models.Model):
         return EXPIRED if self.status == OPEN and self.has_expired(now) else self.status
 
     def allowed_actions(self, now: datetime) -> list[str]:
-        if self.state(now) != OPEN:
+        """A part of a bundle moves with the others: what may be done is said there."""
+        if self.state(now) != OPEN or self.bundle_id is not None:
             return []
         if self.kind != BUY:
             return ["accept", "release"]

@@ -156,6 +156,13 @@ def parse_need(body: Any, *, today: date, known: Mapping[str, frozenset[str]]) -
     )
 
 
+def parse_stored(body: Mapping[str, Any]) -> Need:
+    """A need that was checked when it was stored: what it names may not be on sale any more, nor its dates ahead."""
+    named: dict[str, list[str]] = {name: body.get(name, []) for name in NAMES}
+    before = date.fromisoformat(body["start"]["from"]) - timedelta(days=1)
+    return parse_need(body, today=before, known={name: frozenset(value) for name, value in named.items()})
+
+
 def _flag(body: Mapping[str, Any], name: str, faults: list[Fault]) -> bool:
     value = body.get(name, False)
     if not isinstance(value, bool):
@@ -201,7 +208,7 @@ def _window(value: Any, today: date, faults: list[Fault]) -> tuple[date | None, 
         return None, None
     for extra in sorted(set(value) - {"from", "to"}):
         faults.append(Fault(f"/start/{extra}", "unknown_field", "A start window has from and to, both included."))
-    first, last = _date(value, "from", faults), _date(value, "to", faults)
+    first, last = parse_date(value, "from", "/start", faults), parse_date(value, "to", "/start", faults)
     if first is None or last is None:
         return None, None
     faults.extend(_window_faults(first, last, today))
@@ -220,14 +227,15 @@ def _window_faults(first: date, last: date, today: date) -> Iterator[Fault]:
         yield Fault("/start/to", "too_wide", f"A window has at most {WIDEST_WINDOW_DAYS} days.")
 
 
-def _date(value: Mapping[str, Any], name: str, faults: list[Fault]) -> date | None:
+def parse_date(value: Mapping[str, Any], name: str, pointer: str, faults: list[Fault]) -> date | None:
+    """The date of that name, written in full; a fault where there is none."""
     text = value.get(name)
     try:
         if not isinstance(text, str) or len(text) != len("2027-02-01"):
             raise ValueError
         return date.fromisoformat(text)
     except ValueError:
-        faults.append(Fault(f"/start/{name}", _missing(text), "Send a date such as 2027-02-01."))
+        faults.append(Fault(f"{pointer}/{name}", _missing(text), "Send a date such as 2027-02-01."))
         return None
 
 

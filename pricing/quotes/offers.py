@@ -59,6 +59,7 @@ class Offer:
     delivery_confidence: Decimal
     ranks: tuple[str, ...] = ()
     next_best_in: tuple[str, ...] = ()
+    wanted: int | None = None  # GPUs asked for at most, where a range was
 
     @cached_property
     def id(self) -> str:
@@ -69,6 +70,10 @@ class Offer:
     def breakdown(self) -> Lines:
         """What the total is made of, to the cent."""
         return self.price_lines()
+
+    @property
+    def total(self) -> Money:
+        return self.terms.total
 
     @property
     def unit_price(self) -> Decimal:
@@ -87,6 +92,11 @@ class Offer:
     def h100_unit_price(self) -> Decimal:
         """Per H100-equivalent hour: what compares accelerators."""
         return unit_price(self.terms.total, self.footprint.h100_hours)
+
+    @property
+    def is_partial(self) -> bool:
+        """Less than was asked for at most: of a range the largest that fits is offered."""
+        return self.wanted is not None and self.terms.quantity < self.wanted
 
     @property
     def rounded_up(self) -> bool:
@@ -159,6 +169,7 @@ def make_offer(
     now: datetime,
     ranks: tuple[str, ...] = (),
     next_best_in: tuple[str, ...] = (),
+    wanted: int | None = None,
 ) -> Offer:
     """An offer of a block at its total after terms. `required` is the nested use per day with this block in it: what
     the site must deliver."""
@@ -182,4 +193,5 @@ def make_offer(
         delivery_confidence=Decimal(confidence).quantize(CONFIDENCE_STEP),
         ranks=ranks,
         next_best_in=next_best_in,
+        wanted=wanted,
     )

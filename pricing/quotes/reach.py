@@ -40,6 +40,7 @@ class Reach:
             fitting=self.whole.fitting[places, :, days],
             beyond=rooms[:, :, days.stop : days.stop + self.whole.beyond.shape[2]],
             nested=self.whole.nested[places, :, days],
+            turnaround=tuple(self.whole.turnaround[at] for at in places),
         )
 
 

@@ -70,14 +70,18 @@ def refusal(need: Need, now: datetime) -> Refusal:
     """Says what bound, and the nearest needs that fit now."""
     least = replace(need, duration=Range(need.duration.least, need.duration.least), relax=False)
     tomorrow = now.date() + timedelta(days=1)
-    last = max(_last_priced_day() - timedelta(days=1), need.start_to, tomorrow)
-    around = reach([least], (tomorrow, last), now)
+    last = max(last_priced_day() - timedelta(days=1), need.start_to, tomorrow)
+    return refusal_on(least, reach([least], (tomorrow, last), now), (tomorrow, last))
+
+
+def refusal_on(least: Need, around: Reach, span: tuple[date, date]) -> Refusal:
+    """The same on a reading of the market that spans those starts; `least` is the shortest length of a need."""
     window = around.of(least)
     found = tuple(alternatives(least, around))
     largest = most(window, least)
-    bound = _binding(least, window, around)
-    ever = around.of(replace(least, duration=Range(1, 1)), (tomorrow, last))
-    said = (_what_bound(least, bound, largest), _what_would_change(found), "Nothing is held or charged.")
+    bound = binding(least, window, around)
+    ever = around.of(replace(least, duration=Range(1, 1)), span)
+    said = (what_bound(least, bound, largest), what_would_change(found), "Nothing is held or charged.")
     return Refusal(
         "insufficient_headroom",
         " ".join(said),
@@ -89,7 +93,7 @@ def refusal(need: Need, now: datetime) -> Refusal:
     )
 
 
-def _last_priced_day() -> date:
+def last_priced_day() -> date:
     """The first day that no version prices."""
     return max((each.last_day for each in pool_prices(current_versions().values()).values()), default=date.min + DAY)
 
@@ -99,7 +103,8 @@ def _most_by_day(shelf: Shelf, firmness: str) -> tuple[int, ...]:
     return tuple(fits(shelf, firmness, 1).max(axis=0, initial=0).tolist())
 
 
-def _binding(need: Need, window: Shelf, around: Reach) -> Binding:
+def binding(need: Need, window: Shelf, around: Reach) -> Binding:
+    """What keeps the need out of every pool of the window."""
     if not around.whole.pools:
         return Binding(NO_PRICE)
     if not window.pools:
@@ -147,7 +152,7 @@ def _scarcest(need: Need, window: Shelf) -> Binding:
         pool=window.pools[place],
         day=at,
         headroom=headroom,
-        limit_of=_bound_by(window, place, day, need.firmness),
+        limit_of=bound_by(window, place, day, need.firmness),
     )
 
 
@@ -159,7 +164,7 @@ def _scarce_day(shelf: Shelf, place: int, day: int, firmness: str) -> int:
     return day + int(same[0]) if len(same) else day
 
 
-def _bound_by(shelf: Shelf, place: int, day: int, firmness: str) -> str:
+def bound_by(shelf: Shelf, place: int, day: int, firmness: str) -> str:
     """The innermost class from this one outwards whose own slack is the room: rooms only grow outwards past it."""
     column = np.concatenate([shelf.rooms[place], shelf.beyond[place]], axis=1)[:, day]
     inner = rank(firmness)
@@ -168,7 +173,7 @@ def _bound_by(shelf: Shelf, place: int, day: int, firmness: str) -> str:
     )
 
 
-def _what_bound(need: Need, bound: Binding, largest: int) -> str:
+def what_bound(need: Need, bound: Binding, largest: int) -> str:
     if bound.constraint == NO_PRICE:
         return "Nothing is on sale yet: no prices have been published."
     if bound.constraint == WISH:
@@ -212,7 +217,7 @@ def _named(need: Need, wishes: tuple[str, ...]) -> str:
     return " and ".join(words.get(wish, wish) for wish in wishes)
 
 
-def _what_would_change(found: tuple[Alternative, ...]) -> str:
+def what_would_change(found: tuple[Alternative, ...]) -> str:
     if not found:
         return "Nothing else that is on sale fits either."
     return "What fits: " + "; ".join(each.text for each in found) + "."

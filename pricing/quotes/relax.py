@@ -2,8 +2,8 @@
 
 Like is compared with like (`compared_by`): a relaxation that leaves size, length and accelerators alone by the total of
 the block, one that changes size or length per GPU-hour, one that takes other accelerators per H100-equivalent hour.
-Wishes are relaxed one at a time, so savings do not add up. Splitting over pools (`divisible`) is not among them: offers
-are each in one pool, so it would save nothing.
+Wishes are relaxed one at a time, so savings do not add up. Splitting over pools (`divisible`) is not among them: it has
+offers of its own.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ WIDER_DAYS = (7, 28)  # before the first start and after the last
 PREPAID = (50, 100)  # percent
 BY_TOTAL, BY_GPU_HOUR, BY_H100_HOUR = "total", "gpu_hour", "h100_equivalent_hour"
 SMALLEST = Decimal("0.0005")  # below this part of the price a saving reads as 0.0 %
-IN_ONE_POOL = "The block may be split over pools, but these offers are each in one pool: splitting is not offered yet."
+ALL_OR_NONE = "A split has the same dates in every pool and is taken as one: all of its parts or none."
 IN_WORDS = {
     "accelerators": "accelerator",
     "sites": "site",
@@ -93,19 +93,19 @@ class Answer(Search):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return notes(self.need)
+        return notes(self)
 
 
-def notes(need: Need) -> tuple[str, ...]:
-    """What to know of an answer to the need, in words."""
-    return (IN_ONE_POOL,) if need.divisible else ()
+def notes(found: Search) -> tuple[str, ...]:
+    """What to know of an answer, in words."""
+    return (ALL_OR_NONE,) if found.splits else ()
 
 
 def answer(*, need: Need, organisation_id: int, now: datetime) -> Answer:
     """What every door answers to a need: the search, and the relaxations if the need asks for them."""
     found = search(need=need, organisation_id=organisation_id, now=now)
     relaxed = (relaxations(need=need, now=now) if found.offers else ()) if need.relax else None
-    return Answer(found.need, found.offers, found.calendar, found.refusal, relaxed)
+    return Answer(**vars(found), relaxations=relaxed)
 
 
 def relaxations(*, need: Need, now: datetime) -> tuple[Relaxation, ...]:

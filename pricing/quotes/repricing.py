@@ -76,7 +76,10 @@ class Repriced:
 
 
 def reprice(policy: PricePolicy, *, now: datetime) -> Repriced:
-    """The last 30 days' quotes of the pools that the policy would rule, under it: use, limits and dual as they were."""
+    """The last 30 days' quotes of the pools that the policy would rule, under it: use, limits and dual as they were.
+
+    Parts of bundles are left out: their terms look at the whole bundle, which may be other sellers' too.
+    """
     pools = {
         pool.pk: pool
         for pool in Pool.objects.filter(seller_id__in=governed(policy)).select_related("accelerator", "site")
@@ -90,7 +93,7 @@ def reprice(policy: PricePolicy, *, now: datetime) -> Repriced:
 
 
 def _quotes(pool_ids: list[int], now: datetime) -> list[Past]:
-    found = Quote.objects.filter(pool_id__in=pool_ids, created_at__gt=now - WINDOW, created_at__lte=now)
+    found = Quote.objects.filter(bundle=None, pool_id__in=pool_ids, created_at__gt=now - WINDOW, created_at__lte=now)
     columns = ("pool_id", "firmness", "price_version_id", "start", "end", "quantity", "total", "prepayment_percent")
     rows = found.order_by("pool_id", "firmness", "pk").values_list(*columns, "created_at", "use")
     return [Past(*row) for row in rows]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +15,14 @@ from marketplace.units.period import Period
 from pricing.curve.stacks import terms_in_common
 from pricing.curve.terms import totals_at
 from pricing.quotes.blocks import Grid, Ints, Starts, largest, price_grid, round_up
+from pricing.quotes.bundle_offers import BundleOffer
 from pricing.quotes.calendar import Calendar, cheapest_by_start, no_days
 from pricing.quotes.need import Need, Range
 from pricing.quotes.offers import Offer, make_offer
 from pricing.quotes.ranking import Block, Chosen, choose
 from pricing.quotes.refusals import Refusal, refusal
 from pricing.quotes.shelf import Shelf, sellable_rooms, stock
+from pricing.quotes.splits import split_offers
 
 MOST_OFFERS = 10
 LENGTHS_TRIED = 12  # of a range of durations
@@ -44,6 +47,7 @@ class Search:
     offers: tuple[Offer, ...]
     calendar: Calendar
     refusal: Refusal | None
+    splits: tuple[BundleOffer, ...] = ()  # of a divisible need, over several pools
 
 
 def search(*, need: Need, organisation_id: int, now: datetime) -> Search:
@@ -51,13 +55,37 @@ def search(*, need: Need, organisation_id: int, now: datetime) -> Search:
     shelf = stock(need, need.start_from, need.start_to, now)
     priced = _priced(shelf, need)
     blocks = _blocks(shelf, priced, need)
+    splits = tuple(split_offers(shelf, need, organisation_id=organisation_id, now=now)) if need.divisible else ()
     if not blocks:
-        return Search(need, (), no_days(need.start_from), refusal(need, now))
+        _, splits = _ranked_together((), splits, need)
+        return Search(need, (), no_days(need.start_from), None if splits else refusal(need, now), splits)
     chosen = choose(blocks, sort=need.sort, most=MOST_OFFERS)
     offers = tuple(_offer(shelf, priced[each.block.which], each, need, organisation_id, now) for each in chosen)
     window = (need.start_to - need.start_from).days + 1
     calendar = cheapest_by_start(need.start_from, window, [(each.grid, each.worth) for each in priced])
-    return Search(need, offers, calendar, None)
+    if splits:
+        offers, splits = _ranked_together(offers, splits, need)
+    return Search(need, offers, calendar, None, splits)
+
+
+def _ranked_together(
+    offers: tuple[Offer, ...], splits: tuple[BundleOffer, ...], need: Need
+) -> tuple[tuple[Offer, ...], tuple[BundleOffer, ...]]:
+    """Where a split costs less than any single pool, it is the cheapest, and the cheapest pool is the next."""
+
+    def worth(offer: Offer | BundleOffer) -> Decimal:
+        return offer.unit_price if need.is_range else offer.total.amount
+
+    best = min(map(worth, offers), default=None)
+    if not splits or (best is not None and best <= worth(splits[0])):
+        return offers, splits
+    second = tuple(_next_cheapest(offer) if "cheapest" in offer.ranks else offer for offer in offers)
+    return second, (replace(splits[0], ranks=("cheapest",)), *splits[1:])
+
+
+def _next_cheapest(offer: Offer) -> Offer:
+    ranks = tuple(rank for rank in offer.ranks if rank != "cheapest")
+    return replace(offer, ranks=ranks, next_best_in=("cheapest", *offer.next_best_in))
 
 
 def blocks_that_fit(shelf: Shelf, need: Need) -> list[tuple[Block, Starts]]:
@@ -168,4 +196,5 @@ def _offer(
         now=now,
         ranks=chosen.ranks,
         next_best_in=chosen.next_best_in,
+        wanted=need.quantity.most,
     )

@@ -1,7 +1,7 @@
 """What is on sale over a window: the pools that a need accepts, with their prices and the room that is left."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 
@@ -41,6 +41,7 @@ class Shelf:
     projection: Projection | None
     today: date
     documents: Documents  # service specs in force, which a need may have wishes for
+    turnaround: tuple[int, ...]  # days after a block, by pool
 
     @cached_property
     def lots(self) -> NDArray[np.int64]:
@@ -57,6 +58,11 @@ class Shelf:
         places = [(pool.accelerator.all_in_kw, pool.site) for pool in self.pools]
         grams = [kw * site.pue * site.carbon_g_per_kwh for kw, site in places]
         return np.array(grams, dtype=np.float64) / 1000
+
+    @cached_property
+    def places(self) -> dict[int, int]:
+        """Pool id -> its place."""
+        return {pool.pk: place for place, pool in enumerate(self.pools)}
 
     def stack(self, firmness: str) -> Stack:
         """The pools' curves as one."""
@@ -97,7 +103,26 @@ def shelf_of(
         market.projection,
         now.date(),
         market.documents,
+        tuple(after),
     )
+
+
+def with_taken(shelf: Shelf, pool_id: int, firmness: str, period: Period, quantity: int) -> Shelf:
+    """The shelf after so many GPUs of a pool are taken over a period; the shelf that is given stays as it is."""
+    place, row, window = shelf.places[pool_id], rank(firmness), shelf.period.days
+    after, first = shelf.turnaround[place], (period.start - shelf.period.start).days
+    occupied = slice(first, first + period.days + after)
+    rooms, nested, fitting = (
+        np.concatenate([shelf.rooms, shelf.beyond], axis=2),
+        shelf.nested.copy(),
+        shelf.fitting.copy(),
+    )
+    # The class's own sum and all outer ones rise; a firmer class has no more than is left in this one.
+    rooms[place, row:, occupied] -= quantity
+    rooms[place, :row, occupied] = np.minimum(rooms[place, :row, occupied], rooms[place, row, occupied])
+    nested[place, row:, occupied] += quantity
+    fitting[place] = _with_turnaround(rooms[place][None], [after])[0, :, :window]
+    return replace(shelf, rooms=rooms[..., :window], fitting=fitting, beyond=rooms[..., window:], nested=nested)
 
 
 def turnarounds(market: Market, pools: Sequence[Pool], now: datetime) -> list[int]:

@@ -20,7 +20,11 @@ from marketplace.web.access import member_page, require_buyer
 from pricing.curve.models import PricePolicy
 from pricing.demand.actions import record_enquiry
 from pricing.quotes.actions import MarketStale, OfferExpired, PriceChanged, take_quote
+from pricing.quotes.bundle_offers import is_bundle_token
+from pricing.quotes.bundles import Bundle
+from pricing.quotes.bundling import BundlePriceChanged, take_bundle
 from pricing.quotes.holds import HoldCooldown, HoldLimit
+from pricing.quotes.models import Quote
 from pricing.quotes.need import BadNeed, parse_need
 from pricing.quotes.offers import Offer, OfferInvalid
 from pricing.quotes.queries import known_names
@@ -28,11 +32,13 @@ from pricing.quotes.ranking import LEAST_CO2
 from pricing.quotes.relax import notes, relaxations
 from pricing.quotes.search import Search, search
 from pricing.web.ask import AskForm
+from pricing.web.bundles import offered_together
 from pricing.web.instead import levers, refused
 from pricing.web.more_wishes import CHOSEN, SORT_NAMES
 from pricing.web.quotes import price_parts
 from pricing.web.starts import Calendar
 
+ASKED_ON = {"together": "together", "ramp": "ramp"}  # the page to which a refused offer leads back
 RANKS = {"cheapest": "cheapest", "soonest": "soonest", "most_compute": "most compute per $"}
 SEVERAL = (*CHOSEN, "certifications")
 NEXT = {"soonest": "next soonest", "most_compute": "next in compute per $"}
@@ -45,6 +51,7 @@ def search_page(request: HttpRequest, found: Membership) -> HttpResponse:
     now = clock.now()
     form = _form(request, now.date())
     context: dict[str, Any] = {"nav": "capacity", "form": form, "may_buy": found.may_buy}
+    context["parts"] = request.GET.getlist("part")
     context["promises"] = SupplyPolicy.objects.in_force(now).promises()
     if form.is_bound and form.is_valid():
         try:
@@ -54,7 +61,12 @@ def search_page(request: HttpRequest, found: Membership) -> HttpResponse:
         else:
             answer = search(need=need, organisation_id=found.organisation_id, now=now)
             change.run(lambda: record_enquiry(found=answer, organisation_id=found.organisation_id, now=now))
-            context |= refused(answer, form, now) if answer.refusal else _offered(answer, form, request, found, now)
+            context["splits"] = [offered_together(split) for split in answer.splits]
+            if answer.offers:
+                context |= _offered(answer, form, request, found, now)
+            elif answer.refusal:
+                context |= refused(answer, form, now)
+            context["back"] = request.GET.urlencode()
     return render(request, "pricing/capacity.html", context)
 
 
@@ -93,7 +105,7 @@ def _offered(answer: Search, form: AskForm, request: HttpRequest, found: Members
         "nothing_up_front": form.href(prepay=0),
         "starts": len(answer.calendar),
         "sorts": [(name, form.href(sort=key), key == answer.need.sort) for key, name in SORT_NAMES.items()],
-        "notes": notes(answer.need),
+        "notes": notes(answer),
         "query": form.query(),
         "breakdown": price_parts([(code, str(part.amount)) for code, part in offer.breakdown], offer.gpu_hours),
         "levers": levers(relaxations(need=shown.need, now=now), shown.need, form),
@@ -139,19 +151,20 @@ def take(request: HttpRequest, found: Membership) -> HttpResponse:
     """Turns the chosen offer into a quote that holds its capacity."""
     require_buyer(found)
     by = found.user.as_actor(found.organisation_id)
-    back = request.POST.get("back", "")
-    again = f"{reverse('capacity')}?{back}" if back else reverse("capacity")
+    offer, back = request.POST.get("offer", ""), request.POST.get("back", "")
+    page = reverse(ASKED_ON.get(request.POST.get("page", ""), "capacity"))
+    again = f"{page}?{back}" if back else page
     try:
-        quote = change.run(
-            lambda: take_quote(
-                offer=request.POST.get("offer", ""),
+        taken: Quote | Bundle = change.run(
+            lambda: (take_bundle if is_bundle_token(offer) else take_quote)(
+                offer=offer,
                 organisation=found.organisation,
                 by=by,
                 on_behalf_of=request.POST.get("on_behalf_of") or None,
             )
         )
-    except PriceChanged as changed:
-        total = formats.money(changed.offer.terms.total.amount)
+    except (PriceChanged, BundlePriceChanged) as changed:
+        total = formats.money(changed.offer.total.amount)
         messages.warning(request, f"The price rose to {total} while you looked. Nothing is held; choose again.")
     except InsufficientHeadroom:
         messages.warning(request, "These GPUs were taken while you looked. Nothing is held; here is what fits now.")
@@ -164,5 +177,5 @@ def take(request: HttpRequest, found: Membership) -> HttpResponse:
     except MarketStale:
         messages.error(request, "Prices are out of date, so no new quotes are made. Nothing is held; try again soon.")
     else:
-        return redirect("quote", quote.public_id)
+        return redirect("bundle" if isinstance(taken, Bundle) else "quote", taken.public_id)
     return redirect(again)

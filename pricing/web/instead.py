@@ -23,6 +23,7 @@ NAMES = dict(CHOICES)
 AROUND = timedelta(days=45)  # drawn before and after what was asked for
 TITLES = {
     kinds.FEWER: "Fewer",
+    kinds.SPLIT: "Split",
     kinds.LATER: "Later",
     kinds.SOONER: "Sooner",
     kinds.SHORTER: "Shorter",
@@ -97,6 +98,8 @@ def _action(found: Alternative) -> str:
         return f"Use {need.duration.least:,} days"
     if found.kind == kinds.LESS_SURE:
         return f"Use {need.firmness}"
+    if found.kind == kinds.SPLIT:
+        return "Split it over pools"
     return "Look everywhere" if found.kind == kinds.ANYTHING else "Drop that wish"
 
 

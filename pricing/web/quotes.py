@@ -45,7 +45,7 @@ PART_NAMES = {
 def listing(request: HttpRequest, found: Membership) -> HttpResponse:
     """The organisation's quotes, newest first."""
     now = clock.now()
-    quotes = Quote.objects.of(found.organisation_id).select_related("pool__site", "pool__accelerator")
+    quotes = Quote.objects.of(found.organisation_id).select_related("pool__site", "pool__accelerator", "bundle")
     page = Paginator(quotes, ROWS_A_PAGE).get_page(request.GET.get("page"))
     rows = [(quote, quote.state(now)) for quote in page.object_list]
     return render(request, "pricing/quotes.html", {"nav": "quotes", "page": page, "rows": rows})

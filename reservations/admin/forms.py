@@ -4,6 +4,8 @@ from typing import Any, cast
 
 from django import forms
 from unfold.widgets import (
+    INPUT_CLASSES,
+    SELECT_CLASSES,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
@@ -15,6 +17,8 @@ from marketplace.units.firmness import CHOICES, FIRM
 from marketplace.web import formats
 from pricing.quotes.long_holds import LongHold
 from pricing.quotes.need import LONGEST_BLOCK_DAYS, BadNeed, Need
+from pricing.web.more_wishes import NUMBERS, MoreWishes
+from pricing.web.more_wishes import query_of as web_query
 
 FIELDS = {"/quantity": "quantity", "/duration_days": "days", "/start/from": "start_from", "/start/to": "start_to"}
 
@@ -23,8 +27,9 @@ def day_input() -> UnfoldAdminTextInputWidget:
     return UnfoldAdminTextInputWidget(attrs={"type": "date"})
 
 
-class SellForm(forms.Form):
-    """A customer's wish, as typed. Whether it makes sense is for `parse_need` to say, as over REST."""
+class SellForm(MoreWishes):
+    """A customer's wish, as typed, with everything that can be wished on the web. Whether it makes sense is for
+    `parse_need` to say, as over REST."""
 
     organisation = forms.ModelChoiceField(
         Organisation.objects.all(), label="Customer", widget=UnfoldAdminSelectWidget, empty_label="Choose a customer"
@@ -47,6 +52,32 @@ class SellForm(forms.Form):
         label="Percent paid up front", min_value=0, max_value=100, required=False, widget=UnfoldAdminIntegerFieldWidget
     )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.offer_choices()
+        for name in MoreWishes.base_fields:
+            widget = self.fields[name].widget
+            if name not in SellForm.OWN and widget.attrs.get("class") == "input":
+                is_choice = isinstance(widget, forms.Select)
+                widget.attrs["class"] = " ".join(SELECT_CLASSES if is_choice else INPUT_CLASSES)
+
+    OWN = ("start_to",)
+    ASKED = ("organisation", "accelerator", "quantity", "days", "start_from", "start_to", "firmness", "prepayment")
+
+    @property
+    def asked_fields(self) -> list[Any]:
+        """The questions that everybody is asked."""
+        return [self[name] for name in self.ASKED]
+
+    @property
+    def more_fields(self) -> list[Any]:
+        """The wishes that few people have."""
+        return [self[name] for name in self.fields if name not in (*self.ASKED, "sort")]
+
+    @property
+    def has_more(self) -> bool:
+        return any(field.value() or field.errors for field in self.more_fields)
+
     def as_body(self) -> dict[str, Any]:
         """The same body that REST would be sent."""
         asked = self.cleaned_data
@@ -58,11 +89,20 @@ class SellForm(forms.Form):
         }
         if asked["prepayment"]:
             body["prepayment_percent"] = asked["prepayment"]
-        return {**body, "accelerators": [asked["accelerator"].key]} if asked["accelerator"] else body
+        if asked["accelerator"]:
+            body["accelerators"] = [asked["accelerator"].key]
+        return self.add_wishes(body)
 
     def show_faults(self, bad: BadNeed) -> None:
         for fault in bad.faults:
-            self.add_error(FIELDS.get(fault.pointer), fault.message)
+            self.add_error(self._field_of(fault.pointer), fault.message)
+
+    def _field_of(self, pointer: str) -> str | None:
+        if pointer in FIELDS:
+            return FIELDS[pointer]
+        first, *rest = pointer.strip("/").split("/")
+        name = NUMBERS.get(rest[0], rest[0]) if first == "service" and rest else first
+        return name if name in self.fields else None
 
 
 def first_shown(today: date) -> dict[str, Any]:
@@ -77,17 +117,16 @@ def first_shown(today: date) -> dict[str, Any]:
 
 
 def query_of(need: Need, organisation: Organisation) -> dict[str, Any]:
-    """The form's fields that would ask for a need again."""
-    return {
-        "organisation": organisation.pk,
-        "accelerator": need.accelerators[0] if need.accelerators else "",
-        "quantity": need.quantity.least,
-        "days": need.duration.least,
+    """The form's fields that would ask for a need again; what is not wished for is left out."""
+    answers = {"organisation": organisation.pk} | web_query(need)
+    answers |= {
         "start_from": need.start_from.isoformat(),
         "start_to": need.start_to.isoformat(),
-        "firmness": need.firmness,
+        "jurisdictions": list(need.jurisdictions),
         "prepayment": need.prepayment,
     }
+    ours = {name: value for name, value in answers.items() if name in SellForm.base_fields}
+    return {name: value for name, value in ours.items() if value not in ("", None, [])}
 
 
 class KeepForm(forms.Form):

@@ -13,8 +13,8 @@ from marketplace.web import formats
 from pricing.quotes.actions import QuoteClosed, QuoteExpired, QuoteNotFound
 from pricing.quotes.long_holds import FeeChanged, LongHoldTooLong, LongHoldUnavailable, choices
 from pricing.quotes.models import Quote
+from reservations.admin.access import MAY_RELEASE, require
 from reservations.admin.forms import KeepForm
-from reservations.admin.selling import MAY_RELEASE, require
 from reservations.booking.on_behalf import ReasonMissing, hold_longer_for_customer
 
 REFUSALS = (

@@ -15,8 +15,8 @@ from marketplace.admin.base import author
 from marketplace.change import change as changes
 from marketplace.units import clock
 from pricing.quotes.exits import CAUSES, CONVENIENCE, IN_WORDS
+from reservations.admin.access import require
 from reservations.admin.forms import day_input
-from reservations.admin.selling import require
 from reservations.booking.changes import locked_since, quote_change
 from reservations.booking.delivery import hand_over
 from reservations.booking.dues import balance

@@ -10,6 +10,7 @@ from reservations.admin.keeping import keep
 from reservations.admin.life import ask_change, give_access, life_page
 from reservations.admin.screening import order_form_page, unclear_page
 from reservations.admin.selling import accept, hold, offers_page, quote_page, release
+from reservations.admin.together import accept_page, bundle_page, release_page, together_page
 from reservations.admin.touched import touched_page
 from reservations.booking.models import Reservation
 
@@ -70,6 +71,10 @@ class ReservationAdmin(LongAdmin):
             page("<int:pk>/order-form/", "reservation-order-form", order_form_page),
             page("sell/", "sell-capacity", offers_page),
             page("sell/hold/", "sell-hold", hold),
+            page("sell/together/", "sell-together", together_page),
+            page("sell/bundle/<slug:public_id>/", "sell-bundle", bundle_page),
+            page("sell/bundle/<slug:public_id>/accept/", "sell-bundle-accept", accept_page),
+            page("sell/bundle/<slug:public_id>/release/", "sell-bundle-release", release_page),
             page("sell/<slug:public_id>/", "sell-quote", quote_page),
             page("sell/<slug:public_id>/accept/", "sell-accept", accept),
             page("sell/<slug:public_id>/release/", "sell-release", release),

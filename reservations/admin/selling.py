@@ -7,7 +7,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin import AdminSite
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -29,6 +28,7 @@ from pricing.demand.actions import record_enquiry
 from pricing.quotes.actions import (
     MarketStale,
     OfferExpired,
+    PartOfBundle,
     PriceChanged,
     QuoteClosed,
     QuoteExpired,
@@ -36,14 +36,20 @@ from pricing.quotes.actions import (
     release_quote,
     take_quote,
 )
+from pricing.quotes.bundle_offers import is_bundle_token
+from pricing.quotes.bundles import Bundle
+from pricing.quotes.bundling import BundlePriceChanged, take_bundle
 from pricing.quotes.holds import HoldCooldown, HoldLimit
 from pricing.quotes.long_holds import choices
 from pricing.quotes.models import BUY, OPEN, Quote
 from pricing.quotes.need import BadNeed, parse_need
 from pricing.quotes.offers import Offer, OfferInvalid
 from pricing.quotes.queries import known_names
+from pricing.quotes.relax import Relaxation, relaxations
 from pricing.quotes.search import Search, search
+from reservations.admin.access import MAY_ACCEPT, MAY_HOLD, MAY_RELEASE, require
 from reservations.admin.forms import AcceptForm, KeepForm, SellForm, first_shown, query_of
+from reservations.admin.together import href_of_parts
 from reservations.booking.actions import NOT_AUTHORISED
 from reservations.booking.models import Reservation
 from reservations.booking.on_behalf import ReasonMissing, accept_for_customer
@@ -51,7 +57,6 @@ from reservations.booking.states import PENDING_APPROVAL
 from reservations.web.refusals import REFUSALS as REFUSED
 from reservations.web.refusals import sentence
 
-MAY_HOLD, MAY_RELEASE, MAY_ACCEPT = "pricing.add_quote", "pricing.change_quote", "reservations.add_reservation"
 SELL = "admin:sell-capacity"
 
 
@@ -63,11 +68,6 @@ class Alternative:
     href: str
 
 
-def require(request: HttpRequest, permission: str) -> None:
-    if not request.user.has_perm(permission):
-        raise PermissionDenied
-
-
 @require_GET
 def offers_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
     """The customer's wish, then offers or what does fit."""
@@ -75,10 +75,14 @@ def offers_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
     form = SellForm(request.GET if "quantity" in request.GET else None, initial=_initial(request))
     found = _search(form) if form.is_bound and form.is_valid() else None
     context = {**site.each_context(request), "title": "Sell capacity", "form": form, "found": found}
+    context["parts"] = request.GET.getlist("part")
     if found:
         customer = form.cleaned_data["organisation"]
-        context |= {"customer": customer, "back": request.GET.urlencode(), "nearest": _nearest(found, customer)}
+        context |= {"customer": customer, "back": request.GET.urlencode()}
+        context["nearest"] = _nearest(found, customer)
         context["offers"] = list(_with_hold(found))
+        context |= {"splits": found.splits, "levers": _levers(found, customer)}
+        context["together"] = _together(request, customer)
     return TemplateResponse(request, "admin/reservations/sell.html", context)
 
 
@@ -101,9 +105,24 @@ def _search(form: SellForm) -> Search | None:
 def _nearest(found: Search, customer: Organisation) -> list[Alternative]:
     nearest = found.refusal.alternatives if found.refusal else ()
     return [
-        Alternative(f"{each.text[0].upper()}{each.text[1:]}", f"?{urlencode(query_of(each.need, customer))}")
+        Alternative(
+            f"{each.text[0].upper()}{each.text[1:]}", f"?{urlencode(query_of(each.need, customer), doseq=True)}"
+        )
         for each in nearest
     ]
+
+
+def _levers(found: Search, customer: Organisation) -> list[tuple[Relaxation, str]]:
+    """What relaxing each wish would save, each with the page that asks for it."""
+    relaxed = relaxations(need=found.need, now=clock.now()) if found.offers else ()
+    return [(each, f"?{urlencode(query_of(each.need, customer), doseq=True)}") for each in relaxed]
+
+
+def _together(request: HttpRequest, customer: Organisation) -> str:
+    """The page of several blocks, with this wish as its next part."""
+    own = request.GET.copy()
+    parts = [*own.pop("part", []), own.urlencode()]
+    return href_of_parts(parts, customer)
 
 
 def _with_hold(found: Search) -> Iterator[tuple[Offer, int]]:
@@ -121,10 +140,11 @@ def hold(request: HttpRequest, site: AdminSite) -> HttpResponse:
     customer = get_object_or_404(Organisation, pk=_number(request.POST.get("organisation", "")))
     by, offer = author(request, customer.pk), request.POST.get("offer", "")
     try:
-        quote = changes.run(lambda: take_quote(offer=offer, organisation=customer, by=by))
+        take = take_bundle if is_bundle_token(offer) else take_quote
+        taken: Quote | Bundle = changes.run(lambda: take(offer=offer, organisation=customer, by=by))
     except REFUSALS as refused:
         return _ask_again(request, _why_not(refused))
-    return redirect("admin:sell-quote", quote.public_id)
+    return redirect("admin:sell-bundle" if isinstance(taken, Bundle) else "admin:sell-quote", taken.public_id)
 
 
 def _number(text: str) -> int:
@@ -134,14 +154,14 @@ def _number(text: str) -> int:
 
 
 REFUSALS = (
-    PriceChanged, InsufficientHeadroom, OfferExpired, OfferInvalid, MarketStale, HoldLimit, HoldCooldown, changes.Busy,
-    ScreeningRequired,
+    PriceChanged, BundlePriceChanged, InsufficientHeadroom, ScreeningRequired, OfferExpired, OfferInvalid, MarketStale,
+    HoldLimit, HoldCooldown, changes.Busy,
 )  # fmt: skip
 
 
 def _why_not(refused: Exception) -> str:
-    if isinstance(refused, PriceChanged):
-        return f"The price has risen to {formats.money(refused.offer.terms.total.amount)}. Nothing is held."
+    if isinstance(refused, PriceChanged | BundlePriceChanged):
+        return f"The price has risen to {formats.money(refused.offer.total.amount)}. Nothing is held."
     if isinstance(refused, InsufficientHeadroom):
         return f"Somebody was faster: {refused}. Nothing is held."
     if isinstance(refused, HoldLimit | HoldCooldown | ScreeningRequired):
@@ -156,7 +176,8 @@ def _why_not(refused: Exception) -> str:
 def _ask_again(request: HttpRequest, why: str) -> HttpResponse:
     """Back to the offers as they are now. The query goes behind our own address, so it leads nowhere else."""
     messages.error(request, why)
-    return HttpResponseRedirect(f"{reverse(SELL)}?{request.POST.get('back', '')}")
+    page = "admin:sell-together" if request.POST.get("page") == "together" else SELL
+    return HttpResponseRedirect(f"{reverse(page)}?{request.POST.get('back', '')}")
 
 
 @require_GET
@@ -236,7 +257,7 @@ def release(request: HttpRequest, site: AdminSite, public_id: str) -> HttpRespon
     return redirect("admin:sell-quote", public_id)
 
 
-CLOSED = (QuoteExpired, QuoteClosed, QuoteNotFound, changes.Busy)
+CLOSED = (QuoteExpired, QuoteClosed, QuoteNotFound, PartOfBundle, changes.Busy)
 
 
 def _closed(request: HttpRequest, public_id: str, closed: Exception) -> HttpResponse:

@@ -49,6 +49,9 @@ class ReservationShape(BlockShape):
     days = serializers.SerializerMethodField(help_text="Day by day, with all accepted changes")
     revision = serializers.IntegerField(help_text="Counts accepted changes and assignments")
     quote = public_id("quote.public_id")
+    bundle = public_id(
+        "quote.bundle.public_id", default=None, allow_null=True, help_text="What its quote was a part of, if it was"
+    )
     breakdown = AmountShape(source="quote.breakdown", many=True)
     price_version = public_id("quote.price_version.public_id")
     delivery_confidence = serializers.CharField(source="quote.delivery_confidence", help_text="As quoted")

@@ -10,14 +10,20 @@ from reservations.api.assignments import (
     OneAssignment,
     WithdrawAssignment,
 )
+from reservations.api.bundles import AcceptBundle
 from reservations.api.changes import AcceptDelivery, Changes, Transitions
 from reservations.api.long_holds import HoldQuote, PreviewHold
 from reservations.api.money import Dues, Receipts
 from reservations.api.views import AcceptQuote, OneReservation, Reservations
+from reservations.api.waitlist import OneWaitlistEntry, Waitlist, WithdrawWaitlistEntry
 
 __all__ = ["approval_problems", "problems", "urlpatterns"]  # importing the problems registers them
 
 urlpatterns = [
+    path("waitlist", Waitlist.as_view()),
+    path("waitlist/<slug:public_id>", OneWaitlistEntry.as_view()),
+    path("waitlist/<slug:public_id>/withdraw", WithdrawWaitlistEntry.as_view()),
+    path("bundles/<slug:public_id>/accept", AcceptBundle.as_view()),
     path("quotes/<slug:public_id>/accept", AcceptQuote.as_view()),
     path("quotes/<slug:public_id>/hold", HoldQuote.as_view()),
     path("quotes/<slug:public_id>/hold/preview", PreviewHold.as_view()),

@@ -27,6 +27,7 @@ class ReservationParams(PageParams):
     pool = Text(required=False)
     quote = Text(required=False)
     client_reference = Text(required=False, help_text="As its quote has it")
+    bundle = Text(required=False, help_text="The bundle whose parts they were")
 
 
 # Parameter -> the column that it filters.
@@ -34,6 +35,7 @@ FILTERS = {
     "pool": "pool__public_id",
     "quote": "quote__public_id",
     "client_reference": "quote__client_reference",
+    "bundle": "quote__bundle__public_id",
 }
 
 

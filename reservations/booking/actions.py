@@ -1,8 +1,9 @@
 """Accepting a quote: one pipeline, each step a small function, in the lock order of docs/locking.md."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from functools import cached_property
 
 from marketplace.capacity import ledger
@@ -10,8 +11,10 @@ from marketplace.journal.actor import Actor
 from marketplace.outbox.actions import tell
 from marketplace.parties.budgets import CostCentreNeeded, OverBudget, reserve, spend
 from marketplace.parties.chains import Step
-from marketplace.parties.signing import NoAgreement, NoAuthority, Standing, standing
-from marketplace.screening.queries import ScreeningRequired, check_cleared
+from marketplace.parties.signing import NoAgreement, NoAuthority, Standing
+from marketplace.screening.purchases import purchase_standing
+from marketplace.screening.queries import Party, ScreeningRequired
+from marketplace.units.money import Money
 from marketplace.units.prepared import planned_once
 from pricing.demand.actions import record_taken
 from pricing.negotiation.actions import settle
@@ -45,19 +48,34 @@ class Acceptance:
     cost_centre: str | None = None
     purchase_order: str = ""
     public_id: str = field(default_factory=new_reservation_id)
+    together: tuple[Quote, ...] = ()  # of a bundle: all of its parts, this one included
+
+    @property
+    def amount(self) -> Money:
+        """What is agreed to with this acceptance: of a bundle the whole, which authority and approval look at."""
+        quotes = self.together or (self.quote,)
+        return Money(sum((quote.total for quote in quotes), Decimal(0)), self.quote.currency)
 
     @cached_property
-    def standing(self) -> Standing:
-        """How it stands with the organisation's own rules: asked once, whatever needs it."""
+    def asked(self) -> tuple[Standing, bool]:
+        """How it stands with the organisation's own rules, and whether it is clear: one question for all checks."""
         quote = self.quote
-        return standing(
-            organisation_id=quote.organisation_id,
+        return purchase_standing(
+            deal=Party(quote.organisation_id, quote.pool_id, quote.on_behalf_of_id),
             by=self.by,
             seller_id=quote.pool.seller_id,
-            amount=quote.money,
+            amount=self.amount,
             cost_centre=self.cost_centre,
             now=self.now,
         )
+
+    @property
+    def standing(self) -> Standing:
+        return self.asked[0]
+
+    @property
+    def is_clear(self) -> bool:
+        return self.asked[1]
 
 
 @dataclass(frozen=True)
@@ -80,20 +98,35 @@ def accept_quote(
 ) -> Reservation:
     """Makes a reservation of an open quote, or a change of one, at its price, once. Binding once it is approved.
 
-    Raises QuoteNotFound, QuoteExpired or QuoteClosed; NoAgreement, NoAuthority or ScreeningRequired; CostCentreNeeded
-    or OverBudget. Capacity always suffices: the hold becomes a commitment, or is kept for the approval, and no sum
-    changes. For a change, what `accept_change` raises.
+    Raises QuoteNotFound, QuoteExpired, QuoteClosed or PartOfBundle; NoAgreement, NoAuthority or ScreeningRequired;
+    CostCentreNeeded or OverBudget; and for a change what `accept_change` raises. Capacity always suffices: the hold
+    becomes a commitment, or is kept for the approval, and no sum changes.
     """
     quote, now = lock_open_quote(public_id=public_id, organisation_id=organisation_id)
     if quote.kind != BUY:
         return accept_change(quote=quote, by=by)
-    accepting = Acceptance(quote, by, now, cost_centre, purchase_order)
-    for check in CHECKS:
-        check(accepting)
-    opening = opening_of(accepting)
-    charge_budget(accepting, opening)
-    _keep_capacity(accepting, opening)
-    return _book(accepting, opening)
+    (reservation,) = accept_all([Acceptance(quote, by, now, cost_centre, purchase_order)])
+    return reservation
+
+
+def accept_all(accepting: Sequence[Acceptance]) -> list[Reservation]:
+    """The pipeline, for one quote or for all parts of a bundle: every check before anything is written."""
+    for each in accepting:
+        for check in CHECKS:
+            check(each)
+    openings = _at_one_deadline([opening_of(each) for each in accepting])
+    pairs = list(zip(accepting, openings, strict=True))
+    for each, opening in pairs:
+        charge_budget(each, opening)
+    for each, opening in pairs:
+        _keep_capacity(each, opening)
+    return [_book(each, opening) for each, opening in pairs]
+
+
+def _at_one_deadline(openings: Sequence[Opening]) -> list[Opening]:
+    """What waits for approval together lapses together: at the earliest deadline of all."""
+    waiting = [each.deadline for each in openings if each.status == PENDING_APPROVAL and each.deadline is not None]
+    return [replace(each, deadline=min(waiting)) if each.status == PENDING_APPROVAL else each for each in openings]
 
 
 def check_signature(accepting: Acceptance) -> None:
@@ -106,16 +139,11 @@ def check_signature(accepting: Acceptance) -> None:
 
 def check_clearance(accepting: Acceptance) -> None:
     """A quote may have been open while a list or the policy changed."""
-    quote = accepting.quote
-    check_cleared(
-        organisation_id=quote.organisation_id,
-        pool_id=quote.pool_id,
-        end_customer_id=quote.on_behalf_of_id,
-        now=accepting.now,
-    )
+    if not accepting.is_clear:
+        raise ScreeningRequired
 
 
-# What may refuse an acceptance, in this order: part of a bundle, who may sign and for whom, screening. Each is a
+# What may refuse an acceptance, in this order: who may sign and for whom, screening. Each is a
 # function of an Acceptance that raises an error named for the failure.
 CHECKS: tuple[Callable[[Acceptance], None], ...] = (check_signature, check_clearance)
 

@@ -1,6 +1,6 @@
 """What is done to a reservation that waits for an approval: approve, decline, withdraw. Or nothing, and it lapses."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 from django.db.models import QuerySet
@@ -51,12 +51,16 @@ def approve(*, public_id: str, by: Actor, roles: Collection[str], organisation_i
     `roles` are those of lifecycle. Raises ReservationNotFound, ApprovalExpired, NotInThisState, NotYourTurn (or its
     kind OwnRequest), and at the last step what an acceptance raises: NoAgreement, NoAuthority, ScreeningRequired.
     """
-    reservation, stages, now = _locked(public_id, organisation_id, states.APPROVE)
-    stage = _mine(reservation, stages, by, roles)
-    _keep(stage, APPROVED, by, now, note)
-    if stage is stages[-1]:
-        _commit(reservation, by, now, note)
-    return reservation
+
+    def one(each: str) -> Reservation:
+        reservation, stages, now = _locked(each, organisation_id, states.APPROVE)
+        stage = _mine(reservation, stages, by, roles)
+        _keep(stage, APPROVED, by, now, note)
+        if stage is stages[-1]:
+            _commit(reservation, by, now, note)
+        return reservation
+
+    return _all_or_none(public_id, organisation_id, one)
 
 
 def decline(*, public_id: str, by: Actor, roles: Collection[str], organisation_id: int, reason: str) -> Reservation:
@@ -64,19 +68,39 @@ def decline(*, public_id: str, by: Actor, roles: Collection[str], organisation_i
 
     Raises what `approve` raises, and TransitionReasonMissing.
     """
-    reservation, stages, now = _locked(public_id, organisation_id, states.DECLINE)
-    stage = _mine(reservation, stages, by, roles)
-    check(reservation, action=states.DECLINE, roles=_AS_APPROVER, now=now, reason=reason)
-    _keep(stage, DECLINED, by, now, reason.strip())
-    move(reservation, action=states.DECLINE, by=by, roles=_AS_APPROVER, now=now, reason=reason)
-    return reservation
+
+    def one(each: str) -> Reservation:
+        reservation, stages, now = _locked(each, organisation_id, states.DECLINE)
+        stage = _mine(reservation, stages, by, roles)
+        check(reservation, action=states.DECLINE, roles=_AS_APPROVER, now=now, reason=reason)
+        _keep(stage, DECLINED, by, now, reason.strip())
+        move(reservation, action=states.DECLINE, by=by, roles=_AS_APPROVER, now=now, reason=reason)
+        return reservation
+
+    return _all_or_none(public_id, organisation_id, one)
 
 
 def withdraw(*, public_id: str, by: Actor, roles: Collection[str], organisation_id: int) -> Reservation:
     """Takes a request back before it is decided: capacity and budget are free again. Final."""
-    reservation, _, now = _locked(public_id, organisation_id, states.WITHDRAW)
-    move(reservation, action=states.WITHDRAW, by=by, roles=roles, now=now)
-    return reservation
+
+    def one(each: str) -> Reservation:
+        reservation, _, now = _locked(each, organisation_id, states.WITHDRAW)
+        move(reservation, action=states.WITHDRAW, by=by, roles=roles, now=now)
+        return reservation
+
+    return _all_or_none(public_id, organisation_id, one)
+
+
+def _all_or_none(public_id: str, organisation_id: int, verb: Callable[[str], Reservation]) -> Reservation:
+    """Does it to the reservation and, where it came of a bundle, to all others of that, locked by id: they were asked
+    for as one. Returns the one that was named."""
+    own = Reservation.objects.of(organisation_id)
+    bundle = own.filter(public_id=public_id).values_list("quote__bundle_id", flat=True).first()
+    if bundle is None:
+        return verb(public_id)
+    everyone = own.filter(quote__bundle_id=bundle).order_by("pk").values_list("public_id", flat=True)
+    done = [verb(each) for each in list(everyone)]
+    return next(each for each in done if each.public_id == public_id)
 
 
 # Whose step it is has been decided by the chain; the table is told that an approver acts.
@@ -166,7 +190,9 @@ def _keep(stage: ApprovalStage, decision: str, by: Actor, now: datetime, note: s
 
 def _commit(reservation: Reservation, by: Actor, now: datetime, note: str) -> None:
     """What an acceptance checks is checked again: who signs is the one who gives the last approval."""
-    accepting = Acceptance(reservation.quote, by, now, purchase_order=reservation.purchase_order)
+    quote = reservation.quote
+    together = tuple(quote.bundle.quotes) if quote.bundle else ()
+    accepting = Acceptance(quote, by, now, purchase_order=reservation.purchase_order, together=together)
     accepting.standing.check_may_sign()
     check_clearance(accepting)
     opening = after_approval(accepting)

@@ -60,6 +60,7 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
             "quote__price_version",
             "quote__terms",
             "quote__spec",
+            "quote__bundle",
             "quote__on_behalf_of",
             "cost_centre",
         )

@@ -5,6 +5,7 @@ from marketplace.journal.actor import Actor
 from marketplace.units import clock
 from pricing.quotes.long_holds import LongHold
 from reservations.booking.actions import accept_quote
+from reservations.booking.bundles import accept_bundle
 from reservations.booking.long_holds import take_long_hold
 from reservations.booking.models import Reservation
 
@@ -30,9 +31,7 @@ def accept_for_customer(
 
     Raises ReasonMissing, and all that `accept_quote` raises.
     """
-    said = reason.strip()
-    if len(said) < SHORTEST_REASON:
-        raise ReasonMissing("Say who at the customer agreed, and how: a name, and a call, a mail or an order number.")
+    said = _said(reason)
     reservation = accept_quote(
         public_id=public_id,
         by=by,
@@ -56,9 +55,7 @@ def hold_longer_for_customer(*, public_id: str, days: int, by: Actor, organisati
 
     Raises ReasonMissing, and all that `take_long_hold` raises.
     """
-    said = reason.strip()
-    if len(said) < SHORTEST_REASON:
-        raise ReasonMissing("Say who at the customer agreed, and how: a name, and a call, a mail or an order number.")
+    said = _said(reason)
     found = take_long_hold(public_id=public_id, days=days, by=by, organisation_id=organisation_id)
     record(
         by=by,
@@ -69,3 +66,39 @@ def hold_longer_for_customer(*, public_id: str, days: int, by: Actor, organisati
         reason=said,
     )
     return found
+
+
+def accept_bundle_for_customer(
+    *,
+    public_id: str,
+    by: Actor,
+    organisation_id: int,
+    reason: str,
+    cost_centre: str | None = None,
+    purchase_order: str = "",
+) -> list[Reservation]:
+    """The same for a bundle, all or none. Raises ReasonMissing, and all that `accept_bundle` raises."""
+    said = _said(reason)
+    made = accept_bundle(
+        public_id=public_id,
+        by=by,
+        organisation_id=organisation_id,
+        cost_centre=cost_centre,
+        purchase_order=purchase_order,
+    )
+    record(
+        by=by,
+        verb="bundle.accepted_for_customer",
+        subject=public_id,
+        now=made[0].accepted_at,
+        after={"reservations": [each.public_id for each in made]},
+        reason=said,
+    )
+    return made
+
+
+def _said(reason: str) -> str:
+    said = reason.strip()
+    if len(said) < SHORTEST_REASON:
+        raise ReasonMissing("Say who at the customer agreed, and how: a name, and a call, a mail or an order number.")
+    return said

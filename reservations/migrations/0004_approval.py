@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('marketplace', '0008_screening'),
-        ('pricing', '0010_on_behalf_of'),
+        ('pricing', '0009_on_behalf_of'),
         ('reservations', '0003_changes'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -115,7 +115,9 @@ def export(request: HttpRequest, found: Membership) -> StreamingHttpResponse:
 
 
 def _owned(found: Membership) -> ReservationQuerySet:
-    return Reservation.objects.of(found.organisation_id).select_related("pool__site", "pool__accelerator", "quote")
+    return Reservation.objects.of(found.organisation_id).select_related(
+        "pool__site", "pool__accelerator", "quote__bundle"
+    )
 
 
 class _Echo:

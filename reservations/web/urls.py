@@ -1,8 +1,12 @@
 from django.urls import path
 
-from reservations.web import approvals, assigning, bookings, changing, long_holds
+from reservations.web import approvals, assigning, bookings, bundles, changing, long_holds, waitlist
 
 urlpatterns = [
+    path("waitlist/", waitlist.listing, name="waitlist"),
+    path("waitlist/join/", waitlist.join, name="join-waitlist"),
+    path("waitlist/<str:public_id>/withdraw/", waitlist.withdraw, name="withdraw-waitlist"),
+    path("bundles/<str:public_id>/accept/", bundles.accept, name="accept-bundle"),
     path("quotes/<str:public_id>/accept/", bookings.accept, name="accept-quote"),
     path("quotes/<str:public_id>/hold/", long_holds.keep, name="hold-longer"),
     path("reservations/", bookings.portfolio, name="portfolio"),

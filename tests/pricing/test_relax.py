@@ -117,10 +117,10 @@ def test_a_field_of_the_service_that_costs_is_a_lever(market: Market) -> None:
     assert found["service.delivery"].need.service == ()
 
 
-def test_splitting_is_accepted_and_the_answer_says_what_it_does(market: Market) -> None:
-    assert ask(market).notes == ()
-    (note,) = ask(market, divisible=True).notes
-    assert "each in one pool" in note
+def test_an_answer_with_splits_says_that_they_are_taken_all_or_none(market: Market) -> None:
+    assert ask(market).notes == ask(market, divisible=True).notes == ()
+    (note,) = ask(market, divisible=True, accelerators=[], quantity=2192).notes
+    assert "all of its parts or none" in note
 
 
 def test_a_refused_need_has_no_relaxations(market: Market) -> None:

@@ -97,6 +97,25 @@ def hold_blocks(blocks: Sequence[tuple[int, int, int]], quantity: int, times: in
     return times
 
 
+def bundle_holds(blocks: Sequence[tuple[int, int, int]], quantity: int, times: int) -> int:
+    """Holds these (pool, start, days) each as a claim of its own, all or none, and gives all back, so many times."""
+    pools = Pool.objects.in_bulk([pool_id for pool_id, _, _ in blocks])
+    wanted = [
+        ledger.Wanted("qte_race", "firm", block(pools[pool_id], quantity, start, days))
+        for pool_id, start, days in blocks
+    ]
+    for _ in range(times):
+        held = change.run(lambda: ledger.hold_all(wanted=wanted, expires_at=NEVER, now=NOW))
+        change.run(lambda held=held: _give_all_back([each.claim_id for each in held]))  # type: ignore[misc]
+    return times
+
+
+def _give_all_back(claim_ids: Sequence[int]) -> None:
+    ledger.lock_claims(claim_ids=claim_ids)
+    for claim_id in sorted(claim_ids):
+        ledger.release_hold(claim_id=claim_id, now=NOW)
+
+
 def commit_holds(claim_ids: Sequence[int]) -> list[int]:
     """Commits each of these holds; those that it got."""
     got = []

@@ -21,14 +21,14 @@ from tests.races.racing import race
 pytestmark = pytest.mark.django_db(transaction=True)
 
 DAY = 64 * 24  # GPU-hours of one block
-SQL = (settings.BASE_DIR / "pricing/quotes/sql/0007_holds.sql").read_text()
-FUNCTION = SQL[SQL.index("CREATE FUNCTION quote_holds") : SQL.index("END $$;")] + "END $$;"
+SQL = (settings.BASE_DIR / "pricing/quotes/sql/0011_change_holds.sql").read_text()
+FUNCTION = SQL[SQL.index("CREATE OR REPLACE FUNCTION quote_holds") :]
 
 
 @contextmanager
 def variant(changed: Callable[[str], str]) -> Iterator[None]:
     """The live function is `changed(original)` for a while."""
-    original = FUNCTION.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1)
+    original = FUNCTION
     with connection.cursor() as cursor:
         cursor.execute(changed(original))
         try:

