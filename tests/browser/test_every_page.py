@@ -24,6 +24,10 @@ PUBLIC = {
 }
 MEMBERS = {
     "ask": "/capacity/",
+    "bundle-empty": "/capacity/together/",
+    "ramp": "/capacity/ramp/",
+    "bundles": "/bundles/",
+    "waitlist": "/waitlist/",
     "quotes": "/quotes/",
     "portfolio": "/reservations/",
     "organisation": "/organisation/",
@@ -78,6 +82,12 @@ def test_the_way_from_a_question_to_a_reservation(
     ):
         desk.ask(market, **changed)
         found |= look(desk, name, screenshots)
+    desk.page.get_by_role("button", name="Start a bundle with this").click()
+    found |= look(desk, "together", screenshots)
+    desk.page.get_by_role("button", name="Hold all parts").click()
+    desk.page.get_by_role("timer").wait_for()
+    found |= look(desk, "bundle", screenshots)
+    desk.ask(market, flexibility=21)
     desk.take_quote()
     found |= look(desk, "quote", screenshots)
     desk.accept()
