@@ -197,8 +197,10 @@ class OrderFormDoor(ReservationDoor):
         },
     )
     def get(self, request: Request, public_id: str) -> HttpResponse:
-        """The same bytes every time; their SHA-256 is `order_form_digest` of the reservation."""
-        found = Reservation.objects.of(self.organisation_id).filter(public_id=public_id).first()
+        """The same bytes every time; their SHA-256 is `order_form_digest` of the reservation. There is none for a block
+        that was taken over from another organisation."""
+        ordered = Reservation.objects.of(self.organisation_id).filter(assigned_at=None)
+        found = ordered.filter(public_id=public_id).first()
         if found is None:
             raise ReservationNotFound
         form = change.run(lambda: customers_order_form(reservation=found))

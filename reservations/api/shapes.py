@@ -64,7 +64,7 @@ class ReservationShape(BlockShape):
     cost_centre = serializers.CharField(source="cost_centre.public_id", allow_null=True, default=None)
     purchase_order = serializers.CharField(source="order_of_holder", help_text="Yours; on the order form")
     on_behalf_of = serializers.CharField(
-        source="on_behalf_of.public_id", allow_null=True, default=None, help_text="The end customer"
+        source="end_customer.public_id", allow_null=True, default=None, help_text="The end customer"
     )
     order_form_digest = serializers.SerializerMethodField(help_text="SHA-256 of the order form; null until it is made")
 

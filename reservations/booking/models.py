@@ -160,9 +160,13 @@ class Reservation(models.Model):
         return self.purchase_order if self.assigned_at is None else ""
 
     @property
-    def on_behalf_of(self) -> EndCustomer | None:
-        """The end customer of its present holder: one that came with an assignment buys for nobody else."""
+    def end_customer(self) -> EndCustomer | None:
+        """For whom its holder bought it: of an earlier holder's customers a new one learns nothing."""
         return self.quote.on_behalf_of if self.assigned_at is None else None
+
+    @property
+    def end_customer_id(self) -> int | None:
+        return self.quote.on_behalf_of_id if self.assigned_at is None else None
 
     @property
     def client_reference(self) -> str | None:

@@ -112,7 +112,8 @@ SAID = {
 @member_page
 def paper(request: HttpRequest, found: Membership, public_id: str) -> HttpResponse:
     """The order form as PDF: the same bytes every time."""
-    reservation = get_object_or_404(Reservation.objects.of(found.organisation_id), public_id=public_id)
+    ordered = Reservation.objects.of(found.organisation_id).filter(assigned_at=None)
+    reservation = get_object_or_404(ordered, public_id=public_id)
     try:
         form = change.run(lambda: customers_order_form(reservation=reservation))
     except NotOrdered as missing:
