@@ -274,7 +274,9 @@ ROUTES: dict[str, Row] = {
     "admin/reservations/reservation/sell/<slug:public_id>/keep/": staff(
         "quote", POST="pricing.change_quote", sends={"days": "3"}
     ),
-    "admin/reservations/reservation/sell/together/": staff(GET="pricing.add_quote", POST="pricing.add_quote"),
+    "admin/reservations/reservation/sell/together/": staff(
+        GET="pricing.add_quote", asks={"organisation": "{organisation_pk}"}
+    ),
     "admin/reservations/reservation/sell/bundle/<slug:public_id>/": staff("bundle", GET="pricing.view_quote"),
     "admin/reservations/reservation/sell/bundle/<slug:public_id>/accept/": staff(
         "bundle", POST="reservations.add_reservation"
