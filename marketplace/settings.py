@@ -245,6 +245,7 @@ UNFOLD = {
                     staff_table("Assignments", "move_down", "reservations.assignment"),
                     staff_table("Receipts", "payments", "reservations.receipt"),
                     staff_table("Dues", "request_page", "reservations.due"),
+                    staff_table("Calendar addresses", "calendar_add_on", "reservations.calendarfeed"),
                 ],
             },
             {

@@ -12,6 +12,7 @@ from pricing.curve.policies import ensure_default_policy
 from pricing.demand.versions import forecast_if_due
 from pricing.demand.versions import sellers_due as sellers_to_forecast
 from pricing.quotes.actions import expire_quote
+from pricing.quotes.contracts import ContractPolicy, ensure_default_contract
 from pricing.quotes.documents import ensure_terms
 from pricing.quotes.models import Quote
 
@@ -23,6 +24,8 @@ def solve_due_prices() -> int:
     """Solves the prices of every seller whose inputs changed; one seller a transaction."""
     if not PricePolicy.objects.exists():
         change.run(open_for_business)
+    if not ContractPolicy.objects.exists():
+        change.run(lambda: ensure_default_contract(now=clock.now()))
     solved = [
         change.run(lambda pk=pk: solve_if_due(seller_id=pk, now=clock.now()))  # type: ignore[misc]
         for pk in sellers_due(now=clock.now())

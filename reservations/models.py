@@ -2,6 +2,7 @@
 
 from reservations.booking.amendments import Assignment, ReservationChange
 from reservations.booking.approvals import ApprovalStage
+from reservations.booking.feeds import CalendarFeed
 from reservations.booking.models import Reservation, ReservationTransition
 from reservations.booking.money import Due, Receipt
 from reservations.booking.papers import OrderForm
@@ -10,6 +11,7 @@ from reservations.booking.waitlist.models import WaitlistEntry, WaitlistOffer, W
 __all__ = [
     "ApprovalStage",
     "Assignment",
+    "CalendarFeed",
     "Due",
     "OrderForm",
     "Receipt",

@@ -122,10 +122,11 @@ class NegotiationAdmin(LongAdmin):
         return own + super().get_urls()
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        found = self.get_object(request, object_id)
-        return redirect("admin:negotiation-desk", found.public_id) if found else redirect("..")
+        """The desk is its page; what is not there, and what may not be seen, is Django's to say."""
+        found = self.get_object(request, object_id) if self.has_view_permission(request) else None
+        if found is None or request.method != "GET":
+            return super().change_view(request, object_id, form_url, extra_context)
+        return self.desk(request, found.public_id)
 
     @admin.display(description="Negotiation")
     def thread(self, negotiation: Negotiation) -> str:

@@ -30,7 +30,7 @@ from marketplace.units.prepared import planned_once
 from pricing.curve.models import PricePolicy
 from pricing.curve.queries import PoolPrices, Price, current_versions, pool_prices, price_version
 from pricing.demand.actions import record_lost, record_quoted
-from pricing.quotes.contracts import ContractPolicy
+from pricing.quotes.contracts import ContractPolicy, contract_of
 from pricing.quotes.holds import Block, check_hold
 from pricing.quotes.models import EXPIRED, OPEN, RELEASED, REPLACED, Quote, TermsDocument
 from pricing.quotes.offers import CONFIDENCE_STEP, Offer, OfferTerms, make_offer, read_token
@@ -148,9 +148,10 @@ def take_quote(
         raise OfferExpired
     if client_reference and _is_taken(organisation.pk, client_reference):
         raise ClientReferenceTaken
-    pool = Pool.objects.select_related("seller").get(public_id=terms.pool)
+    named = ContractPolicy.objects.id_in_force(now)
+    pool = Pool.objects.select_related("seller").annotate(contract_id=named).get(public_id=terms.pool)
     policy = PricePolicy.objects.in_force(pool.seller, now)
-    contract = ContractPolicy.objects.in_force(pool.seller_id, now)
+    contract = contract_of(pool.contract_id)
     customer = end_customer_of(organisation_id=organisation.pk, public_id=on_behalf_of)
     whose = customer.pk if customer else None
     check_cleared(organisation_id=organisation.pk, pool_id=pool.pk, end_customer_id=whose, now=now)

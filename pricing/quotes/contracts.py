@@ -37,6 +37,12 @@ class ContractPolicyQuerySet(models.QuerySet["ContractPolicy"]):
         found = started.order_by(models.F("seller_id").asc(nulls_last=True), "-version").first()
         return found or ContractPolicy(version=0, starts_at=now)
 
+    def id_in_force(self, now: datetime) -> models.Subquery:
+        """The same as part of a query over pools: the id of the version, none where the shipped one is in force."""
+        of_seller = Q(seller_id=models.OuterRef("seller_id")) | Q(seller=None)
+        found = self.filter(of_seller, starts_at__lte=now)
+        return models.Subquery(found.order_by(models.F("seller_id").asc(nulls_last=True), "-version").values("pk")[:1])
+
 
 class ContractPolicy(models.Model):
     """What a seller's contracts say beside the price. Every figure is shown before a quote is accepted."""
@@ -100,6 +106,12 @@ class ContractPolicy(models.Model):
     @property
     def change_hold(self) -> timedelta:
         return timedelta(minutes=self.change_minutes)
+
+
+def ensure_default_contract(*, now: datetime) -> ContractPolicy:
+    """Publishes the shipped figures as the market's first version, so that a quote names what it was made under."""
+    shipped = {"starts_at": now, "published_by": "Headroom defaults", "reason": "as shipped"}
+    return ContractPolicy.objects.get_or_create(seller=None, version=1, defaults=shipped)[0]
 
 
 class ContractRefused(ValueError):

@@ -26,11 +26,13 @@ from pricing.quotes.asked_together import MOST_NEEDS, RampNeed, TogetherNeed, pa
 from pricing.quotes.bundle_offers import BundleOffer
 from pricing.quotes.bundles import Bundle
 from pricing.quotes.bundling import BundleNotFound, release_bundle
+from pricing.quotes.models import OPEN
 from pricing.quotes.need import BadNeed, Need
 from pricing.quotes.queries import known_names
 from pricing.quotes.together import Together
 from pricing.web.ask import PREPAY, AskForm
 from pricing.web.more_wishes import query_of
+from pricing.web.quotes import paying_context
 
 STEPS_SHOWN = 6
 KIND_NAMES = {"bundle": "Bundle", "ramp": "Ramp", "split": "Split"}
@@ -260,11 +262,13 @@ def show(request: HttpRequest, found: Membership, public_id: str) -> HttpRespons
 
 def bundle_context(bundle: Bundle, found: Membership) -> dict[str, Any]:
     now = clock.now()
+    state, first = bundle.state(now), bundle.quotes[0]
     return {
         "nav": "quotes",
         "bundle": bundle,
         "kind": KIND_NAMES[bundle.kind],
-        "state": bundle.state(now),
+        "state": state,
+        "paying": paying_context(first, found, now, whole=bundle.money) if found.may_buy and state == OPEN else {},
         "now": now,
         "seconds_left": max(0, int((bundle.expires_at - now).total_seconds())),
         "hold_seconds": int((bundle.expires_at - bundle.created_at).total_seconds()),

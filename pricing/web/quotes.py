@@ -14,7 +14,7 @@ from marketplace.parties.models import APPROVER, Membership, User
 from marketplace.parties.signing import standing
 from marketplace.units import clock
 from marketplace.units.compute import gpu_hours
-from marketplace.units.money import unit_price
+from marketplace.units.money import Money, unit_price
 from marketplace.web.access import member_page, require_buyer
 from marketplace.web.charts.breakdown import Part, breakdown_rows
 from pricing.quotes.actions import QuoteClosed, QuoteExpired, QuoteNotFound, release_quote
@@ -88,13 +88,13 @@ def quote_context(quote: Quote, found: Membership) -> dict[str, Any]:
     }
 
 
-def paying_context(quote: Quote, found: Membership, now: datetime) -> dict[str, Any]:
-    """What an acceptance would ask: who pays, and who else has to agree."""
+def paying_context(quote: Quote, found: Membership, now: datetime, *, whole: Money | None = None) -> dict[str, Any]:
+    """What an acceptance would ask: who pays, and who else has to agree. `whole` is the total of the quote's bundle."""
     rules = standing(
         organisation_id=quote.organisation_id,
         by=found.user.as_actor(found.organisation_id),
         seller_id=quote.pool.seller_id,
-        amount=quote.money,
+        amount=whole or quote.money,
         now=now,
     )
     named = [step.user_id for step in rules.steps if step.user_id]

@@ -18,7 +18,7 @@ from marketplace.admin.base import author
 from marketplace.capacity.ledger import InsufficientHeadroom
 from marketplace.change import change as changes
 from marketplace.models import Organisation
-from marketplace.screening.queries import ScreeningRequired
+from marketplace.screening.queries import EndCustomerUnknown, ScreeningRequired
 from marketplace.units import clock
 from marketplace.units.compute import gpu_hours
 from marketplace.units.money import unit_price
@@ -83,6 +83,7 @@ def offers_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
         context["offers"] = list(_with_hold(found))
         context |= {"splits": found.splits, "levers": _levers(found, customer)}
         context["together"] = _together(request, customer)
+        context["end_customers"] = customer.end_customers.filter(archived_at=None)
     return TemplateResponse(request, "admin/reservations/sell.html", context)
 
 
@@ -141,7 +142,11 @@ def hold(request: HttpRequest, site: AdminSite) -> HttpResponse:
     by, offer = author(request, customer.pk), request.POST.get("offer", "")
     try:
         take = take_bundle if is_bundle_token(offer) else take_quote
-        taken: Quote | Bundle = changes.run(lambda: take(offer=offer, organisation=customer, by=by))
+        taken: Quote | Bundle = changes.run(
+            lambda: take(
+                offer=offer, organisation=customer, by=by, on_behalf_of=request.POST.get("on_behalf_of") or None
+            )
+        )
     except REFUSALS as refused:
         return _ask_again(request, _why_not(refused))
     return redirect("admin:sell-bundle" if isinstance(taken, Bundle) else "admin:sell-quote", taken.public_id)
@@ -155,7 +160,7 @@ def _number(text: str) -> int:
 
 REFUSALS = (
     PriceChanged, BundlePriceChanged, InsufficientHeadroom, ScreeningRequired, OfferExpired, OfferInvalid, MarketStale,
-    HoldLimit, HoldCooldown, changes.Busy,
+    HoldLimit, HoldCooldown, changes.Busy, EndCustomerUnknown,
 )  # fmt: skip
 
 
@@ -164,7 +169,7 @@ def _why_not(refused: Exception) -> str:
         return f"The price has risen to {formats.money(refused.offer.total.amount)}. Nothing is held."
     if isinstance(refused, InsufficientHeadroom):
         return f"Somebody was faster: {refused}. Nothing is held."
-    if isinstance(refused, HoldLimit | HoldCooldown | ScreeningRequired):
+    if isinstance(refused, HoldLimit | HoldCooldown | ScreeningRequired | EndCustomerUnknown):
         return str(refused)
     if isinstance(refused, MarketStale):
         return "The supply projection is older than policy allows: nothing is quoted until a newer one is in."

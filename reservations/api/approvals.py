@@ -22,7 +22,7 @@ from reservations.booking.approvals import ApprovalStage
 from reservations.booking.approving import approve, decline, is_turn_of, waiting, withdraw
 from reservations.booking.lifecycle import ReservationNotFound
 from reservations.booking.models import Reservation
-from reservations.booking.ordering import order_form
+from reservations.booking.ordering import customers_order_form
 
 
 class StageShape(serializers.Serializer[Any]):
@@ -197,11 +197,13 @@ class OrderFormDoor(ReservationDoor):
         },
     )
     def get(self, request: Request, public_id: str) -> HttpResponse:
-        """The same bytes every time; their SHA-256 is `order_form_digest` of the reservation."""
-        found = Reservation.objects.of(self.organisation_id).filter(public_id=public_id).first()
+        """The same bytes every time; their SHA-256 is `order_form_digest` of the reservation. There is none for a block
+        that was taken over from another organisation."""
+        ordered = Reservation.objects.of(self.organisation_id).filter(assigned_at=None)
+        found = ordered.filter(public_id=public_id).first()
         if found is None:
             raise ReservationNotFound
-        form = change.run(lambda: order_form(reservation=found))
+        form = change.run(lambda: customers_order_form(reservation=found))
         answer = HttpResponse(bytes(form.pdf), content_type="application/pdf")
         answer["Content-Disposition"] = f'attachment; filename="{found.public_id}.pdf"'
         return answer

@@ -11,10 +11,9 @@ from marketplace.api.fields import MoneyField, ObjectField, public_id
 from marketplace.api.idempotency import answer_once
 from marketplace.api.schema import keyed, problems
 from marketplace.api.strict import read
-from pricing.api.empty import Empty
 from pricing.quotes.bundles import Bundle
 from reservations.api.shapes import ReservationShape
-from reservations.api.views import ReservationDoor
+from reservations.api.views import AcceptRequest, ReservationDoor
 from reservations.booking.bundles import accept_bundle
 from reservations.booking.models import Reservation
 
@@ -24,7 +23,7 @@ class AcceptedBundleShape(serializers.Serializer[Any]):
 
     id = public_id("bundle.public_id")
     object = ObjectField("bundle")
-    status = ObjectField("accepted")
+    status = ObjectField("accepted")  # of the bundle; where an approval is asked for, each reservation says so
     kind = serializers.CharField(source="bundle.kind")
     total = MoneyField(source="bundle.money")
     reservations = ReservationShape(many=True)
@@ -38,17 +37,17 @@ class AcceptBundle(ReservationDoor):
         summary="Accept a bundle: binding, all parts or none",
         tags=["buy"],
         parameters=keyed(),
-        request=Empty,
+        request=AcceptRequest,
         responses={201: AcceptedBundleShape, **problems(400, 401, 403, 404, 409, 415, 422, 503)},
     )
     def post(self, request: Request, public_id: str) -> Response:
         """Makes a reservation of every part at its price, once. What may be refused looks at the whole amount."""
-        read(Empty, request.data)
+        body = read(AcceptRequest, request.data)
         return answer_once(
             request,
             organisation_id=self.organisation_id,
             action=lambda: accept_bundle(
-                public_id=public_id, by=self.key.as_actor(), organisation_id=self.organisation_id
+                public_id=public_id, by=self.key.as_actor(), organisation_id=self.organisation_id, **body
             ),
             render=lambda made: (201, self._shown(made)),
         )

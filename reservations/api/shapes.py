@@ -62,14 +62,14 @@ class ReservationShape(BlockShape):
     client_reference = serializers.CharField(allow_null=True)
     metadata = serializers.DictField(child=serializers.CharField())
     cost_centre = serializers.CharField(source="cost_centre.public_id", allow_null=True, default=None)
-    purchase_order = serializers.CharField(help_text="Yours; on the order form")
+    purchase_order = serializers.CharField(source="order_of_holder", help_text="Yours; on the order form")
     on_behalf_of = serializers.CharField(
-        source="quote.on_behalf_of.public_id", allow_null=True, default=None, help_text="The end customer"
+        source="end_customer.public_id", allow_null=True, default=None, help_text="The end customer"
     )
     order_form_digest = serializers.SerializerMethodField(help_text="SHA-256 of the order form; null until it is made")
 
     def get_order_form_digest(self, reservation: Reservation) -> str | None:
-        return reservation.order_form_digest or None
+        return (reservation.order_form_digest or None) if reservation.assigned_at is None else None
 
     def get_status(self, reservation: Reservation) -> str:
         return reservation.state(self.context["now"])

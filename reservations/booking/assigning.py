@@ -36,6 +36,7 @@ from reservations.booking.amendments import (
 from reservations.booking.dues import balance
 from reservations.booking.lifecycle import NotYourRole, check, lock_reservation
 from reservations.booking.models import Reservation
+from reservations.booking.ordering import order_form
 
 SHORTEST_REASON = 10
 
@@ -150,7 +151,7 @@ def _screened(reservation: Reservation, organisation_ids: list[int], now: dateti
         check_cleared(
             organisation_id=organisation_id,
             pool_id=reservation.pool_id,
-            end_customer_id=reservation.quote.on_behalf_of_id if gives else None,
+            end_customer_id=reservation.end_customer_id if gives else None,
             now=now,
         )
 
@@ -203,10 +204,12 @@ def accept_assignment(*, assignment: str, by: Actor, organisation_id: int, roles
     reservation, now = lock_reservation(public_id=found.reservation.public_id, organisation_id=found.giver_id)
     check(reservation, action=states.ASSIGN, roles=states.CUSTOMER, now=now)
     _may_change_hands(reservation, found.receiver, now)
+    order_form(reservation=reservation)  # the giver's, before anything of it changes
     _take_on(reservation, found.receiver, by, now)
     reservation.organisation, reservation.assigned_at = found.receiver, now
+    reservation.purchase_order = ""
     reservation.revision += 1  # what the giver has asked for is stale
-    reservation.save(update_fields=["organisation", "assigned_at", "revision", "cost_centre"])
+    reservation.save(update_fields=["organisation", "assigned_at", "revision", "cost_centre", "purchase_order"])
     return _decide(found, ASSIGNED, by, now, [found.giver_id, found.receiver_id])
 
 

@@ -32,7 +32,7 @@ def check_clearance_of(reservation: Reservation, kind: str, now: datetime) -> No
         check_cleared(
             organisation_id=reservation.organisation_id,
             pool_id=reservation.pool_id,
-            end_customer_id=reservation.quote.on_behalf_of_id,
+            end_customer_id=reservation.end_customer_id,
             now=now,
         )
 

@@ -8,6 +8,7 @@ from django.db.models import Q
 from marketplace.catalogue.models import Pool
 from marketplace.parties.models import Organisation
 from marketplace.parties.spending import CostCentre
+from marketplace.screening.models import EndCustomer
 from marketplace.units.compute import Footprint
 from marketplace.units.firmness import CHOICES
 from marketplace.units.ids import new_id
@@ -152,6 +153,20 @@ class Reservation(models.Model):
     def accepted_by_holder(self) -> str:
         """Who accepted it; of another organisation's people its present holder learns nothing."""
         return self.accepted_by if self.assigned_at is None else "an organisation that held it before"
+
+    @property
+    def order_of_holder(self) -> str:
+        """The purchase order number, if it is its present holder's own."""
+        return self.purchase_order if self.assigned_at is None else ""
+
+    @property
+    def end_customer(self) -> EndCustomer | None:
+        """For whom its holder bought it: of an earlier holder's customers a new one learns nothing."""
+        return self.quote.on_behalf_of if self.assigned_at is None else None
+
+    @property
+    def end_customer_id(self) -> int | None:
+        return self.quote.on_behalf_of_id if self.assigned_at is None else None
 
     @property
     def client_reference(self) -> str | None:

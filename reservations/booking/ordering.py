@@ -30,6 +30,10 @@ class NotOrdered(Exception):
         super().__init__("There is no order form: the reservation was not approved, or not yet.")
 
 
+class OrderedByAnother(NotOrdered):
+    """The reservation came by an assignment: the order form is of whoever held it before."""
+
+
 def parties_of(quote: Quote) -> dict[str, Any]:
     """Who contracts with whom, as they are called at this moment: frozen with the reservation."""
     return {
@@ -46,6 +50,13 @@ def _facts(organisation: Organisation) -> dict[str, Any]:
         "country": organisation.country,
         "tax_ids": organisation.tax_ids or {},
     }
+
+
+def customers_order_form(*, reservation: Reservation) -> OrderForm:
+    """`order_form` for its holder. What another organisation ordered before an assignment is not theirs to read."""
+    if reservation.assigned_at is not None:
+        raise OrderedByAnother
+    return order_form(reservation=reservation)
 
 
 def order_form(*, reservation: Reservation) -> OrderForm:

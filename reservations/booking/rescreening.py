@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Case, F, QuerySet, When
 
 from marketplace.screening.queries import Party, clear
-from pricing.quotes.models import OPEN, Quote
+from pricing.quotes.models import BUY, OPEN, Quote
 from reservations.booking.models import Reservation
 from reservations.booking.states import CANCELLED, ENDED, RELEASED
 
@@ -24,29 +25,31 @@ class NoLongerClear:
 
 def no_longer_clear(*, now: datetime) -> NoLongerClear:
     """Every kind of deal (buyer, end customer, pool) is screened once, however many rows it has."""
-    quotes = Quote.objects.in_state(OPEN, now).filter(kind="buy")
-    held = Reservation.objects.exclude(status__in=(ENDED, CANCELLED, RELEASED)).filter(end__gt=now.date())
-    kinds = {*_kinds(quotes, "on_behalf_of"), *_kinds(held, "quote__on_behalf_of")}
-    deals = sorted(kinds, key=lambda deal: (deal.organisation_id, deal.pool_id, deal.end_customer_id or 0))
-    unclear = {deal for deal, is_clear in zip(deals, clear(deals, now=now), strict=True) if not is_clear}
-    return NoLongerClear(_rows(quotes, "on_behalf_of", unclear), _rows(held, "quote__on_behalf_of", unclear))
+    quotes = Quote.objects.in_state(OPEN, now).filter(kind=BUY).annotate(for_whom=F("on_behalf_of_id"))
+    live = Reservation.objects.exclude(status__in=(ENDED, CANCELLED, RELEASED)).filter(end__gt=now.date())
+    # Who holds it by an assignment buys for nobody else.
+    held = live.annotate(for_whom=Case(When(assigned_at=None, then=F("quote__on_behalf_of_id")), default=None))
+    deals = sorted({*_kinds(quotes), *_kinds(held)}, key=_order)
+    unclear = [deal for deal, is_clear in zip(deals, clear(deals, now=now), strict=True) if not is_clear]
+    return NoLongerClear(_rows(quotes, unclear), _rows(held, unclear))
 
 
-def _kinds(rows: "QuerySet[Quote] | QuerySet[Reservation]", customer: str) -> set[Party]:
-    found = rows.order_by().values_list("organisation_id", "pool_id", f"{customer}_id").distinct()
+def _order(deal: Party) -> tuple[int, int, int]:
+    return deal.organisation_id, deal.pool_id, deal.end_customer_id or 0
+
+
+def _kinds(rows: QuerySet[Any]) -> set[Party]:
+    found = rows.order_by().values_list("organisation_id", "pool_id", "for_whom").distinct()
     return {Party(*each) for each in found}
 
 
-def _rows(rows: QuerySet, customer: str, unclear: set[Party]) -> list:
-    """Those of an unclear kind. A kind has one condition in the query, and there are few kinds."""
-    found: list = []
-    for deal in sorted(unclear, key=lambda deal: (deal.organisation_id, deal.pool_id, deal.end_customer_id or 0)):
-        of_kind = rows.filter(
-            organisation_id=deal.organisation_id, pool_id=deal.pool_id, **{f"{customer}_id": deal.end_customer_id}
-        )
-        found += of_kind.select_related("organisation", "pool__site", "pool__accelerator").order_by("-pk")[
-            : MOST_ROWS - len(found)
-        ]
+def _rows(rows: QuerySet[Any], unclear: Sequence[Party]) -> list[Any]:
+    """Those of an unclear kind. A kind has one query, and there are few kinds."""
+    found: list[Any] = []
+    for deal in unclear:
+        whom = {"for_whom": deal.end_customer_id} if deal.end_customer_id else {"for_whom__isnull": True}
+        of_kind = rows.filter(organisation_id=deal.organisation_id, pool_id=deal.pool_id, **whom).order_by("-pk")
+        found += of_kind.select_related("organisation", "pool__site", "pool__accelerator")[: MOST_ROWS - len(found)]
         if len(found) >= MOST_ROWS:
             break
     return found

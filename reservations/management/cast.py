@@ -14,7 +14,7 @@ from django.contrib.auth.models import Group
 from marketplace.journal.actor import SYSTEM
 from marketplace.parties.actions import create_api_key, revoke_api_key
 from marketplace.parties.models import ADMIN, APPROVER, BUYER, Membership, Organisation, User
-from marketplace.parties.staff_roles import COMPLIANCE, SALES, SUPPLY_PLANNER, ensure_staff_groups
+from marketplace.parties.staff_roles import COMPLIANCE, FINANCE, SALES, SUPPLY_PLANNER, ensure_staff_groups
 from pricing.negotiation.margins import SalesLimit
 from reservations.management.house_rules import (
     buys_for_others,
@@ -57,6 +57,7 @@ CAST = (
     Member("sales@headroom.example", "Marta Quist", "Headroom", "sales lead", SALES),
     Member("supply@headroom.example", "Jonas Weber", "Headroom", "supply planner", SUPPLY_PLANNER),
     Member("admin@headroom.example", "Noor Haddad", "Headroom", "administrator", "superuser"),
+    Member("finance@headroom.example", "Elif Aydin", "Headroom", "finance", FINANCE),
     Member("compliance@headroom.example", "Ilse Moreau", "Headroom", "compliance", COMPLIANCE),
     Member("compliance2@headroom.example", "Paul Okafor", "Headroom", "compliance", COMPLIANCE),
     Member("partner@latticeway.example", "Lena Brandt", PARTNER, ADMIN, known_as="partner"),

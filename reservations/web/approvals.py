@@ -16,7 +16,7 @@ from reservations.booking import approving
 from reservations.booking.actions import NOT_AUTHORISED
 from reservations.booking.lifecycle import NotInThisState, NotYourRole, ReservationNotFound, TransitionReasonMissing
 from reservations.booking.models import Reservation
-from reservations.booking.ordering import NotOrdered, order_form
+from reservations.booking.ordering import NotOrdered, customers_order_form
 from reservations.booking.states import PENDING_APPROVAL, roles_of_member
 
 REFUSED = (
@@ -47,7 +47,7 @@ def approval_context(reservation: Reservation, found: Membership, state: str) ->
     """What the reservation's page shows of its approval."""
     is_open = state == PENDING_APPROVAL
     return {
-        "stages": list(reservation.stages.select_related("user")),
+        "stages": list(reservation.stages.select_related("user")) if reservation.assigned_at is None else [],
         "is_turn": is_open and _is_turn(reservation, found),
         "may_withdraw": is_open and found.may_buy,
     }
@@ -112,9 +112,10 @@ SAID = {
 @member_page
 def paper(request: HttpRequest, found: Membership, public_id: str) -> HttpResponse:
     """The order form as PDF: the same bytes every time."""
-    reservation = get_object_or_404(Reservation.objects.of(found.organisation_id), public_id=public_id)
+    ordered = Reservation.objects.of(found.organisation_id).filter(assigned_at=None)
+    reservation = get_object_or_404(ordered, public_id=public_id)
     try:
-        form = change.run(lambda: order_form(reservation=reservation))
+        form = change.run(lambda: customers_order_form(reservation=reservation))
     except NotOrdered as missing:
         messages.warning(request, str(missing))
         return redirect("reservation", public_id)

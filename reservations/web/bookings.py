@@ -120,7 +120,7 @@ def _owned(found: Membership) -> ReservationQuerySet:
     )
 
 
-class _Echo:
+class Echo:
     """A file that hands back what is written to it, so that csv can be streamed."""
 
     def write(self, text: str) -> str:
@@ -128,7 +128,7 @@ class _Echo:
 
 
 def _csv(reservations: ReservationQuerySet, now: datetime) -> Iterator[str]:
-    writer = csv.writer(_Echo())
+    writer = csv.writer(Echo())
     yield writer.writerow(COLUMNS)
     for each in reservations.iterator(chunk_size=1000):
         yield writer.writerow(_row(each, now))
@@ -136,11 +136,11 @@ def _csv(reservations: ReservationQuerySet, now: datetime) -> Iterator[str]:
 
 def _row(r: Reservation, now: datetime) -> list[object]:
     return [
-        r.public_id, r.state(now), _safe(r.pool.site.name), r.pool.accelerator.key, r.quantity, r.firmness, r.start,
-        r.end, r.total, r.currency, r.quote.public_id, r.accepted_at.isoformat(), _safe(r.accepted_by_holder),
+        r.public_id, r.state(now), safe(r.pool.site.name), r.pool.accelerator.key, r.quantity, r.firmness, r.start,
+        r.end, r.total, r.currency, r.quote.public_id, r.accepted_at.isoformat(), safe(r.accepted_by_holder),
     ]  # fmt: skip
 
 
-def _safe(text: str) -> str:
+def safe(text: str) -> str:
     """A spreadsheet must not run what somebody typed as a name."""
     return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

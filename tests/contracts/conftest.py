@@ -30,6 +30,9 @@ class Caller:
         raw = body if isinstance(body, bytes) else json.dumps({} if body is None else body).encode()
         return client.post(f"{API}{path}", raw, content_type="application/json", headers=headers)
 
+    def delete(self, path: str) -> "Answer":
+        return Client(raise_request_exception=False).delete(f"{API}{path}", headers=self._headers())
+
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.key}"} if self.key else {}
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from marketplace.journal.actor import SYSTEM, Actor
@@ -18,6 +19,7 @@ from marketplace.screening import actions as screening
 from marketplace.screening.models import EndCustomer, ScreeningPolicy
 from marketplace.units import clock
 from pricing.quotes.models import Quote
+from reservations.booking.assigning import consent_to_assignment
 from reservations.booking.models import Reservation
 from reservations.tasks import make_order_forms
 from tests.contracts.conftest import Caller
@@ -358,3 +360,22 @@ def test_a_purchase_asks_few_questions(market: Market, bank: Caller, admin: Call
     assert made.status_code == 201
     questions = [each["sql"] for each in asked.captured_queries if "SAVEPOINT" not in each["sql"]]
     assert len(questions) <= 40, "\n".join(sql[:160] for sql in questions)
+
+
+def test_who_takes_a_reservation_over_reads_nothing_of_the_order(market: Market, bank: Caller, rival: Caller) -> None:
+    quote = bank.quote(market, on_behalf_of=a_customer(bank)["id"])
+    block = bank.post(f"/quotes/{quote['id']}/accept", {"purchase_order": "PO 77"}).json()
+    path = f"/reservations/{block['id']}"
+    assert bank.get(f"{path}/order-form").status_code == 200
+    body = {"receiver": market.rival.organisation.public_id, "grounds": "affiliate"}
+    offered = bank.post(f"{path}/assignments", body).json()
+    consent_to_assignment(assignment=offered["id"], agrees=True, reason="same group of companies", by=SYSTEM)
+    assert rival.post(f"/assignments/{offered['id']}/accept").json()["status"] == "accepted"
+    taken = rival.get(path).json()
+    assert (taken["purchase_order"], taken["on_behalf_of"], taken["order_form_digest"]) == ("", None, None)
+    refused(rival.get(f"{path}/order-form"), 409, "not_ordered")
+    page = Client()
+    page.force_login(market.rival.buyer)
+    shown = page.get(f"/reservations/{block['id']}/").text
+    for secret in ("PO 77", "Fjord", "First Bank"):
+        assert secret not in shown

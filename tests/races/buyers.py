@@ -22,6 +22,7 @@ from marketplace.units.period import Period  # isort: skip
 from pricing.quotes.actions import PriceChanged, take_quote  # isort: skip
 from reservations.booking.actions import accept_quote  # isort: skip
 import tests.budgets  # isort: skip
+from reservations.tasks import serve_due_waitlist  # isort: skip
 from tests.capacity import FIRST, NOW, block, limit  # isort: skip
 
 __all__ = ["contender"]
@@ -180,6 +181,11 @@ def publish(pool_id: int, times: int) -> None:
     pool, projection = Pool.objects.get(pk=pool_id), Projection.objects.latest("pk")
     for _ in range(times):
         change.run(lambda: publish_limits(projection=projection, pool=pool))
+
+
+def serve_waitlist() -> int:
+    """The sweep over the waitlist; how many offers it made."""
+    return serve_due_waitlist()
 
 
 def work(name: str, *arguments: object) -> object:

@@ -128,6 +128,9 @@ ROUTES: dict[str, Row] = {
     "waitlist/<str:public_id>/withdraw/": page("wish", POST="buyer"),
     "reservations/": page(GET="member"),
     "reservations.csv": page(GET="member"),
+    "everything.csv": page(GET="member"),
+    "calendar/": page(GET="member", POST="buyer"),
+    "calendar/<slug:secret>.ics": page("calendar", GET="everybody", shared=True),
     "reservations/<str:public_id>/": page("reservation", GET="member"),
     # REST
     "api/schema/": page(GET="everybody", fixed=True),
@@ -189,6 +192,7 @@ ROUTES: dict[str, Row] = {
     "api/v1/assignments/<slug:public_id>/accept": door("assignment", POST="commit", of="affiliate"),
     "api/v1/assignments/<slug:public_id>/decline": door("assignment", POST="commit", of="affiliate"),
     "api/v1/assignments/<slug:public_id>/withdraw": door("assignment", POST="commit"),
+    "api/v1/calendar-feed": door(POST="commit", DELETE="commit"),
     "api/v1/dues": door(GET="read", asks={"reservation": "{reservation}"}),
     "api/v1/receipts": door(GET="read", asks={"reservation": "{reservation}"}),
     "api/v1/cost-centres": door(
@@ -301,6 +305,7 @@ ROUTES: dict[str, Row] = {
     **dict(table("marketplace.signingauthority", "view")),
     **dict(table("pricing.contractpolicy", "view add")),
     **dict(table("reservations.assignment", "view")),
+    **dict(table("reservations.calendarfeed", "view")),
     **dict(table("reservations.due", "view")),
     **dict(table("reservations.receipt", "view add")),
     **dict(table("marketplace.claim", "view", "claim_pk")),
@@ -328,9 +333,6 @@ ROUTES: dict[str, Row] = {
     **dict(table("pricing.demandforecast", "view")),
     **dict(table("pricing.enquiry", "view", "enquiry_pk")),
     **dict(table("pricing.negotiation", "view", "negotiation_pk")),
-    "admin/pricing/negotiation/<path:object_id>/change/": staff(
-        "negotiation_pk", GET="pricing.view_negotiation", POST="pricing.view_negotiation"
-    ),
     **dict(table("pricing.negotiationpolicy", "view add")),
     **dict(table("pricing.saleslimit", "view add change")),
     **dict(table("pricing.pricepolicy", "view add", "policy_pk")),

@@ -93,7 +93,7 @@ def is_sent_to_sign_in(answer: Answer) -> bool:
 
 def is_let_in(answer: Answer) -> bool:
     """Past the door: what stands behind it may still refuse the particular wish, in words."""
-    return answer.status in (200, 201, 302, 400, 409, 422) and not is_sent_to_sign_in(answer)
+    return answer.status in (200, 201, 204, 302, 400, 409, 422) and not is_sent_to_sign_in(answer)
 
 
 def refusal(answer: Answer) -> int | str:

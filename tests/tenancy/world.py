@@ -43,6 +43,7 @@ from reservations.booking.actions import accept_quote
 from reservations.booking.amendments import GROUNDS
 from reservations.booking.assigning import consent_to_assignment, offer_assignment
 from reservations.booking.changes import quote_change
+from reservations.booking.feeds import open_feed
 from reservations.booking.waitlist.actions import join, parse_wish
 from tests.market import PASSWORD, Market, Party, key, member, open_market, party
 from tests.tenancy.walking import Answer, Caller
@@ -150,6 +151,13 @@ def open_world() -> World:
     world.add("no_page", "nothing/here/", "nothing/there/")
     world.add("app", "pricing", "pricing")
     return world
+
+
+def calendar(world: World) -> None:
+    """The secret address of the bank's calendar: whoever knows it may read."""
+    bank = world.market.bank.organisation
+    _, secret = change.run(lambda: open_feed(organisation=bank, by=SYSTEM, now=clock.now()))
+    world.add("calendar", secret, "cal_nothing")
 
 
 def quotes(world: World) -> None:
@@ -312,6 +320,7 @@ DEEDS: list[Callable[[World], None]] = [
     reservation,
     offer,
     api_key,
+    calendar,
     negotiation,
     change_and_assignment,
     rules,
