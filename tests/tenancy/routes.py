@@ -130,7 +130,7 @@ ROUTES: dict[str, Row] = {
     "reservations.csv": page(GET="member"),
     "everything.csv": page(GET="member"),
     "calendar/": page(GET="member", POST="buyer"),
-    "calendar/<slug:secret>.ics": page("calendar", GET="everybody", shared=True),
+    "calendar/<slug:secret>.ics": page("calendar", GET="everybody", shared=True, fixed=True),  # the address is the key
     "reservations/<str:public_id>/": page("reservation", GET="member"),
     # REST
     "api/schema/": page(GET="everybody", fixed=True),
