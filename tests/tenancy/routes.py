@@ -130,7 +130,7 @@ ROUTES: dict[str, Row] = {
     "reservations.csv": page(GET="member"),
     "everything.csv": page(GET="member"),
     "calendar/": page(GET="member", POST="buyer"),
-    "calendar/<slug:secret>.ics": page("calendar", GET="everybody", shared=True),
+    "calendar/<slug:secret>.ics": page("calendar", GET="everybody", shared=True, fixed=True),  # the address is the key
     "reservations/<str:public_id>/": page("reservation", GET="member"),
     # REST
     "api/schema/": page(GET="everybody", fixed=True),
@@ -278,7 +278,9 @@ ROUTES: dict[str, Row] = {
     "admin/reservations/reservation/sell/<slug:public_id>/keep/": staff(
         "quote", POST="pricing.change_quote", sends={"days": "3"}
     ),
-    "admin/reservations/reservation/sell/together/": staff(GET="pricing.add_quote", POST="pricing.add_quote"),
+    "admin/reservations/reservation/sell/together/": staff(
+        GET="pricing.add_quote", asks={"organisation": "{organisation_pk}"}
+    ),
     "admin/reservations/reservation/sell/bundle/<slug:public_id>/": staff("bundle", GET="pricing.view_quote"),
     "admin/reservations/reservation/sell/bundle/<slug:public_id>/accept/": staff(
         "bundle", POST="reservations.add_reservation"
