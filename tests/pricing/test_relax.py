@@ -119,7 +119,7 @@ def test_a_field_of_the_service_that_costs_is_a_lever(market: Market) -> None:
 
 def test_an_answer_with_splits_says_that_they_are_taken_all_or_none(market: Market) -> None:
     assert ask(market).notes == ask(market, divisible=True).notes == ()
-    (note,) = ask(market, divisible=True, accelerators=[], quantity=2192).notes
+    (note,) = ask(market, divisible=True, accelerators=[], quantity=1240).notes
     assert "all of its parts or none" in note
 
 
