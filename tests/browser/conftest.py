@@ -80,7 +80,7 @@ def market(transactional_db: None) -> Market:
 
 @pytest.fixture
 def desk(page: Page, live_server: LiveServer) -> Desk:
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)  # a picture of a long page takes a while on two busy cores
     return Desk(page, live_server.url)
 
 

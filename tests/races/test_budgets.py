@@ -12,7 +12,7 @@ from marketplace.parties import budgets
 from marketplace.parties.spending import BudgetClaim, CostCentre
 from tests.budgets import NOW, a_cost_centre, reserve, spend, taken, unequal
 from tests.races import buyers
-from tests.races.gate import THROUGH_THE_GATE, at_the_gate, replaced, variant
+from tests.races.gate import GATE, THROUGH_THE_GATE, at_the_gate, replaced, variant
 from tests.races.racing import race
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -100,12 +100,19 @@ def gated_move(text: str) -> str:
 
 
 def read_then_write(text: str) -> str:
-    """The wrong way: looks whether the claim is reserved, and writes it down later."""
+    """The wrong way: looks whether the claim is reserved and what it has taken, and writes it down later.
+
+    The gate stands inside the statement, whose snapshot is older than the wait: both see what nobody has given back.
+    """
     update = (
         "UPDATE marketplace_budgetclaim SET status = p_to, changed_at = p_now WHERE id = p_claim AND status = p_from;"
     )
     looked = "PERFORM 1 FROM marketplace_budgetclaim WHERE id = p_claim AND status = p_from;"
-    return replaced(replaced(gated_move(text), update, looked), "FOR NO KEY UPDATE;", ";")
+    text = replaced(replaced(text, update, looked), "FOR NO KEY UPDATE;", ";")
+    gate = f"WITH gate AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared({GATE})), taken AS ("
+    return replaced(
+        replaced(text, "WITH taken AS (", gate), "FROM marketplace_budgetentry", "FROM gate, marketplace_budgetentry"
+    )
 
 
 def release(claim_id: int) -> bool:
