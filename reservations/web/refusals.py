@@ -3,15 +3,12 @@ web and the admin; REST gives the same codes in `reservations/api/problems.py`."
 
 from marketplace.capacity.ledger import InsufficientHeadroom
 from marketplace.change.change import Busy
-from marketplace.parties.budgets import CostCentreNeeded, OverBudget
-from marketplace.parties.signing import NoAgreement, NoAuthority
-from marketplace.screening.queries import ScreeningRequired
 from marketplace.web.errors import CODES
 from pricing.curve.queries import NoPrice
 from pricing.quotes.actions import MarketStale, QuoteClosed, QuoteExpired
 from pricing.quotes.holds import HoldCooldown, HoldLimit
 from reservations.booking import assigning, changed, changes, delivery, lifecycle, payments
-from reservations.booking.change_authority import ApprovalNeeded
+from reservations.booking.actions import NOT_AUTHORISED
 from reservations.booking.plans import WrongWish
 
 # Failures that carry no sentence of their own say what their code means.
@@ -27,12 +24,7 @@ REFUSALS: tuple[type[Exception], ...] = (
     QuoteClosed,
     HoldLimit,
     HoldCooldown,
-    NoAgreement,
-    NoAuthority,
-    ScreeningRequired,
-    CostCentreNeeded,
-    OverBudget,
-    ApprovalNeeded,
+    *NOT_AUTHORISED,
     WrongWish,
     lifecycle.NotInThisState,
     lifecycle.NotYourRole,
