@@ -16,6 +16,7 @@ from marketplace.supply.promises import promised_limits
 from marketplace.supply.queries import BuildOut, build_out
 from marketplace.supply.reporting import LONGEST_REASON, request_projection
 from marketplace.supply.slips import DEFAULT_POLICY
+from marketplace.supply.trusting import trusted
 from marketplace.supply.world import Ints
 
 HORIZON_DAYS = 7 * 365 + 2
@@ -50,6 +51,7 @@ def project_supply(
     """Runs the scenarios over the build-out as it stands; stores quantiles, limits, ready days and inputs."""
     found, promised = build_out(now.date()), ensure_default_policy(now=now)
     learned = learned_policy(DEFAULT_POLICY, slip_observations(now.date()))
+    found = trusted(found, learned.policy, now.date())
     result = project(found.world, learned.policy, seed=seed, scenarios=scenarios, days=days)
     limits = promised_limits(
         found.world,

@@ -100,6 +100,10 @@ ROUTES: dict[str, Row] = {
     "capacity/quote/": page(POST="buyer", sends={"offer": "{offer}"}),
     "selling/": page(GET="member"),
     "selling/demand/": page(GET="member"),
+    "selling/build-out/": page(GET="member"),
+    "selling/build-out/report/": page(POST="buyer", sends={"project": "{project}", "kind": "power"}),
+    "selling/build-out/file/": page(POST="buyer", sends={"text": "project,kind,forecast\n{project},power,{day}\n"}),
+    "selling/build-out/disclosure/": page(POST="admin"),
     "quotes/": page(GET="member"),
     "quotes/<str:public_id>/": page("quote", GET="member"),
     "quotes/<str:public_id>/release/": page("quote", POST="buyer"),
@@ -152,7 +156,19 @@ ROUTES: dict[str, Row] = {
     "api/v1/demand": door(GET="read"),
     "api/v1/price-policies": door(GET="read"),
     "api/v1/price-versions": door(GET="read"),
-    "api/v1/projects": door(GET="read"),
+    "api/v1/projects": door(GET="read", POST="supply", sends={"pool": "{pool}"}),
+    "api/v1/projects/<slug:public_id>/milestones": door("project", GET="supply", POST="supply", of="seller"),
+    "api/v1/disruptions": door(GET="supply", POST="supply", sends={"pool": "{pool}"}),
+    "api/v1/disruptions/<slug:public_id>/withdraw": door(
+        "disruption", POST="supply", of="seller", sends={"reason": "over"}
+    ),
+    "api/v1/maintenance": door(GET="supply", POST="supply", sends={"pool": "{pool}"}),
+    "api/v1/maintenance/<slug:public_id>/withdraw": door(
+        "maintenance", POST="supply", of="seller", sends={"reason": "over"}
+    ),
+    "api/v1/supply-files": door(POST="supply"),
+    "api/v1/provider-record": door(GET="supply"),
+    "api/v1/disclosure": door(GET="supply", POST="supply"),
     "api/v1/projects/<slug:public_id>": door("project", GET="read", of="seller"),
     "api/v1/projections": door(GET="read"),
     "api/v1/projections/<slug:public_id>": door("projection", GET="read", shared=True),

@@ -136,6 +136,21 @@ def test_an_event_of_a_transaction_that_commits_late_is_not_passed_over(receiver
     assert len(receiver.ids) == 2
 
 
+def test_a_transaction_in_another_database_of_the_server_holds_nothing_up(receiver: Receiver) -> None:
+    listen(receiver.url)
+    other = connections.create_connection("default")
+    other.settings_dict = {**other.settings_dict, "NAME": "postgres"}
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute("SELECT pg_current_xact_id()")
+            happen()
+            send_all()
+            assert len(receiver.arrived) == 1
+    finally:
+        other.close()
+
+
 def test_a_cursor_over_ids_alone_would_pass_it_over(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     """The twin: every event that can be seen is taken to be settled, and what commits late is lost."""
     listen(receiver.url)
