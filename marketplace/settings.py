@@ -217,7 +217,7 @@ def staff_table(title: str, icon: str, model: str) -> dict[str, object]:
         # Pages with an entry of their own (Sell capacity, Capacity) live below a table's address.
         "active": lambda request: (
             request.path.startswith(f"/admin/{app}/{name}/")
-            and request.path.split("/")[4] not in ("sell", "capacity", "calibration")
+            and request.path.split("/")[4] not in ("sell", "capacity", "calibration", "providers")
         ),
     }
 
@@ -280,6 +280,9 @@ UNFOLD = {
                 "separator": True,
                 "items": [
                     staff_table("Projects", "construction", "marketplace.project"),
+                    staff_page("Providers", "handshake", "providers", "marketplace.view_milestonereport"),
+                    staff_table("Milestone reports", "flag", "marketplace.milestonereport"),
+                    staff_table("Disclosure", "visibility", "marketplace.disclosurepolicy"),
                     staff_table("Disruptions", "storm", "marketplace.disruption"),
                     staff_table("Maintenance", "engineering", "marketplace.maintenancewindow"),
                     staff_table("Projections", "query_stats", "marketplace.projection"),

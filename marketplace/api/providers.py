@@ -8,7 +8,8 @@ from dataclasses import asdict
 from datetime import date
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import OpenApiTypes, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import NotFound
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
@@ -164,7 +165,7 @@ class MilestoneReports(SupplyDoor):
         if project is None:
             raise NotFound
         rows = MilestoneReport.objects.filter(milestone__project=project).select_related("milestone")
-        return Response(listed(ReportShape(rows[: self.params["limit"]], many=True).data))
+        return Response(listed(list(ReportShape(rows[: self.params["limit"]], many=True).data)))
 
     @extend_schema(
         operation_id="report_milestone",
@@ -345,7 +346,8 @@ class SupplyFiles(SupplyDoor):
     def post(self, request: Request) -> Response:
         """Columns project, kind, planned, forecast, actual, note. All lines are taken in, or none: every place that is
         wrong is named. `dry_run=true` says what it would change, and changes nothing."""
-        raw, whose, by = bytes(request.data or b""), self.organisation_id, self.key.as_actor()
+        raw, whose, by = request.body, self.organisation_id, self.key.as_actor()
+        _ = request.data  # refuses what is not text/csv
         if self.params["dry_run"]:
             effects = preview(provider_id=whose, raw=raw, today=clock.today())
             return Response(_file(effects, taken_in=False))

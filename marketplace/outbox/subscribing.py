@@ -251,7 +251,7 @@ def replay(*, endpoint: WebhookEndpoint, start: datetime, end: datetime, by: Act
     _require_enabled(endpoint)
     if not start < end:
         raise WebhookRefused("to", "“to” is the first moment that is not replayed: it lies after “from”.")
-    values = {
+    values: dict[str, Any] = {
         "endpoint": endpoint.pk,
         "from": start,
         "to": end,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import Max, QuerySet
 
@@ -82,8 +83,9 @@ def report_own_milestone(*, provider_id: int, project: str, said: Said, by: Acto
     faults = report_faults(said, milestone, today=now.date())
     if faults:
         raise ReportRefused(faults)
-    common = {"by": by, "now": now, "reason": said.note, "source": PROVIDER}
+    common: dict[str, Any] = {"by": by, "now": now, "reason": said.note, "source": PROVIDER}
     if milestone is None:
+        assert said.planned is not None  # or it has a fault
         new = Milestone(project=row, kind=said.kind, planned=said.planned, forecast=said.forecast, actual=said.actual)
         found = add_milestone(milestone=new, **common)
     else:
@@ -150,6 +152,7 @@ def announce_project(
     )
     record(by=by, verb="project.announced", subject=project.public_id, now=now, after={"gpus": gpus, "mw": str(mw)})
     for said in milestones:
+        assert said.planned is not None  # or it has a fault
         row = Milestone(project=project, kind=said.kind, planned=said.planned, forecast=said.forecast)
         add_milestone(milestone=row, by=by, now=now, reason=said.note, source=PROVIDER)
     request_projection(reason=f"{project.name}: announced", now=now)
@@ -217,7 +220,8 @@ def withdraw_own(
     *, provider_id: int, model: type[Stated], public_id: str, reason: str, by: Actor, now: datetime
 ) -> Stated:
     """Only what the provider itself stated. Raises NotYours, NotSound, AlreadyWithdrawn."""
-    found = model._default_manager.filter(provider_id=provider_id, public_id=public_id).first()
+    rows: Any = model._default_manager
+    found: Stated | None = rows.filter(provider_id=provider_id, public_id=public_id).first()
     if found is None:
         raise NotYours
     withdraw(stated=found, by=by, now=now, reason=reason)

@@ -24,6 +24,15 @@ def trusted(found: BuildOut, policy: ProjectionPolicy, today: date) -> BuildOut:
     return replace(found, world=replace(found.world, pools=pools))
 
 
+def records(today: date) -> dict[int, tuple[ProviderRecord, Trust]]:
+    """Of everybody whose first announced day has come."""
+    policy = learned_policy(DEFAULT_POLICY, slip_observations(today)).policy
+    said = provider_announcements(today)
+    return {
+        seller: (record_of(each, forecast_moves(seller)), trust(policy, each)) for seller, each in said.items() if each
+    }
+
+
 def record_and_trust(provider_id: int, today: date) -> tuple[ProviderRecord, Trust]:
     """What the provider announced against what came, and what that makes of its next announcements."""
     said = provider_announcements(today).get(provider_id, [])

@@ -13,6 +13,7 @@ from reservations.api.assignments import (
 from reservations.api.bundles import AcceptBundle
 from reservations.api.calendars import CalendarFeedDoor
 from reservations.api.changes import AcceptDelivery, Changes, Transitions
+from reservations.api.energy import EnergyDoor
 from reservations.api.long_holds import HoldQuote, PreviewHold
 from reservations.api.money import Dues, Receipts
 from reservations.api.views import AcceptQuote, OneReservation, Reservations
@@ -45,6 +46,7 @@ urlpatterns = [
     path("assignments/<slug:public_id>/decline", DeclineAssignment.as_view()),
     path("assignments/<slug:public_id>/withdraw", WithdrawAssignment.as_view()),
     path("calendar-feed", CalendarFeedDoor.as_view()),
+    path("energy", EnergyDoor.as_view()),
     path("dues", Dues.as_view()),
     path("receipts", Receipts.as_view()),
 ]

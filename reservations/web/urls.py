@@ -1,6 +1,6 @@
 from django.urls import path
 
-from reservations.web import approvals, assigning, bookings, bundles, calendars, changing, long_holds, waitlist
+from reservations.web import approvals, assigning, bookings, bundles, calendars, changing, energy, long_holds, waitlist
 
 urlpatterns = [
     path("waitlist/", waitlist.listing, name="waitlist"),
@@ -11,6 +11,8 @@ urlpatterns = [
     path("quotes/<str:public_id>/hold/", long_holds.keep, name="hold-longer"),
     path("reservations/", bookings.portfolio, name="portfolio"),
     path("reservations.csv", bookings.export, name="portfolio-csv"),
+    path("reservations/energy/", energy.show, name="energy"),
+    path("energy.csv", energy.export, name="energy-csv"),
     path("everything.csv", calendars.everything, name="everything-csv"),
     path("calendar/", calendars.page, name="calendar"),
     path("calendar/<slug:secret>.ics", calendars.feed, name="calendar-feed"),

@@ -136,6 +136,8 @@ ROUTES: dict[str, Row] = {
     "waitlist/<str:public_id>/withdraw/": page("wish", POST="buyer"),
     "reservations/": page(GET="member"),
     "reservations.csv": page(GET="member"),
+    "reservations/energy/": page(GET="member"),
+    "energy.csv": page(GET="member"),
     "everything.csv": page(GET="member"),
     "calendar/": page(GET="member", POST="buyer"),
     "calendar/<slug:secret>.ics": page("calendar", GET="everybody", shared=True, fixed=True),  # the address is the key
@@ -213,6 +215,7 @@ ROUTES: dict[str, Row] = {
     "api/v1/assignments/<slug:public_id>/decline": door("assignment", POST="commit", of="affiliate"),
     "api/v1/assignments/<slug:public_id>/withdraw": door("assignment", POST="commit"),
     "api/v1/calendar-feed": door(POST="commit", DELETE="commit"),
+    "api/v1/energy": door(GET="read"),
     "api/v1/dues": door(GET="read", asks={"reservation": "{reservation}"}),
     "api/v1/receipts": door(GET="read", asks={"reservation": "{reservation}"}),
     "api/v1/cost-centres": door(
@@ -263,6 +266,7 @@ ROUTES: dict[str, Row] = {
     "admin/(?P<url>.*)$": staff("no_page", GET="nobody"),
     # Staff: pages of our own
     "admin/marketplace/pool/capacity/": staff(GET="marketplace.view_capacityday"),
+    "admin/marketplace/project/providers/": staff(GET="marketplace.view_milestonereport"),
     "admin/marketplace/projection/calibration/": staff(GET="marketplace.view_projection"),
     "admin/marketplace/disruption/<int:pk>/withdraw/": staff("no_row", POST="marketplace.change_disruption"),
     "admin/marketplace/maintenancewindow/<int:pk>/withdraw/": staff(
@@ -346,11 +350,13 @@ ROUTES: dict[str, Row] = {
     **dict(table("reservations.due", "view")),
     **dict(table("reservations.receipt", "view add")),
     **dict(table("marketplace.claim", "view", "claim_pk")),
+    **dict(table("marketplace.disclosurepolicy", "view")),
     **dict(table("marketplace.disruption", "view add")),
     **dict(table("marketplace.entry", "view", "entry_pk")),
     **dict(table("marketplace.event", "view", "event_pk")),
     **dict(table("marketplace.ledgerentry", "view", "ledger_pk")),
     **dict(table("marketplace.maintenancewindow", "view add")),
+    **dict(table("marketplace.milestonereport", "view", "report_pk")),
     **dict(table("marketplace.organisation", "view add change", "organisation_pk")),
     **dict(table("marketplace.pool", "view add change", "pool_pk")),
     **dict(table("marketplace.project", "view add change", "project_pk")),
