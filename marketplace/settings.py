@@ -159,6 +159,7 @@ CELERY_BEAT_SCHEDULE = {
     "serve-waitlist": {"task": "reservations.serve_waitlist", "schedule": 15.0},
     "make-order-forms": {"task": "reservations.make_order_forms", "schedule": 10.0},
     "settle-reservations": {"task": "reservations.settle", "schedule": 10.0},
+    "settle-unpaid-changes": {"task": "reservations.settle_unpaid_changes", "schedule": 60.0},
     "call-holders": {"task": "reservations.call_holders", "schedule": 60.0},
 }
 
