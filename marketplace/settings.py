@@ -160,6 +160,7 @@ CELERY_BEAT_SCHEDULE = {
     "make-order-forms": {"task": "reservations.make_order_forms", "schedule": 10.0},
     "settle-reservations": {"task": "reservations.settle", "schedule": 10.0},
     "settle-unpaid-changes": {"task": "reservations.settle_unpaid_changes", "schedule": 60.0},
+    "post-money": {"task": "reservations.post_money", "schedule": 10.0},
     "call-holders": {"task": "reservations.call_holders", "schedule": 60.0},
 }
 
@@ -246,6 +247,8 @@ UNFOLD = {
                     staff_table("Assignments", "move_down", "reservations.assignment"),
                     staff_table("Receipts", "payments", "reservations.receipt"),
                     staff_table("Dues", "request_page", "reservations.due"),
+                    staff_table("Ledger of money", "menu_book", "reservations.posting"),
+                    staff_page("Trial balance", "balance", "trial-balance", "reservations.view_posting"),
                     staff_table("Calendar addresses", "calendar_add_on", "reservations.calendarfeed"),
                 ],
             },

@@ -1,5 +1,6 @@
 """Every model of the package in one place, for Django; the rooms define them."""
 
+from reservations.billing.models import Posting, PostingLine
 from reservations.booking.amendments import Assignment, ReservationChange
 from reservations.booking.approvals import ApprovalStage
 from reservations.booking.feeds import CalendarFeed
@@ -14,6 +15,8 @@ __all__ = [
     "CalendarFeed",
     "Due",
     "OrderForm",
+    "Posting",
+    "PostingLine",
     "Receipt",
     "Reservation",
     "ReservationChange",

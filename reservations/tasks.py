@@ -6,6 +6,7 @@ from marketplace.celery import SERVE_WAITLIST
 from marketplace.change import change
 from marketplace.units import clock
 from pricing.quotes.actions import MarketStale
+from reservations.billing.posting import post_new
 from reservations.booking.calling import CANNOT_BE_KEPT, keep_for_holder, tell_holder
 from reservations.booking.lifecycle import settle
 from reservations.booking.models import Reservation
@@ -73,6 +74,15 @@ def settle_unpaid_changes() -> int:
     due = unpaid_changes(clock.now()).values_list("pk", flat=True)[:MOST_AT_ONCE]
     settled = [change.run(lambda pk=pk: settle_unpaid(change_id=pk, now=clock.now())) for pk in list(due)]  # type: ignore[misc]
     return sum(reservation is not None for reservation in settled)
+
+
+@shared_task(name="reservations.post_money")
+def post_new_money() -> int:
+    """Brings the ledger of money up to date with dues and receipts."""
+    posted = 0
+    while some := change.run(lambda: post_new(now=clock.now())):
+        posted += some
+    return posted
 
 
 @shared_task(name="reservations.make_order_forms")

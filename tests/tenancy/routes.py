@@ -129,6 +129,8 @@ ROUTES: dict[str, Row] = {
     "reservations/": page(GET="member"),
     "reservations.csv": page(GET="member"),
     "everything.csv": page(GET="member"),
+    "billing/": page(GET="member"),
+    "billing.csv": page(GET="member"),
     "calendar/": page(GET="member", POST="buyer"),
     "calendar/<slug:secret>.ics": page("calendar", GET="everybody", shared=True, fixed=True),  # the address is the key
     "reservations/<str:public_id>/": page("reservation", GET="member"),
@@ -193,6 +195,8 @@ ROUTES: dict[str, Row] = {
     "api/v1/assignments/<slug:public_id>/decline": door("assignment", POST="commit", of="affiliate"),
     "api/v1/assignments/<slug:public_id>/withdraw": door("assignment", POST="commit"),
     "api/v1/calendar-feed": door(POST="commit", DELETE="commit"),
+    "api/v1/balances": door(GET="read"),
+    "api/v1/account-entries": door(GET="read"),
     "api/v1/dues": door(GET="read", asks={"reservation": "{reservation}"}),
     "api/v1/receipts": door(GET="read", asks={"reservation": "{reservation}"}),
     "api/v1/cost-centres": door(
@@ -271,6 +275,7 @@ ROUTES: dict[str, Row] = {
     "admin/reservations/reservation/life/<slug:public_id>/hand-over/": staff(
         "reservation", POST="reservations.change_reservation"
     ),
+    "admin/reservations/reservation/trial-balance/": staff(GET="reservations.view_posting"),
     "admin/reservations/reservation/no-longer-clear/": staff(
         GET="reservations.view_reservation+marketplace.view_clearance"
     ),
@@ -307,6 +312,7 @@ ROUTES: dict[str, Row] = {
     **dict(table("reservations.assignment", "view")),
     **dict(table("reservations.calendarfeed", "view")),
     **dict(table("reservations.due", "view")),
+    **dict(table("reservations.posting", "view")),
     **dict(table("reservations.receipt", "view add")),
     **dict(table("marketplace.claim", "view", "claim_pk")),
     **dict(table("marketplace.disruption", "view add")),
