@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from django.db import connection
 
 from marketplace.catalogue.models import Pool
+from marketplace.units.compiled import insert
 from marketplace.units.period import Period
 from marketplace.units.prepared import planned_once
 from pricing.demand.models import LOST, OFFERED, QUOTE, QUOTED, REFUSED, SEARCH, TAKEN, Enquiry
@@ -140,7 +141,7 @@ def record_quoted(
         "start": {"from": period.start.isoformat(), "to": period.start.isoformat()},
         "firmness": firmness,
     }
-    Enquiry.objects.create(
+    wish = Enquiry(
         organisation_id=organisation_id,
         need=body,
         offers=1,
@@ -160,6 +161,7 @@ def record_quoted(
         created_at=now,
         **quoted,
     )
+    insert(wish)
 
 
 def record_replaced(
@@ -171,14 +173,16 @@ def record_replaced(
     )
 
 
-def record_taken(*, quote: str, now: datetime) -> None:
-    """The quote was accepted: the wish is served."""
-    _end(quote, TAKEN, now)
+def wish_taken(*, quote: str, now: datetime) -> dict[str, Any]:
+    """The quote was accepted, so the wish is served: the parameters of END_OF_WISH, for whoever says so of the quote in
+    the same statement."""
+    return _ending(quote, TAKEN, now)
 
 
 def record_lost(*, quote: str, now: datetime) -> None:
     """The quote was released or its time ran out: the buyer did not want it at its price."""
-    _end(quote, LOST, now)
+    with connection.cursor() as cursor:
+        cursor.execute(END_OF_WISH, _ending(quote, LOST, now))
 
 
 def wish_of(quantity: int, days: int, start: date, firmness: str, *named: Sequence[str]) -> str:
@@ -231,5 +235,11 @@ _JOIN = """
 """
 
 
-def _end(quote: str, outcome: str, now: datetime) -> None:
-    Enquiry.objects.filter(quote=quote, ended_at=None).update(outcome=outcome, ended_at=now)
+END_OF_WISH = """
+    UPDATE pricing_enquiry SET outcome = %(outcome)s, ended_at = %(ended_at)s
+    WHERE quote = %(quote)s AND ended_at IS NULL
+"""
+
+
+def _ending(quote: str, outcome: str, now: datetime) -> dict[str, Any]:
+    return {"quote": quote, "outcome": outcome, "ended_at": now}

@@ -1,16 +1,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
+from django.db.models import QuerySet
 from numpy.typing import NDArray
 
 from marketplace.capacity import ledger
 from marketplace.capacity.queries import inventory
-from marketplace.catalogue.models import Pool
+from marketplace.catalogue.models import Pool, ServiceSpec
+from marketplace.catalogue.queries import service_spec
 from marketplace.journal.actions import record
 from marketplace.journal.actor import SYSTEM, Actor
 from marketplace.outbox.actions import emit, tell
@@ -21,6 +23,7 @@ from marketplace.screening.queries import check_cleared
 from marketplace.supply.models import Projection
 from marketplace.supply.queries import delivery_confidence
 from marketplace.units import clock
+from marketplace.units.compiled import Compiled, Now, given, insert
 from marketplace.units.compute import gpu_hours
 from marketplace.units.firmness import rank
 from marketplace.units.ids import new_id
@@ -28,11 +31,12 @@ from marketplace.units.instants import rfc3339
 from marketplace.units.money import unit_price
 from marketplace.units.prepared import planned_once
 from pricing.curve.models import PricePolicy
-from pricing.curve.queries import PoolPrices, Price, current_versions, pool_prices, price_version
-from pricing.demand.actions import record_lost, record_quoted
+from pricing.curve.queries import PoolPrices, Price, current_version, pool_prices, price_policy, price_version
+from pricing.demand.actions import END_OF_WISH, record_lost, record_quoted, wish_taken
 from pricing.quotes.contracts import ContractPolicy, contract_of
+from pricing.quotes.documents import terms_document
 from pricing.quotes.holds import Block, check_hold
-from pricing.quotes.models import EXPIRED, OPEN, RELEASED, REPLACED, Quote, TermsDocument
+from pricing.quotes.models import ACCEPTED, EXPIRED, OPEN, RELEASED, REPLACED, Quote, TermsDocument
 from pricing.quotes.offers import CONFIDENCE_STEP, Offer, OfferTerms, make_offer, read_token
 
 REFERENCE_CONSTRAINT = "one_quote_per_client_reference"
@@ -143,15 +147,11 @@ def take_quote(
     holds lapse. `held_until` is another expiry than the policy's: that of an offer from the waitlist.
     """
     terms = read_token(offer, organisation_id=organisation.pk)
-    now = clock.now()
+    pool, policy, contract, now = _in_force(terms.pool)
     if terms.valid_until <= now:
         raise OfferExpired
     if client_reference and _is_taken(organisation.pk, client_reference):
         raise ClientReferenceTaken
-    named = ContractPolicy.objects.id_in_force(now)
-    pool = Pool.objects.select_related("seller").annotate(contract_id=named).get(public_id=terms.pool)
-    policy = PricePolicy.objects.in_force(pool.seller, now)
-    contract = contract_of(pool.contract_id)
     customer = end_customer_of(organisation_id=organisation.pk, public_id=on_behalf_of)
     whose = customer.pk if customer else None
     check_cleared(organisation_id=organisation.pk, pool_id=pool.pk, end_customer_id=whose, now=now)
@@ -167,6 +167,28 @@ def take_quote(
     remember(quote)
     tell_of_quote(quote, by)
     return quote
+
+
+def _in_force(pool: str) -> tuple[Pool, PricePolicy, ContractPolicy, datetime]:
+    """The pool, the policies in force for it, and the time at which they are: seen in one statement. A version of a
+    policy is never rewritten, so all that has to be asked is which one it is."""
+    found = _pool.first(pool=pool)
+    if found is None:
+        raise Pool.DoesNotExist(pool)
+    seen: Any = found  # has what it was annotated with
+    if seen.policy_id is None:
+        raise PricePolicy.DoesNotExist("No default price policy has started yet.")
+    return found, price_policy(seen.policy_id), contract_of(seen.contract_id), seen.at.astimezone(UTC)
+
+
+@Compiled
+def _pool() -> QuerySet[Pool]:
+    seen = {
+        "policy_id": PricePolicy.objects.id_in_force(Now()),
+        "contract_id": ContractPolicy.objects.id_in_force(Now()),
+        "at": Now(),
+    }
+    return Pool.objects.select_related("seller").annotate(**seen).filter(public_id=given("pool")).order_by()
 
 
 def _is_taken(organisation_id: int, client_reference: str) -> bool:
@@ -201,7 +223,7 @@ def _hold(taking: Taking) -> ledger.Claimed:
 
 def price_under_lock(taking: Taking, claimed: ledger.Claimed) -> Priced:
     terms, pool, now = taking.terms, taking.pool, taking.now
-    version_id = current_versions()[pool.seller_id]
+    version_id = current_version(pool.seller_id)
     version = price_version(version_id)
     if now - version.projection.created_at > timedelta(hours=taking.policy.projection_max_age_hours):
         raise MarketStale
@@ -240,9 +262,7 @@ def offer_again(taking: Taking, priced: Priced) -> Offer:
 
 def write_quote(taking: Taking, claim_id: int, priced: Priced, **more: Any) -> Quote:
     """Writes a quote that stands on a claim; `more` are fields that a quote made otherwise than from an offer has."""
-    document = TermsDocument.objects.filter(in_force_from__lte=taking.now).first()
-    if document is None:
-        raise MarketStale
+    document, spec = _documents(taking)
     terms = taking.terms
     quote = Quote(
         public_id=taking.public_id,
@@ -253,7 +273,7 @@ def write_quote(taking: Taking, claim_id: int, priced: Priced, **more: Any) -> Q
         asked_quantity=terms.asked_quantity,
         start=terms.period.start,
         end=terms.period.end,
-        spec=taking.pool.specs.latest("version"),
+        spec=spec,
         terms=document,
         terms_digest=document.digest,
         contract_id=taking.contract.pk,
@@ -268,13 +288,31 @@ def write_quote(taking: Taking, claim_id: int, priced: Priced, **more: Any) -> Q
         **{**_price_fields(taking, priced), **more},
     )
     try:
-        quote.save(force_insert=True)
+        insert(quote)
     except IntegrityError as failure:
         # Two quotes at once with one reference: both passed the check above, the constraint stops the second.
         if REFERENCE_CONSTRAINT in str(failure):
             raise ClientReferenceTaken from failure
         raise
     return quote
+
+
+def _documents(taking: Taking) -> tuple[TermsDocument, ServiceSpec]:
+    """The terms in force and the pool's newest service spec. Neither is ever rewritten (a trigger refuses it)."""
+    with connection.cursor() as cursor:
+        cursor.execute(_DOCUMENTS, {"now": taking.now, "pool": taking.pool.pk})
+        terms_id, spec_id = cursor.fetchone()
+    if terms_id is None:
+        raise MarketStale
+    if spec_id is None:
+        raise ServiceSpec.DoesNotExist
+    return terms_document(terms_id), service_spec(spec_id)
+
+
+_DOCUMENTS = """
+    SELECT (SELECT id FROM pricing_termsdocument WHERE in_force_from <= %(now)s ORDER BY in_force_from DESC LIMIT 1),
+        (SELECT id FROM marketplace_servicespec WHERE pool_id = %(pool)s ORDER BY version DESC LIMIT 1)
+"""
 
 
 def _price_fields(taking: Taking, priced: Priced) -> dict[str, Any]:
@@ -314,11 +352,10 @@ def lock_open_quote(*, public_id: str, organisation_id: int) -> tuple[Quote, dat
     Raises QuoteNotFound, QuoteExpired, QuoteClosed or PartOfBundle. The clock is read after the lock: a request
     that waited past the expiry is too late.
     """
-    rows = Quote.objects.of(organisation_id).select_related("pool__seller", "organisation", "contract", "on_behalf_of")
-    quote = rows.filter(public_id=public_id).select_for_update(of=("self",)).first()
-    if quote is None:
+    found = _locked.first_at(public_id=public_id, organisation_id=organisation_id)
+    if found is None:
         raise QuoteNotFound
-    now = clock.now()
+    quote, now = found
     state = quote.state(now)
     if state == EXPIRED:
         raise QuoteExpired
@@ -327,6 +364,22 @@ def lock_open_quote(*, public_id: str, organisation_id: int) -> tuple[Quote, dat
     if quote.bundle is not None:
         raise PartOfBundle(quote.bundle.public_id)
     return quote, now
+
+
+@Compiled
+def _locked() -> QuerySet[Quote]:
+    rows = Quote.objects.of(given("organisation_id")).select_related("pool__seller", "organisation", "on_behalf_of")
+    return rows.filter(public_id=given("public_id")).order_by().select_for_update(of=("self",))
+
+
+def mark_accepted(*, quote: Quote, now: datetime) -> None:
+    """The last of a locked quote that was open: it is accepted, and the wish behind it served."""
+    quote.status = ACCEPTED
+    with connection.cursor() as cursor:
+        cursor.execute(_ACCEPTED, {"id": quote.pk, "accepted": ACCEPTED, **wish_taken(quote=quote.public_id, now=now)})
+
+
+_ACCEPTED = f"WITH wish AS ({END_OF_WISH}) UPDATE pricing_quote SET status = %(accepted)s WHERE id = %(id)s"
 
 
 def release_quote(*, public_id: str, by: Actor, organisation_id: int) -> Quote:

@@ -14,12 +14,12 @@ from marketplace.parties.chains import Step
 from marketplace.parties.signing import NoAgreement, NoAuthority, Standing
 from marketplace.screening.purchases import purchase_standing
 from marketplace.screening.queries import Party, ScreeningRequired
+from marketplace.units.compiled import insert
 from marketplace.units.money import Money
 from marketplace.units.prepared import planned_once
-from pricing.demand.actions import record_taken
 from pricing.negotiation.actions import settle
-from pricing.quotes.actions import QuoteExpired, lock_open_quote
-from pricing.quotes.models import ACCEPTED, BUY, Quote
+from pricing.quotes.actions import QuoteExpired, lock_open_quote, mark_accepted
+from pricing.quotes.models import BUY, Quote
 from reservations.booking.approvals import ApprovalStage
 from reservations.booking.calling import call_at
 from reservations.booking.change_authority import ApprovalNeeded
@@ -198,9 +198,7 @@ def _keep_capacity(accepting: Acceptance, opening: Opening) -> None:
 
 def _book(accepting: Acceptance, opening: Opening) -> Reservation:
     quote, by, now = accepting.quote, accepting.by, accepting.now
-    quote.status = ACCEPTED
-    Quote.objects.filter(pk=quote.pk).update(status=ACCEPTED)
-    record_taken(quote=quote.public_id, now=now)
+    mark_accepted(quote=quote, now=now)
     if quote.is_negotiated:
         settle(quote=quote, by=by, now=now)
     reservation = Reservation(
@@ -220,7 +218,7 @@ def _book(accepting: Acceptance, opening: Opening) -> Reservation:
     )
     reservation.next_at = reservation.schedule.due_at(opening.status)
     reservation.call_at = call_at(quote, quote.end)
-    reservation.save(force_insert=True)
+    insert(reservation)
     credit_long_hold(reservation, now)
     if opening.status == PENDING_APPROVAL:
         ask_for_approval(reservation, accepting.standing.steps)
