@@ -1,9 +1,9 @@
-"""Reads and INSERTs of the ORM whose SQL is made once for the process: Django takes longer to build a wide statement
-than the database to run it. For the few that every purchase waits for; what they say is a queryset or a model."""
+"""Reads of the ORM whose SQL is made once for the process: Django takes longer to build a wide statement than the
+database to run it. For the few that every purchase waits for; what they say is a queryset."""
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, Generic, TypeVar, cast
 
 from django.db import connection, models
@@ -102,24 +102,3 @@ class Compiled(Generic[M]):
         for name, place in compiler.annotation_col_map.items():
             setattr(found, name, row[place])
         return cast(M, found)
-
-
-def insert(row: models.Model) -> None:
-    """`row.save(force_insert=True)` of a row without an id, which it then has."""
-    sql, fields = _insertion(type(row))
-    values = [field.get_db_prep_save(field.pre_save(row, add=True), connection) for field in fields]
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        (row.pk,) = cursor.fetchone()
-    row._state.adding, row._state.db = False, connection.alias
-
-
-@lru_cache
-def _insertion(model: type[models.Model]) -> tuple[str, tuple[models.Field, ...]]:
-    meta = model._meta
-    key = meta.pk
-    assert key is not None
-    fields = tuple(field for field in meta.concrete_fields if field is not key)
-    names = ", ".join(f'"{field.column}"' for field in fields)
-    places = ", ".join(["%s"] * len(fields))
-    return f'INSERT INTO "{meta.db_table}" ({names}) VALUES ({places}) RETURNING "{key.column}"', fields

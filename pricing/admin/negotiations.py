@@ -29,8 +29,9 @@ from pricing.negotiation.deals import Deal
 from pricing.negotiation.margins import limit_of
 from pricing.negotiation.models import STATES, WITH_SALES, Negotiation
 from pricing.negotiation.queries import steps_of
-from pricing.quotes.actions import MarketStale, PriceChanged, QuoteExpired
+from pricing.quotes.actions import PriceChanged, QuoteExpired
 from pricing.quotes.holds import HoldCooldown, HoldLimit
+from pricing.quotes.in_force import MarketStale
 from pricing.quotes.need import LONGEST_BLOCK_DAYS
 
 REFUSALS = (

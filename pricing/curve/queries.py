@@ -130,14 +130,14 @@ def current_versions() -> dict[int, int]:
 def current_version(seller_id: int) -> int:
     """The id of the seller's latest price version. Raises NoPrice where none has been solved."""
     with connection.cursor() as cursor:
-        cursor.execute(_CURRENT, [seller_id])
+        cursor.execute(CURRENT_VERSION.format(seller="%s"), [seller_id])
         row = cursor.fetchone()
     if row is None:
         raise NoPrice
     return int(row[0])
 
 
-_CURRENT = "SELECT id FROM pricing_priceversion WHERE seller_id = %s ORDER BY id DESC LIMIT 1"
+CURRENT_VERSION = "SELECT id FROM pricing_priceversion WHERE seller_id = {seller} ORDER BY id DESC LIMIT 1"
 
 
 @lru_cache(maxsize=VERSIONS_KEPT)

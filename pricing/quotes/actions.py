@@ -1,42 +1,37 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import numpy as np
-from django.db import IntegrityError, connection
+from django.db import IntegrityError
 from django.db.models import QuerySet
-from numpy.typing import NDArray
 
 from marketplace.capacity import ledger
-from marketplace.capacity.queries import inventory
-from marketplace.catalogue.models import Pool, ServiceSpec
-from marketplace.catalogue.queries import service_spec
+from marketplace.catalogue.models import Pool
 from marketplace.journal.actions import record
 from marketplace.journal.actor import SYSTEM, Actor
-from marketplace.outbox.actions import emit, tell
+from marketplace.outbox.actions import emit, telling
 from marketplace.parties.models import Organisation
 from marketplace.screening.actions import end_customer_of
 from marketplace.screening.models import EndCustomer
 from marketplace.screening.queries import check_cleared
-from marketplace.supply.models import Projection
 from marketplace.supply.queries import delivery_confidence
 from marketplace.units import clock
-from marketplace.units.compiled import Compiled, Now, given, insert
+from marketplace.units.compiled import Compiled, given
 from marketplace.units.compute import gpu_hours
-from marketplace.units.firmness import rank
 from marketplace.units.ids import new_id
 from marketplace.units.instants import rfc3339
 from marketplace.units.money import unit_price
 from marketplace.units.prepared import planned_once
+from marketplace.units.writes import Write, insert, run
 from pricing.curve.models import PricePolicy
-from pricing.curve.queries import PoolPrices, Price, current_version, pool_prices, price_policy, price_version
-from pricing.demand.actions import END_OF_WISH, record_lost, record_quoted, wish_taken
-from pricing.quotes.contracts import ContractPolicy, contract_of
-from pricing.quotes.documents import terms_document
+from pricing.curve.queries import PoolPrices, Price, pool_prices
+from pricing.demand.actions import quoted, record_lost, taken
+from pricing.quotes.contracts import ContractPolicy
 from pricing.quotes.holds import Block, check_hold
-from pricing.quotes.models import ACCEPTED, EXPIRED, OPEN, RELEASED, REPLACED, Quote, TermsDocument
+from pricing.quotes.in_force import Locked, check_fresh, policies_of, seen_under_lock
+from pricing.quotes.models import ACCEPTED, EXPIRED, OPEN, RELEASED, REPLACED, Quote
 from pricing.quotes.offers import CONFIDENCE_STEP, Offer, OfferTerms, make_offer, read_token
 
 REFERENCE_CONSTRAINT = "one_quote_per_client_reference"
@@ -52,10 +47,6 @@ class PriceChanged(ledger.Refused):
     def __init__(self, offer: Offer) -> None:
         super().__init__("The price rose since the offer was made.", [offer.pool.pk])
         self.offer = offer
-
-
-class MarketStale(Exception):
-    """The projection behind the limits is older than policy allows: no new quote is made until a newer one is in."""
 
 
 class QuoteNotFound(Exception):
@@ -122,10 +113,9 @@ class Priced:
     """What the lock showed: the use per day, its price there, and the versions behind it."""
 
     prices: PoolPrices
-    projection: Projection
     use: list[int]
     price: Price
-    required: NDArray[np.int64]
+    locked: Locked
 
 
 @planned_once()
@@ -147,7 +137,7 @@ def take_quote(
     holds lapse. `held_until` is another expiry than the policy's: that of an offer from the waitlist.
     """
     terms = read_token(offer, organisation_id=organisation.pk)
-    pool, policy, contract, now = _in_force(terms.pool)
+    pool, policy, contract, now = policies_of(terms.pool)
     if terms.valid_until <= now:
         raise OfferExpired
     if client_reference and _is_taken(organisation.pk, client_reference):
@@ -163,32 +153,9 @@ def take_quote(
     priced = price_under_lock(taking, claimed)
     if priced.price.total.amount > terms.total.amount:
         raise PriceChanged(offer_again(taking, priced))
-    quote = write_quote(taking, claimed.claim_id, priced)
-    remember(quote)
-    tell_of_quote(quote, by)
+    quote = make_quote(taking, claimed.claim_id, priced)
+    write(quote, *_remembering(quote), *_telling_of(quote, by))
     return quote
-
-
-def _in_force(pool: str) -> tuple[Pool, PricePolicy, ContractPolicy, datetime]:
-    """The pool, the policies in force for it, and the time at which they are: seen in one statement. A version of a
-    policy is never rewritten, so all that has to be asked is which one it is."""
-    found = _pool.first(pool=pool)
-    if found is None:
-        raise Pool.DoesNotExist(pool)
-    seen: Any = found  # has what it was annotated with
-    if seen.policy_id is None:
-        raise PricePolicy.DoesNotExist("No default price policy has started yet.")
-    return found, price_policy(seen.policy_id), contract_of(seen.contract_id), seen.at.astimezone(UTC)
-
-
-@Compiled
-def _pool() -> QuerySet[Pool]:
-    seen = {
-        "policy_id": PricePolicy.objects.id_in_force(Now()),
-        "contract_id": ContractPolicy.objects.id_in_force(Now()),
-        "at": Now(),
-    }
-    return Pool.objects.select_related("seller").annotate(**seen).filter(public_id=given("pool")).order_by()
 
 
 def _is_taken(organisation_id: int, client_reference: str) -> bool:
@@ -198,7 +165,11 @@ def _is_taken(organisation_id: int, client_reference: str) -> bool:
 
 def remember(quote: Quote) -> None:
     """Demand hears what became of the wish."""
-    record_quoted(
+    run(*_remembering(quote))
+
+
+def _remembering(quote: Quote) -> tuple[Write, ...]:
+    return quoted(
         organisation_id=quote.organisation_id,
         quote=quote.public_id,
         pool=quote.pool,
@@ -223,20 +194,16 @@ def _hold(taking: Taking) -> ledger.Claimed:
 
 def price_under_lock(taking: Taking, claimed: ledger.Claimed) -> Priced:
     terms, pool, now = taking.terms, taking.pool, taking.now
-    version_id = current_version(pool.seller_id)
-    version = price_version(version_id)
-    if now - version.projection.created_at > timedelta(hours=taking.policy.projection_max_age_hours):
-        raise MarketStale
-    prices = pool_prices([version_id])[pool.pk]
+    locked = seen_under_lock(pool, terms.firmness, terms.period, now)
+    version = locked.version
+    check_fresh(version, taking.policy, now)
+    prices = pool_prices([version.pk])[pool.pk]
     (room,) = claimed.rooms
     price = prices.price(
         terms.firmness, terms.period, room, terms.quantity, quoted_on=now.date(), prepaid=terms.prepayment
     )
     use = prices.curve(terms.firmness, terms.period).limit - room
-    # The rows are locked, so this read is of what was just written: the nested use with this block in it.
-    found = inventory(pool_ids=[pool.pk], period=terms.period, now=now)
-    required = found.nested[0, rank(terms.firmness)]
-    return Priced(prices, version.projection, use.astype(int).tolist(), price, required)
+    return Priced(prices, use.astype(int).tolist(), price, locked)
 
 
 def offer_again(taking: Taking, priced: Priced) -> Offer:
@@ -246,7 +213,7 @@ def offer_again(taking: Taking, priced: Priced) -> Offer:
         pool=taking.pool,
         prices=priced.prices,
         policy=taking.policy,
-        projection=priced.projection,
+        projection=priced.locked.version.projection,
         quantity=terms.quantity,
         asked_quantity=terms.asked_quantity,
         period=terms.period,
@@ -254,7 +221,7 @@ def offer_again(taking: Taking, priced: Priced) -> Offer:
         total=priced.price.total,
         price_lines=lambda: priced.price.lines,
         prepayment=terms.prepayment,
-        required=priced.required,
+        required=priced.locked.required,
         organisation_id=terms.organisation_id,
         now=taking.now,
     )
@@ -262,9 +229,16 @@ def offer_again(taking: Taking, priced: Priced) -> Offer:
 
 def write_quote(taking: Taking, claim_id: int, priced: Priced, **more: Any) -> Quote:
     """Writes a quote that stands on a claim; `more` are fields that a quote made otherwise than from an offer has."""
-    document, spec = _documents(taking)
+    quote = make_quote(taking, claim_id, priced, **more)
+    write(quote)
+    return quote
+
+
+def make_quote(taking: Taking, claim_id: int, priced: Priced, **more: Any) -> Quote:
+    """The same quote, not yet written."""
+    document = priced.locked.document
     terms = taking.terms
-    quote = Quote(
+    return Quote(
         public_id=taking.public_id,
         organisation_id=terms.organisation_id,
         pool=taking.pool,
@@ -273,7 +247,7 @@ def write_quote(taking: Taking, claim_id: int, priced: Priced, **more: Any) -> Q
         asked_quantity=terms.asked_quantity,
         start=terms.period.start,
         end=terms.period.end,
-        spec=spec,
+        spec=priced.locked.spec,
         terms=document,
         terms_digest=document.digest,
         contract_id=taking.contract.pk,
@@ -287,39 +261,27 @@ def write_quote(taking: Taking, claim_id: int, priced: Priced, **more: Any) -> Q
         on_behalf_of=taking.on_behalf_of,
         **{**_price_fields(taking, priced), **more},
     )
+
+
+def write(quote: Quote, *beside: Write) -> None:
+    """Writes a new quote, and what goes with it, in one statement."""
     try:
-        insert(quote)
+        insert(quote, *beside)
     except IntegrityError as failure:
         # Two quotes at once with one reference: both passed the check above, the constraint stops the second.
         if REFERENCE_CONSTRAINT in str(failure):
             raise ClientReferenceTaken from failure
         raise
-    return quote
-
-
-def _documents(taking: Taking) -> tuple[TermsDocument, ServiceSpec]:
-    """The terms in force and the pool's newest service spec. Neither is ever rewritten (a trigger refuses it)."""
-    with connection.cursor() as cursor:
-        cursor.execute(_DOCUMENTS, {"now": taking.now, "pool": taking.pool.pk})
-        terms_id, spec_id = cursor.fetchone()
-    if terms_id is None:
-        raise MarketStale
-    if spec_id is None:
-        raise ServiceSpec.DoesNotExist
-    return terms_document(terms_id), service_spec(spec_id)
-
-
-_DOCUMENTS = """
-    SELECT (SELECT id FROM pricing_termsdocument WHERE in_force_from <= %(now)s ORDER BY in_force_from DESC LIMIT 1),
-        (SELECT id FROM marketplace_servicespec WHERE pool_id = %(pool)s ORDER BY version DESC LIMIT 1)
-"""
 
 
 def _price_fields(taking: Taking, priced: Priced) -> dict[str, Any]:
     """What the quote keeps of its price: enough to compute it again."""
     terms = taking.terms
     confidence = delivery_confidence(
-        pool_id=taking.pool.pk, period=terms.period, required=priced.required, projection=priced.projection
+        pool_id=taking.pool.pk,
+        period=terms.period,
+        required=priced.locked.required,
+        projection=priced.locked.version.projection,
     )
     return {
         "total": priced.price.total.amount,
@@ -334,8 +296,12 @@ def _price_fields(taking: Taking, priced: Priced) -> dict[str, Any]:
 
 
 def tell_of_quote(quote: Quote, by: Actor) -> None:
+    run(*_telling_of(quote, by))
+
+
+def _telling_of(quote: Quote, by: Actor) -> tuple[Write, ...]:
     total = quote.money.as_json()
-    tell(
+    return telling(
         by=by,
         name="quote.created",
         subject=quote.public_id,
@@ -372,14 +338,14 @@ def _locked() -> QuerySet[Quote]:
     return rows.filter(public_id=given("public_id")).order_by().select_for_update(of=("self",))
 
 
-def mark_accepted(*, quote: Quote, now: datetime) -> None:
-    """The last of a locked quote that was open: it is accepted, and the wish behind it served."""
+def accepted(*, quote: Quote, now: datetime) -> tuple[Write, ...]:
+    """A locked quote that was open is accepted, and the wish behind it served: what is to be written with what was
+    made of it."""
     quote.status = ACCEPTED
-    with connection.cursor() as cursor:
-        cursor.execute(_ACCEPTED, {"id": quote.pk, "accepted": ACCEPTED, **wish_taken(quote=quote.public_id, now=now)})
+    return Write("accepted", _ACCEPTED, (ACCEPTED, quote.pk)), taken(quote=quote.public_id, now=now)
 
 
-_ACCEPTED = f"WITH wish AS ({END_OF_WISH}) UPDATE pricing_quote SET status = %(accepted)s WHERE id = %(id)s"
+_ACCEPTED = "UPDATE pricing_quote SET status = %s WHERE id = %s"
 
 
 def release_quote(*, public_id: str, by: Actor, organisation_id: int) -> Quote:

@@ -19,11 +19,12 @@ from marketplace.web import formats
 from marketplace.web.access import member_page, require_buyer
 from pricing.curve.models import PricePolicy
 from pricing.demand.actions import record_enquiry
-from pricing.quotes.actions import MarketStale, OfferExpired, PriceChanged, take_quote
+from pricing.quotes.actions import OfferExpired, PriceChanged, take_quote
 from pricing.quotes.bundle_offers import is_bundle_token
 from pricing.quotes.bundles import Bundle
 from pricing.quotes.bundling import BundlePriceChanged, take_bundle
 from pricing.quotes.holds import HoldCooldown, HoldLimit
+from pricing.quotes.in_force import MarketStale
 from pricing.quotes.models import Quote
 from pricing.quotes.need import BadNeed, parse_need
 from pricing.quotes.offers import Offer, OfferInvalid

@@ -17,8 +17,9 @@ from marketplace.web.access import member_page, require_buyer
 from pricing.negotiation import actions
 from pricing.negotiation.counters import BadCounter
 from pricing.negotiation.models import Negotiation
-from pricing.quotes.actions import MarketStale, PartOfBundle, PriceChanged, QuoteClosed, QuoteExpired, QuoteNotFound
+from pricing.quotes.actions import PartOfBundle, PriceChanged, QuoteClosed, QuoteExpired, QuoteNotFound
 from pricing.quotes.holds import HoldCooldown, HoldLimit
+from pricing.quotes.in_force import MarketStale
 from pricing.quotes.models import Quote
 from pricing.web.bargaining import CounterForm, thread_context
 from pricing.web.quotes import quote_context

@@ -26,7 +26,6 @@ from marketplace.web import formats
 from pricing.curve.models import PricePolicy
 from pricing.demand.actions import record_enquiry
 from pricing.quotes.actions import (
-    MarketStale,
     OfferExpired,
     PartOfBundle,
     PriceChanged,
@@ -40,6 +39,7 @@ from pricing.quotes.bundle_offers import is_bundle_token
 from pricing.quotes.bundles import Bundle
 from pricing.quotes.bundling import BundlePriceChanged, take_bundle
 from pricing.quotes.holds import HoldCooldown, HoldLimit
+from pricing.quotes.in_force import MarketStale
 from pricing.quotes.long_holds import choices
 from pricing.quotes.models import BUY, OPEN, Quote
 from pricing.quotes.need import BadNeed, parse_need

@@ -5,8 +5,9 @@ from marketplace.capacity.ledger import InsufficientHeadroom
 from marketplace.change.change import Busy
 from marketplace.web.errors import CODES
 from pricing.curve.queries import NoPrice
-from pricing.quotes.actions import MarketStale, QuoteClosed, QuoteExpired
+from pricing.quotes.actions import QuoteClosed, QuoteExpired
 from pricing.quotes.holds import HoldCooldown, HoldLimit
+from pricing.quotes.in_force import MarketStale
 from reservations.booking import assigning, changed, changes, delivery, lifecycle, payments
 from reservations.booking.actions import NOT_AUTHORISED
 from reservations.booking.plans import WrongWish
