@@ -5,7 +5,7 @@ from celery import shared_task
 from marketplace.celery import SERVE_WAITLIST
 from marketplace.change import change
 from marketplace.units import clock
-from pricing.quotes.actions import MarketStale
+from pricing.quotes.in_force import MarketStale
 from reservations.billing.posting import post_new
 from reservations.booking.calling import CANNOT_BE_KEPT, keep_for_holder, tell_holder
 from reservations.booking.lifecycle import settle

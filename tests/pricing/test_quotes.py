@@ -19,7 +19,6 @@ from pricing.curve.models import PricePolicy, PriceVersion, Tape
 from pricing.curve.queries import pool_prices
 from pricing.quotes.actions import (
     ClientReferenceTaken,
-    MarketStale,
     OfferExpired,
     PriceChanged,
     QuoteClosed,
@@ -29,6 +28,7 @@ from pricing.quotes.actions import (
     release_quote,
     take_quote,
 )
+from pricing.quotes.in_force import MarketStale
 from pricing.quotes.models import Quote
 from pricing.quotes.need import BadNeed, parse_need
 from pricing.quotes.offers import Offer, OfferInvalid
