@@ -34,16 +34,11 @@ from reservations.booking.payments import record_receipt
 from reservations.booking.pieces import parts, pieces_of
 from reservations.booking.plans import Wish, WrongWish
 from tests.cockpit import staff
-from tests.market import Market, Party, block_taken, open_market
+from tests.market import Market, Party, block_taken
 from tests.pricing.test_quotes import take
 from tests.reservations.test_booking import accept
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def market() -> Market:
-    return open_market()
 
 
 @pytest.fixture
