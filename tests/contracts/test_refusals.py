@@ -13,6 +13,7 @@ from marketplace.web.errors import CODES
 from pricing.demand.models import Enquiry
 from pricing.quotes.models import Quote
 from tests.contracts.conftest import Caller
+from tests.holding import rules
 from tests.market import Market
 
 PROBLEM = "application/problem+json"
@@ -181,9 +182,12 @@ def test_an_expired_quote_is_over_for_good(market: Market, bank: Caller) -> None
 
 
 def test_old_figures_sell_nothing(market: Market, bank: Caller) -> None:
-    offer = bank.offer(market)
-    Projection.objects.update(created_at=clock.now() - timedelta(hours=73))
-    answer = bank.post("/quotes", {"offer": offer["id"]})
+    rules(market, projection_max_age_hours=1)
+    made_at = Projection.objects.get().created_at
+    with clock.frozen(made_at + timedelta(minutes=59)):
+        offer = bank.offer(market)
+    with clock.frozen(made_at + timedelta(minutes=61)):
+        answer = bank.post("/quotes", {"offer": offer["id"]})
     assert (answer.status_code, answer.json()["code"]) == (503, "prices_stale")
     assert int(answer.headers["Retry-After"]) > 0
     assert not Claim.objects.exists()
