@@ -19,7 +19,7 @@ SCENARIOS, DAYS = 200, 400
 
 
 def open_slipping_market() -> Market:
-    """Both halls stand: what is installed is certain, but for the derate. A small one far off lets firm be sold long."""
+    """Both halls stand: what is installed is certain, but for the derate. A small one far off lets firm be sold."""
     found = open_market()
     for pool in (found.h100, found.gb200):
         pool.projects.get().milestones.create(kind="power", planned=found.day(-9), actual=found.day(-9))
