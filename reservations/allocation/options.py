@@ -12,6 +12,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from pricing.quotes.delays import credits_in_cents
+
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -50,11 +52,11 @@ class Supply:
 @dataclass(frozen=True)
 class Blocks:
     """(n,) each, of the reservations of the case. `start` and `end` are what is left of the block, `turnaround` days
-    follow. `short` is the first day that earlier contracts leave it without its GPUs. Money is USD: `daily` the price
-    of a day of the whole block, `total` that of the contract. `allowed` (n, pools): where it may be served at all.
+    follow. `short` is the first day that earlier contracts leave it without its GPUs. `late` days it is late already.
+    `allowed` (n, pools): where it may be served at all, its own pool among them.
 
-    Delay terms: `rate` and `cap` in percent, `grace` and `long_stop` in days, `moves` where the end moves with the
-    start. `late` are days that it is late already.
+    `total_cents` is the contract's price in US cents, for `term_days`. Terms on delay as in `pricing.quotes.delays`; a
+    contract without them has rate, cap and `long_stop_days` 0. `end_moves`: the end moves with the start.
     """
 
     pool: Ints
@@ -64,16 +66,16 @@ class Blocks:
     turnaround: Ints
     gpus: Ints
     short: Ints
+    late: Ints
     divisible: Bools
     allowed: Bools
-    daily: Floats
-    total: Floats
-    rate: Floats
-    cap: Floats
-    grace: Ints
-    long_stop: Ints
-    moves: Bools
-    late: Ints
+    total_cents: Ints
+    term_days: Ints
+    rate_percent: Ints
+    grace_days: Ints
+    cap_percent: Ints
+    long_stop_days: Ints
+    end_moves: Bools
 
     @classmethod
     def of(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
@@ -87,8 +89,9 @@ class Blocks:
 class Options:
     """Flat, by reservation: those of i are `first[i]` to `first[i + 1]`, the one as contracted first.
 
+    `short_gpu_days` are never delivered; `loss` counts GPU-days late as well, and is what its buyer gets less by.
     `lines` (k, 2, 4): pool, start, end (with turnaround), GPUs; pool NOWHERE where there is no such line. `sold_end`
-    (k, 2) is each line's end without turnaround.
+    (k, 2) is each line's end without turnaround. `late_days` is a day beyond the horizon where there is no date.
     """
 
     first: Ints
@@ -97,6 +100,7 @@ class Options:
     harm_usd: Floats
     late_days: Ints
     short_gpu_days: Ints
+    loss: Ints
     moves: Bools
     needs_consent: Bools
     lines: Ints
@@ -112,22 +116,26 @@ class Options:
         return Options(first=np.concatenate([[0], np.cumsum(counts)]), **rows)
 
 
-def credit_usd(blocks: Blocks, who: Ints, late: Ints) -> Floats:
-    """The contract's delay credit of many blocks at once, in USD, rounded to cents, half up.
+def more_credit(blocks: Blocks, who: Ints, late: Ints) -> Floats:
+    """USD of credit that so many more late days add, by the contract's formula; causes that excuse come later."""
 
-        min(cap x total, max(0, late - grace) x daily price x rate)
+    def cents(days: Ints) -> Ints:
+        return credits_in_cents(
+            rate_percent=blocks.rate_percent[who],
+            grace_days=blocks.grace_days[who],
+            cap_percent=blocks.cap_percent[who],
+            late_days=days,
+            excused_days=0,
+            total_cents=blocks.total_cents[who],
+            term_days=blocks.term_days[who],
+        )
 
-    The one formula is `pricing.quotes.delays.credit`; a test holds this twin to it.
-    """
-    days = np.maximum(late - blocks.grace[who], 0)
-    owed = days * blocks.daily[who] * blocks.rate[who] / 100
-    capped = np.minimum(owed, blocks.total[who] * blocks.cap[who] / 100)
-    return _cents(capped)
+    return (cents(blocks.late[who] + late) - cents(blocks.late[who])) / 100.0
 
 
-def _cents(usd: Floats) -> Floats:
-    rounded: Floats = np.floor(usd * 100 + 0.5) / 100
-    return rounded
+def refund_usd(blocks: Blocks, who: Ints, days: Ints) -> Floats:
+    """USD of the price that days which are never delivered have: what comes back at the long stop."""
+    return blocks.total_cents[who] * np.minimum(days, blocks.term_days[who]) // blocks.term_days[who] / 100.0
 
 
 def options_of(blocks: Blocks, supply: Supply, *, horizon: int) -> Options:
@@ -169,40 +177,47 @@ class _Finder:
         b = self.blocks
         stops = np.clip(b.short, b.start, b.end)
         inside = self.all[(stops > b.start) & (stops < b.end)]
-        return [
-            *self._waits_from(self.all, b.start),
-            *self._waits_from(inside, stops[inside]),
-        ]
+        return [*self._waits_from(self.all, b.start), *self._waits_from(inside, stops[inside])]
 
     def _waits_from(self, who: Ints, since: Ints) -> list[dict[str, Any]]:
-        b = self.blocks
-        found = [self._wait(who, since, b.end[who], dated=False)]
         first = self._recovers(who, since)
+        found = [self._undated(who, since)]
         for later in LATER:
             until = first + later
             end = self._moved_end(who, since, until)
             fits = (first >= 0) & (until - since <= self.horizon) & (end > until) & (end <= self.supply.days)
             fits[fits] = self._has_room(who[fits], until[fits], end[fits])
-            found.append(self._wait(who[fits], since[fits], until[fits], dated=True))
+            found.append(self._dated(who[fits], since[fits], until[fits]))
         return found
 
     def _moved_end(self, who: Ints, since: Ints, until: Ints) -> Ints:
         b = self.blocks
-        return b.end[who] + np.where(b.moves[who], until - since, 0)
+        return b.end[who] + np.where(b.end_moves[who], until - since, 0)
 
     def _has_room(self, who: Ints, until: Ints, end: Ints) -> Bools:
         b = self.blocks
         occupied = np.minimum(end + b.turnaround[who], self.supply.days)
         return self._least(b.firmness[who], b.pool[who], until, occupied) >= b.gpus[who]
 
-    def _wait(self, who: Ints, since: Ints, until: Ints, *, dated: bool) -> dict[str, Any]:
+    def _dated(self, who: Ints, since: Ints, until: Ints) -> dict[str, Any]:
         b = self.blocks
-        missing = until - since
-        before = (b.pool[who], b.start[who], since, b.gpus[who])
-        after = (b.pool[who], until, self._moved_end(who, since, until), b.gpus[who])
-        harm = credit_usd(b, who, b.late[who] + missing) - credit_usd(b, who, b.late[who])
-        lines = [before, after] if dated else [before]
-        return self._batch(WAIT, who, lines, harm=harm, late=missing, short=missing * b.gpus[who])
+        late = until - since
+        short = np.where(b.end_moves[who], 0, late) * b.gpus[who]
+        lines = [
+            (b.pool[who], b.start[who], since, b.gpus[who]),
+            (b.pool[who], until, self._moved_end(who, since, until), b.gpus[who]),
+        ]
+        return self._batch(WAIT, who, lines, harm=more_credit(b, who, late), late=late, short=short)
+
+    def _undated(self, who: Ints, since: Ints) -> dict[str, Any]:
+        """No date within the horizon: the credit until then, or what comes back at the long stop, if that is more."""
+        b = self.blocks
+        missing, beyond = b.end[who] - since, self.supply.days - since + 1
+        stops = (b.long_stop_days[who] > 0) & (since + b.long_stop_days[who] <= self.supply.days)
+        back = np.where(stops, refund_usd(b, who, missing), 0.0)
+        harm = np.maximum(more_credit(b, who, beyond), back)
+        line = (b.pool[who], b.start[who], since, b.gpus[who])
+        return self._batch(WAIT, who, [line], harm=harm, late=beyond, short=missing * b.gpus[who])
 
     def _recovers(self, who: Ints, since: Ints) -> Ints:
         """The first day after `since` from which its own pool has room for the rest of the block; NOWHERE if none."""
@@ -222,21 +237,14 @@ class _Finder:
         first = self._first(who, b.start[who], np.full(len(who), pool))
         own = b.pool[who] == pool
         same = (first == b.start[who]) & ~own
-        later = (first > b.start[who]) & ((first - b.start[who]) <= self.horizon) & ~(own & b.moves[who])
-        found = []
-        for kind, rows in ((SUBSTITUTE, same), (MOVE, later)):
-            chosen, start = who[rows], first[rows]
-            found.append(self._moved(chosen, start, kind=kind, pool=pool))
-        return found
+        later = (first > b.start[who]) & (first - b.start[who] <= self.horizon) & ~(own & b.end_moves[who])
+        return [self._moved(who[rows], first[rows], kind, pool) for kind, rows in ((SUBSTITUTE, same), (MOVE, later))]
 
-    def _moved(self, who: Ints, start: Ints, *, kind: int, pool: int) -> dict[str, Any]:
+    def _moved(self, who: Ints, start: Ints, kind: int, pool: int) -> dict[str, Any]:
         b = self.blocks
         late = start - b.start[who]
-        harm = credit_usd(b, who, b.late[who] + late) - credit_usd(b, who, b.late[who])
         line = (np.full(len(who), pool), start, start + self.length[who], b.gpus[who])
-        return self._batch(
-            kind, who, [line], harm=harm, late=late, short=late * b.gpus[who], moves=b.pool[who] != pool, consent=True
-        )
+        return self._batch(kind, who, [line], harm=more_credit(b, who, late), late=late, moves=True, consent=True)
 
     def _first(self, who: Ints, earliest: Ints, pool: Ints, rest: Ints | None = None) -> Ints:
         """The first start on or after `earliest` from which a pool has room: for the whole block, or with `rest` for as
@@ -249,7 +257,7 @@ class _Finder:
             if rest is None:
                 end = starts + self.length[chosen][:, None]
             else:
-                end = np.where(b.moves[chosen][:, None], starts + rest[rows][:, None], b.end[chosen][:, None])
+                end = np.where(b.end_moves[chosen][:, None], starts + rest[rows][:, None], b.end[chosen][:, None])
             occupied = end + b.turnaround[chosen][:, None]
             ok = (starts >= earliest[rows][:, None]) & (end > starts) & (end <= self.supply.days)
             least = self._least(
@@ -263,26 +271,28 @@ class _Finder:
         return found
 
     def reduced(self) -> dict[str, Any]:
-        """Fewer GPUs on the same days, as many lots as are free: for blocks that may be divided, with consent."""
+        """Fewer GPUs on the same days, as many lots as are free: for blocks that may be divided, with consent. What is
+        left out is credited like GPUs that are late on all days."""
         b = self.blocks
-        who = self.all[b.divisible]
-        least = self._least(b.firmness[who], b.pool[who], b.start[who], np.minimum(b.end[who], self.supply.days))
+        who = self.all[b.divisible & (b.end <= self.supply.days)]
+        occupied = np.minimum(b.end[who] + b.turnaround[who], self.supply.days)
+        least = self._least(b.firmness[who], b.pool[who], b.start[who], occupied)
         lots = self.supply.lots[b.pool[who]]
         gpus = np.minimum(least, b.gpus[who] - 1) // lots * lots
         who, gpus = who[gpus > 0], gpus[gpus > 0]
         missing = b.gpus[who] - gpus
-        harm = credit_usd(b, who, b.late[who] + self.length[who]) * missing / b.gpus[who]
+        harm = np.floor(more_credit(b, who, self.length[who]) * 100 * missing / b.gpus[who]) / 100
         line = (b.pool[who], b.start[who], b.end[who], gpus)
-        return self._batch(REDUCE, who, [line], harm=_cents(harm), short=missing * self.length[who], consent=True)
+        return self._batch(REDUCE, who, [line], harm=harm, short=missing * self.length[who], consent=True)
 
     def exits(self) -> dict[str, Any]:
-        """The contract ends and what was not delivered comes back: where no date before the long-stop date fits."""
+        """The contract ends and what was not delivered comes back: where no date before the long stop fits."""
         b = self.blocks
         first = self._recovers(self.all, b.start)
         wait = np.where(first >= 0, first - b.start, self.supply.days) + b.late
-        who = self.all[(b.long_stop > 0) & (wait >= b.long_stop)]
-        refund = np.minimum(b.daily[who] * self.length[who], b.total[who])
-        return self._batch(EXIT, who, [], harm=_cents(refund), short=b.gpus[who] * self.length[who], consent=True)
+        who = self.all[(b.long_stop_days > 0) & (wait >= b.long_stop_days)]
+        harm = refund_usd(b, who, self.length[who])
+        return self._batch(EXIT, who, [], harm=harm, short=b.gpus[who] * self.length[who], consent=True)
 
     def _least(self, firmness: Ints, pool: Ints, start: Ints, end: Ints) -> Ints:
         """The least room over [start, end), broadcast; start < end <= days. From the least of every 1, 2, 4 … days."""
@@ -302,32 +312,38 @@ class _Finder:
         harm: Floats | None = None,
         late: Ints | None = None,
         short: Ints | None = None,
-        moves: Bools | None = None,
+        moves: bool = False,
         consent: bool = False,
     ) -> dict[str, Any]:
-        count = len(who)
-        table = np.zeros((count, 2, 4), dtype=np.int64)
-        table[:, :, 0] = NOWHERE
-        sold_end = np.zeros((count, 2), dtype=np.int64)
-        turnaround = self.blocks.turnaround[who]
-        for place, (pool, start, end, gpus) in enumerate(lines):
-            there = (end > start) & (pool >= 0)
-            last = place == len(lines) - 1
-            occupied = np.minimum(end + (turnaround if last else 0), self.supply.days)
-            table[:, place] = np.where(there[:, None], np.stack([pool, start, occupied, gpus], axis=1), table[:, place])
-            sold_end[:, place] = np.where(there, end, 0)
-        zeros = np.zeros(count, dtype=np.int64)
+        zeros = np.zeros(len(who), dtype=np.int64)
+        late, short = zeros if late is None else late, zeros if short is None else short
+        table, sold_end = self._lines(who, lines)
         return {
             "reservation": who,
-            "kind": np.full(count, kind, dtype=np.int64),
-            "harm_usd": np.zeros(count) if harm is None else harm,
-            "late_days": zeros if late is None else late,
-            "short_gpu_days": zeros if short is None else short,
-            "moves": np.zeros(count, dtype=bool) if moves is None else moves,
-            "needs_consent": np.full(count, consent),
+            "kind": np.full(len(who), kind, dtype=np.int64),
+            "harm_usd": np.zeros(len(who)) if harm is None else harm,
+            "late_days": late,
+            "short_gpu_days": short,
+            "loss": late * self.blocks.gpus[who] + short,
+            "moves": np.full(len(who), moves),
+            "needs_consent": np.full(len(who), consent),
             "lines": table,
             "sold_end": sold_end,
         }
+
+    def _lines(self, who: Ints, lines: Sequence[tuple[Ints, Ints, Ints, Ints]]) -> tuple[Ints, Ints]:
+        """The last line keeps its turnaround; a line without days is none."""
+        table = np.zeros((len(who), 2, 4), dtype=np.int64)
+        table[:, :, 0] = NOWHERE
+        sold_end = np.zeros((len(who), 2), dtype=np.int64)
+        for place, (pool, start, end, gpus) in enumerate(lines):
+            there = end > start
+            after = self.blocks.turnaround[who] if place == len(lines) - 1 else 0
+            occupied = np.minimum(end + after, self.supply.days)
+            filled = np.stack([pool, start, occupied, gpus], axis=1)
+            table[:, place] = np.where(there[:, None], filled, table[:, place])
+            sold_end[:, place] = np.where(there, end, 0)
+        return table, sold_end
 
 
 def _levels(room: Ints) -> Ints:
