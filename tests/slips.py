@@ -10,17 +10,19 @@ from marketplace.models import MaintenanceWindow, Pool, Projection
 from marketplace.supply.actions import project_supply
 from marketplace.supply.disrupting import plan_maintenance, withdraw
 from marketplace.units import clock
+from pricing.quotes.contracts import ensure_default_contract
 from reservations.booking.models import Reservation
 from tests.market import Market, Party, open_market
 from tests.pricing.test_quotes import take
 from tests.reservations.test_booking import accept
 
-SCENARIOS, DAYS = 200, 400
+SCENARIOS, DAYS = 100, 400
 
 
 def open_slipping_market() -> Market:
     """Both halls stand: what is installed is certain, but for the derate. A small one far off lets firm be sold."""
     found = open_market()
+    ensure_default_contract(now=clock.now())
     for pool in (found.h100, found.gb200):
         pool.projects.get().milestones.create(kind="power", planned=found.day(-9), actual=found.day(-9))
         far = pool.projects.create(

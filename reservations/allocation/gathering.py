@@ -10,8 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
-from django.db.models import ExpressionWrapper, F, IntegerField, Sum, Value
-from django.db.models.functions import Greatest
+from django.db import connection
 
 from marketplace.capacity.queries import ClaimedDays, claimed_days, inventory
 from marketplace.catalogue.models import Pool
@@ -207,7 +206,15 @@ def _people(rows: Sequence[dict[str, Any]], policy: AllocationPolicy, today: dat
 
 def _gpu_days_ahead(organisations: Sequence[int], today: date) -> dict[int, int]:
     """GPU-days that these organisations have ahead of them, under all their contracts: summed in the database."""
-    ahead = ExpressionWrapper(F("end") - Greatest(F("start"), Value(today)), output_field=IntegerField())
-    held = Reservation.objects.filter(organisation_id__in=organisations, status__in=SOLD, end__gt=today)
-    summed = held.values_list("organisation_id").annotate(total=Sum(F("quantity") * ahead)).order_by()
+    with connection.cursor() as cursor:
+        cursor.execute(_AHEAD, {"organisations": list(organisations), "today": today, "sold": list(SOLD)})
+        summed = cursor.fetchall()
     return dict.fromkeys(organisations, 0) | {pk: int(total) for pk, total in summed}
+
+
+_AHEAD = """
+    SELECT organisation_id, sum(quantity::bigint * ("end" - greatest(start, %(today)s::date)))
+    FROM reservations_reservation
+    WHERE organisation_id = ANY(%(organisations)s::bigint[]) AND status = ANY(%(sold)s) AND "end" > %(today)s
+    GROUP BY organisation_id
+"""

@@ -272,15 +272,17 @@ class Plan(models.Model):
 
 
 class PlannedReservation(models.Model):
-    """What a plan says of one reservation: its options with their harm, the one chosen, and that of the plain rule."""
+    """What a plan says of one reservation: what it may take, what was chosen, what the plain rule leaves."""
 
     plan = models.ForeignKey(Plan, on_delete=models.CASCADE, related_name="reservations")
     reservation = models.ForeignKey(Reservation, on_delete=models.PROTECT, related_name="planned")
     place = models.PositiveIntegerField(help_text="Its row in the plan's arrays")
-    options = models.JSONField(help_text="[{kind, lines, credit_usd, late_days, …}] as they were weighed")
-    chosen = models.PositiveSmallIntegerField(help_text="Place among the options")
-    plain = models.PositiveSmallIntegerField(help_text="What earliest contract first would leave it")
-    lottery = models.FloatField(help_text="Its draw, by which a tie was decided: the lower one first")
+    offered = models.JSONField(help_text="[{place, kind, lines, credit_usd, …}], the default first")
+    chosen = models.PositiveIntegerField(help_text="Place of the plan's choice among all options that were weighed")
+    fallback = models.PositiveIntegerField(help_text="What applies where consent is not given: the default")
+    plain = models.PositiveIntegerField(help_text="What earliest contract first would leave it")
+    is_proposed = models.BooleanField(help_text="The plan's choice waits for consent")
+    lottery = models.BigIntegerField(help_text="Its ticket: of equal plans the lower tickets are touched")
     announced_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -296,8 +298,8 @@ class PlanOverride(models.Model):
     """A member of staff decided otherwise than the plan for one reservation, and said why. Append-only."""
 
     planned = models.ForeignKey(PlannedReservation, on_delete=models.PROTECT, related_name="overrides")
-    before = models.PositiveSmallIntegerField()
-    after = models.PositiveSmallIntegerField()
+    before = models.CharField(max_length=20, help_text="The kind that was proposed")
+    after = models.CharField(max_length=20, help_text="The kind that is proposed instead")
     reason = models.CharField(max_length=2000)
     by = models.CharField(max_length=254)
     by_user_id = models.BigIntegerField(null=True)
