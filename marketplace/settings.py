@@ -160,6 +160,7 @@ CELERY_BEAT_SCHEDULE = {
     "watch-shortfalls": {"task": "reservations.watch_shortfalls", "schedule": 30.0},
     "make-order-forms": {"task": "reservations.make_order_forms", "schedule": 10.0},
     "settle-reservations": {"task": "reservations.settle", "schedule": 10.0},
+    "settle-unpaid-changes": {"task": "reservations.settle_unpaid_changes", "schedule": 60.0},
     "call-holders": {"task": "reservations.call_holders", "schedule": 60.0},
 }
 

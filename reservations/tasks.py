@@ -13,6 +13,7 @@ from reservations.booking.calling import CANNOT_BE_KEPT, keep_for_holder, tell_h
 from reservations.booking.lifecycle import settle
 from reservations.booking.models import Reservation
 from reservations.booking.ordering import order_form, without_order_form
+from reservations.booking.unpaid import settle_unpaid, unpaid_changes
 from reservations.booking.waitlist.models import OFFERED, WaitlistEntry
 from reservations.booking.waitlist.serving import (
     NotServed,
@@ -67,6 +68,14 @@ def _offers_made() -> int:
         except (MarketStale, change.Busy):
             break
     return made
+
+
+@shared_task(name="reservations.settle_unpaid_changes")
+def settle_unpaid_changes() -> int:
+    """Gives back what changes added and nobody paid for until its deadline."""
+    due = unpaid_changes(clock.now()).values_list("pk", flat=True)[:MOST_AT_ONCE]
+    settled = [change.run(lambda pk=pk: settle_unpaid(change_id=pk, now=clock.now())) for pk in list(due)]  # type: ignore[misc]
+    return sum(reservation is not None for reservation in settled)
 
 
 @shared_task(name="reservations.make_order_forms")

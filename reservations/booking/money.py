@@ -3,8 +3,11 @@
 What somebody owes is the sum of the dues less that of the receipts that were applied: below zero it is owed to them.
 """
 
+from decimal import Decimal
+
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Coalesce
 
 from marketplace.parties.models import Organisation
 from marketplace.units.ids import new_id
@@ -37,6 +40,14 @@ class OwnedQuerySet(models.QuerySet["Due"]):
     def of(self, organisation_id: int) -> "OwnedQuerySet":
         """The tenant's wall."""
         return self.filter(organisation_id=organisation_id)
+
+    def still_owed(self) -> "OwnedQuerySet":
+        """What has to be paid, of reservations that are not paid up: what came in is not split over their dues."""
+        dues = Due.objects.filter(reservation=OuterRef("reservation")).order_by()
+        receipts = Receipt.objects.filter(reservation=OuterRef("reservation"), applied=True).order_by()
+        owed = Subquery(dues.values("reservation").annotate(sum=Sum("amount")).values("sum"))
+        paid = Subquery(receipts.values("reservation").annotate(sum=Sum("amount")).values("sum"))
+        return self.filter(amount__gt=0).annotate(owed=owed, paid=Coalesce(paid, Decimal(0))).filter(owed__gt=F("paid"))
 
 
 class Due(models.Model):

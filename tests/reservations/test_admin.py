@@ -130,7 +130,7 @@ def test_a_release_gives_the_capacity_back_once(cockpit: Cockpit) -> None:
     sales.post(quote_page + "release/")
     again = sales.post(quote_page + "release/", follow=True)
     assert Quote.objects.get().status == "released"
-    assert "Nothing was done" in again.content.decode()
+    assert "The quote was released. Nothing is held." in again.content.decode()
 
 
 def test_an_expired_quote_is_never_accepted(cockpit: Cockpit) -> None:
@@ -138,7 +138,7 @@ def test_an_expired_quote_is_never_accepted(cockpit: Cockpit) -> None:
     with clock.frozen(quote.expires_at):
         page = reverse("admin:sell-quote", args=[quote.public_id])
         answer = signed_in(cockpit.sales).post(page + "accept/", {"reason": AGREED}, follow=True)
-    assert "has expired" in answer.content.decode()
+    assert "time is over. Nothing was charged and nothing is held." in answer.content.decode()
     assert not Reservation.objects.exists()
 
 
