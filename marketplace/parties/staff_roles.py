@@ -11,6 +11,7 @@ HIDDEN = ("change",)  # stored answers to idempotency keys: a customer's own, an
 SELL = ("add_quote", "change_quote", "change_negotiation", "add_reservation") + (
     "change_reservation",
     "change_assignment",
+    "change_plan",  # overrides what a plan proposes, with a reason
 )
 MONEY = ("add_receipt",)  # bank transfers are recorded, and never changed
 ACCOUNTS = (

@@ -22,7 +22,7 @@ from reservations.allocation.models import ACCEPTED, AllocationPolicy, Concern, 
 from reservations.allocation.options import Ints
 from reservations.allocation.packing import pack
 from reservations.allocation.permitted import allowed_pools, wishes_of
-from reservations.allocation.policies import figures_of
+from reservations.allocation.policies import figures_of, rules_of
 from reservations.allocation.watching import SOLD
 from reservations.booking.models import Reservation
 
@@ -86,12 +86,7 @@ def gather(
         "figures": figures_of(policy),
         "pools": [pool.public_id for pool in pools],
         "reservations": [row["public_id"] for row in rows],
-        "horizon": policy.horizon_days,
-        "moved_usd": float(policy.moved_usd),
-        "short_usd": list(policy.short_usd),
-        "effort": policy.effort,
-        "share_cap": policy.share_cap_percent,
-        "set_aside": policy.set_aside_percent,
+        **rules_of(policy),
     }
     return Gathered(pack(arrays, values), period.start, tuple(row["pk"] for row in rows), pools)
 

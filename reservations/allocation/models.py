@@ -157,6 +157,9 @@ class ShortfallQuerySet(models.QuerySet["Shortfall"]):
         """A seller sees those of its own pools, and no others."""
         return self.filter(pool__seller_id=organisation_id)
 
+    def with_counts(self) -> "ShortfallQuerySet":
+        return self.annotate(reservations=models.Count("concerns"))
+
 
 class Shortfall(models.Model):
     """A class of a pool has sold more than its limit on some days, since a projection, until it has recovered.

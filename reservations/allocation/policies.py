@@ -1,6 +1,7 @@
 """By which rules plans are made, by published versions: none is ever edited, and none starts in the past."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Max
 from django.forms.models import model_to_dict
@@ -69,4 +70,16 @@ def figures_of(policy: AllocationPolicy) -> dict[str, object]:
     plain = {name: value for name, value in values.items() if name not in skip}
     return {
         name: value if value is None or isinstance(value, int | str) else str(value) for name, value in plain.items()
+    }
+
+
+def rules_of(policy: AllocationPolicy) -> dict[str, Any]:
+    """What of a policy the solver and the share rules read, as a question has it."""
+    return {
+        "horizon": policy.horizon_days,
+        "moved_usd": float(policy.moved_usd),
+        "short_usd": list(policy.short_usd),
+        "effort": policy.effort,
+        "share_cap": policy.share_cap_percent,
+        "set_aside": policy.set_aside_percent,
     }

@@ -15,6 +15,7 @@ from reservations.api.calendars import CalendarFeedDoor
 from reservations.api.changes import AcceptDelivery, Changes, Transitions
 from reservations.api.long_holds import HoldQuote, PreviewHold
 from reservations.api.money import Dues, Receipts
+from reservations.api.supply import Plans, ReservationSupply, Shortfalls
 from reservations.api.views import AcceptQuote, OneReservation, Reservations
 from reservations.api.waitlist import OneWaitlistEntry, Waitlist, WithdrawWaitlistEntry
 
@@ -44,6 +45,9 @@ urlpatterns = [
     path("assignments/<slug:public_id>/accept", AcceptAssignment.as_view()),
     path("assignments/<slug:public_id>/decline", DeclineAssignment.as_view()),
     path("assignments/<slug:public_id>/withdraw", WithdrawAssignment.as_view()),
+    path("reservations/<slug:public_id>/supply", ReservationSupply.as_view()),
+    path("shortfalls", Shortfalls.as_view()),
+    path("plans", Plans.as_view()),
     path("calendar-feed", CalendarFeedDoor.as_view()),
     path("dues", Dues.as_view()),
     path("receipts", Receipts.as_view()),

@@ -24,7 +24,10 @@ def watch(projection: Projection) -> list[Shortfall]:
     """What the task does after a projection."""
     found: list[Shortfall] = []
     for pool in pools_to_watch(projection=projection, now=clock.now()):
-        found += (change.run(partial(watch_pool, pool=pool, projection=projection, now=clock.now()))) or ()
+        looked: list[Shortfall] | None = change.run(
+            partial(watch_pool, pool=pool, projection=projection, now=clock.now())
+        )
+        found += looked or []
     return found
 
 
