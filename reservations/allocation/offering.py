@@ -9,7 +9,7 @@ from marketplace.supply.models import Projection
 from marketplace.supply.queries import delivery_confidence
 from marketplace.units.period import Period
 from reservations.allocation.gathering import Gathered
-from reservations.allocation.options import EXIT, KINDS, NOW, NOWHERE, REDUCE, Ints
+from reservations.allocation.options import EXIT, KINDS, NOW, NOWHERE, REDUCE, WAIT, Ints
 from reservations.allocation.planning import Planned
 
 
@@ -58,9 +58,10 @@ class Offering:
         }
 
     def _late(self, row: int) -> int | None:
-        """None where there is no date within the horizon."""
-        late = int(self.options.late_days[row])
-        return late if late <= self.planned.question.supply.days - 1 else None
+        """None where there is no date within the horizon: nothing follows what is kept."""
+        if self.kind[row] == WAIT and self.options.lines[row, 1, 0] == NOWHERE:
+            return None
+        return int(self.options.late_days[row])
 
     def _line(self, line: Ints, sold_end: int) -> dict[str, Any] | None:
         pool, start, end, gpus = line.tolist()

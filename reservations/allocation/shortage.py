@@ -4,7 +4,6 @@ A class is served after the firmer ones, so on a day it is short by what its nes
 more than its own use. Inside a class earlier contracts are served first.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,9 +65,3 @@ class Watch:
         if planned_gpu_days is None or gpu_days > planned_gpu_days:
             return True
         return days_since_plan >= every_days and gpu_days != planned_gpu_days
-
-
-def runs(short: Ints) -> Iterator[tuple[int, int]]:
-    """[first, end) of the runs of days above zero of one row."""
-    edges = np.flatnonzero(np.diff((short > 0).astype(np.int8), prepend=0, append=0))
-    yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)

@@ -1,4 +1,4 @@
-"""How it stands with the supply of one reservation, for its holder and for staff: read from rows, never from a queue."""
+"""How it stands with the supply of one reservation, for its holder and for staff: read from rows."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -19,8 +19,8 @@ STANDINGS = (AS_CONTRACTED, WATCHING, PLANNED)
 
 @dataclass(frozen=True)
 class SupplyStanding:
-    """`days` of the block on which up to `gpus` of its GPUs are short, from `first_day` on. Of a slip that the watch has
-    not looked at yet, what the class as a whole is short of on those days, and no confidence."""
+    """`days` of the block on which up to `gpus` of its GPUs are short, from `first_day` on. Of a slip that the watch
+    has not looked at yet, what the class as a whole is short of on those days, and no confidence."""
 
     state: str
     first_day: date | None = None
@@ -37,7 +37,7 @@ class SupplyStanding:
 
 
 def supply_standing(reservation: Reservation, *, now: datetime) -> SupplyStanding:
-    """Whether earlier contracts leave it without GPUs. Shown at once: what no watch has seen yet is read in the ledger."""
+    """Whether earlier contracts leave it without GPUs. At once: what no watch has seen yet is read in the ledger."""
     if reservation.state(now) not in SOLD:
         return SupplyStanding(AS_CONTRACTED)
     open_ = Concern.objects.filter(reservation=reservation, shortfall__recovered_at=None)

@@ -294,7 +294,7 @@ ROUTES: dict[str, Row] = {
     "admin/reservations/plan/<slug:public_id>/override/": staff(
         "no_row",
         POST="reservations.change_plan",
-        sends={"reservation": "{reservation}", "kind": "exit", "reason": "none"},
+        sends={"reservation": "{reservation}", "kind": "exit"},
     ),
     # Staff: tables
     **dict(table("reservations.allocationpolicy", "view add")),
