@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('marketplace', '0008_screening'),
         ('pricing', '0012_delay'),
-        ('reservations', '0008_unpaid_changes'),
+        ('reservations', '0010_allocation'),
     ]
 
     operations = [

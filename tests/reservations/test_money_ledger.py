@@ -24,16 +24,11 @@ from reservations.booking.models import Reservation
 from reservations.booking.money import FEE, REASONS, Due, Receipt
 from reservations.booking.payments import record_receipt
 from reservations.tasks import post_new_money
-from tests.cockpit import open_cockpit, signed_in
+from tests.cockpit import Cockpit, signed_in
 from tests.contracts.conftest import calls_of
 from tests.holding import held
 from tests.market import Market, open_market
 from tests.reservations.test_booking import accept
-
-
-@pytest.fixture
-def market(db: None) -> Market:
-    return open_market()
 
 
 @pytest.fixture
@@ -210,8 +205,7 @@ def test_an_organisation_sees_its_own_account_only(market: Market, block: Reserv
     assert rival.get("/account-entries").json()["data"] == []
 
 
-def test_staff_see_the_trial_balance_and_a_difference_where_there_is_one(db: None) -> None:
-    cockpit = open_cockpit()
+def test_staff_see_the_trial_balance_and_a_difference_where_there_is_one(cockpit: Cockpit) -> None:
     page = reverse("admin:trial-balance")
     assert "balances, and agrees" in signed_in(cockpit.sales).get(page).content.decode()
     assert signed_in(cockpit.guest).get(page).status_code == 403

@@ -86,9 +86,7 @@ def test_the_way_over_rest_from_an_address_to_a_replay(market: Market, receiver:
 
 def test_a_repeat_hears_the_same_secret_and_what_is_kept_for_it_has_none(market: Market, receiver: Receiver) -> None:
     program, body = bank(market), {"url": receiver.url}
-    once, again = (
-        program.ask("POST", "webhook-endpoints", body, **{"Idempotency-Key": "hook-1"}) for _ in range(2)
-    )
+    once, again = (program.ask("POST", "webhook-endpoints", body, **{"Idempotency-Key": "hook-1"}) for _ in range(2))
     assert once.json() == again.json()
     assert again["Idempotent-Replayed"] == "true"
     assert WebhookEndpoint.objects.count() == 1
