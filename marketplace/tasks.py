@@ -21,6 +21,7 @@ from marketplace.celery import (
     SERVE_WAITLIST,
     SOLVE_PRICES,
     WATCH_EXPOSURE,
+    WATCH_SHORTFALLS,
     wake,
 )
 from marketplace.change import change
@@ -47,6 +48,7 @@ def project_due_supply() -> bool:
     for outlook in projection.pools.select_related("pool").order_by("pool_id"):
         change.run(lambda outlook=outlook: publish_limits(projection=projection, pool=outlook.pool))  # type: ignore[misc]
     change.run(lambda: publish_projection(projection=projection, now=clock.now()))
+    wake(WATCH_SHORTFALLS)  # first: buyers wait for it
     wake(SOLVE_PRICES)
     wake(WATCH_EXPOSURE)
     wake(SERVE_WAITLIST)

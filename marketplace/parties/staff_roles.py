@@ -15,6 +15,7 @@ HIDDEN = (
 SELL = ("add_quote", "change_quote", "change_negotiation", "add_reservation") + (
     "change_reservation",
     "change_assignment",
+    "change_plan",  # overrides what a plan proposes, with a reason
 )
 MONEY = ("add_receipt",)  # bank transfers are recorded, and never changed
 ACCOUNTS = (

@@ -108,7 +108,7 @@ def report_faults(said: Said, milestone: Milestone | None, *, today: date) -> di
         faults["actual"] = f"{said.actual} is yet to come, today being {today}: give it as the forecast."
     if said.actual is None and said.forecast is not None and said.forecast < today:
         faults["forecast"] = f"{said.forecast} is over, today being {today}: give the day as actual if it came."
-    if said.forecast is None and said.actual is None and milestone is not None:
+    if said.forecast is None and said.actual is None and _had_dates(said, milestone):
         faults["forecast"] = "Give a forecast, or the actual day."
     for name in ("planned", "forecast", "actual"):
         day = getattr(said, name)
@@ -117,6 +117,11 @@ def report_faults(said: Said, milestone: Milestone | None, *, today: date) -> di
     if len(said.note) > LONGEST_NOTE:
         faults["note"] = f"At most {LONGEST_NOTE} characters."
     return faults
+
+
+def _had_dates(said: Said, milestone: Milestone | None) -> bool:
+    """Whether a report without dates would take some away; naming the plan again, where there is no more, does not."""
+    return milestone is not None and bool(said.planned is None or milestone.forecast or milestone.actual)
 
 
 def announce_project(

@@ -1,6 +1,17 @@
 from django.urls import path
 
-from reservations.web import approvals, assigning, bookings, bundles, calendars, changing, energy, long_holds, waitlist
+from reservations.web import (
+    approvals,
+    assigning,
+    billing,
+    bookings,
+    bundles,
+    calendars,
+    changing,
+    energy,
+    long_holds,
+    waitlist,
+)
 
 urlpatterns = [
     path("waitlist/", waitlist.listing, name="waitlist"),
@@ -14,6 +25,8 @@ urlpatterns = [
     path("reservations/energy/", energy.show, name="energy"),
     path("energy.csv", energy.export, name="energy-csv"),
     path("everything.csv", calendars.everything, name="everything-csv"),
+    path("billing/", billing.account, name="billing"),
+    path("billing.csv", billing.export, name="billing-csv"),
     path("calendar/", calendars.page, name="calendar"),
     path("calendar/<slug:secret>.ics", calendars.feed, name="calendar-feed"),
     path("approvals/", approvals.inbox, name="approvals"),

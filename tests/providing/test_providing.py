@@ -297,6 +297,7 @@ def test_a_member_who_sells_nothing_and_a_rival_see_nothing_of_it(market: Market
 def slipped_past(market: Market, hall: Project, *, days: int) -> None:
     """The hall was first projected 100 days ago for a day that has come, and came so many days late."""
     milestone = hall.milestones.get()
+    milestone.kind = "crew"
     milestone.planned, milestone.actual = market.day(-60), market.day(-60 + days)
     milestone.save()
     projection = project_supply(reason="then", now=clock.now(), scenarios=50, days=30)
@@ -338,8 +339,7 @@ def seen_by(market: Market, party: Party, hall: Project) -> dict[str, Any]:
 
 def on_board(market: Market, hall: Project) -> None:
     """The board's projection knows the hall: it waits for power."""
-    projection = ProjectOutlook.objects.get(project__pool=market.h100, project__name="Hall 1").projection
-    outlook = ProjectOutlook.objects.filter(project__name="Hall 1", projection=projection).get()
+    outlook = ProjectOutlook.objects.get(project__pool=market.h100)
     outlook.pk, outlook.project = None, hall
     outlook.save()
 

@@ -139,6 +139,8 @@ ROUTES: dict[str, Row] = {
     "reservations/energy/": page(GET="member"),
     "energy.csv": page(GET="member"),
     "everything.csv": page(GET="member"),
+    "billing/": page(GET="member"),
+    "billing.csv": page(GET="member"),
     "calendar/": page(GET="member", POST="buyer"),
     "calendar/<slug:secret>.ics": page("calendar", GET="everybody", shared=True, fixed=True),  # the address is the key
     "reservations/<str:public_id>/": page("reservation", GET="member"),
@@ -185,6 +187,9 @@ ROUTES: dict[str, Row] = {
     "api/v1/quotes/<slug:public_id>/accept": door("quote", POST="commit"),
     "api/v1/reservations": door(GET="read", asks={"quote": "{taken_quote}"}),
     "api/v1/reservations/<slug:public_id>": door("reservation", GET="read"),
+    "api/v1/reservations/<slug:public_id>/supply": door("reservation", GET="read"),
+    "api/v1/shortfalls": door(GET="read"),
+    "api/v1/plans": door(GET="read"),
     "api/v1/quotes/<slug:public_id>/counter": door("quote", POST="quote", sends={"quantity": 8}),
     "api/v1/quotes/<slug:public_id>/hold": door("quote", POST="quote", sends={"days": 3}),
     "api/v1/quotes/<slug:public_id>/hold/preview": door("quote", POST="read", sends={"days": 3}),
@@ -216,6 +221,8 @@ ROUTES: dict[str, Row] = {
     "api/v1/assignments/<slug:public_id>/withdraw": door("assignment", POST="commit"),
     "api/v1/calendar-feed": door(POST="commit", DELETE="commit"),
     "api/v1/energy": door(GET="read"),
+    "api/v1/balances": door(GET="read"),
+    "api/v1/account-entries": door(GET="read"),
     "api/v1/dues": door(GET="read", asks={"reservation": "{reservation}"}),
     "api/v1/receipts": door(GET="read", asks={"reservation": "{reservation}"}),
     "api/v1/cost-centres": door(
@@ -310,6 +317,7 @@ ROUTES: dict[str, Row] = {
     "admin/reservations/reservation/life/<slug:public_id>/hand-over/": staff(
         "reservation", POST="reservations.change_reservation"
     ),
+    "admin/reservations/reservation/trial-balance/": staff(GET="reservations.view_posting"),
     "admin/reservations/reservation/no-longer-clear/": staff(
         GET="reservations.view_reservation+marketplace.view_clearance"
     ),
@@ -327,7 +335,15 @@ ROUTES: dict[str, Row] = {
     "admin/reservations/reservation/sell/bundle/<slug:public_id>/release/": staff(
         "bundle", POST="pricing.change_quote"
     ),
+    "admin/reservations/plan/<slug:public_id>/override/": staff(
+        "no_row",
+        POST="reservations.change_plan",
+        sends={"reservation": "{reservation}", "kind": "exit"},
+    ),
     # Staff: tables
+    **dict(table("reservations.allocationpolicy", "view add")),
+    **dict(table("reservations.plan", "view")),
+    **dict(table("reservations.shortfall", "view")),
     **dict(table("auth.group", "view add change")),
     "admin/auth/group/<path:object_id>/delete/": staff("no_row", GET="auth.delete_group", POST="auth.delete_group"),
     **dict(table("marketplace.accelerator", "view add change")),
@@ -348,6 +364,7 @@ ROUTES: dict[str, Row] = {
     **dict(table("reservations.assignment", "view")),
     **dict(table("reservations.calendarfeed", "view")),
     **dict(table("reservations.due", "view")),
+    **dict(table("reservations.posting", "view")),
     **dict(table("reservations.receipt", "view add")),
     **dict(table("marketplace.claim", "view", "claim_pk")),
     **dict(table("marketplace.disclosurepolicy", "view")),
