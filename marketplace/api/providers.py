@@ -59,6 +59,7 @@ from marketplace.supply.providing import (
     enter_own_disruption,
     own_pools,
     own_projects,
+    own_row,
     own_sites,
     plan_own_maintenance,
     report_own_milestone,
@@ -117,13 +118,6 @@ class SupplyDoor(Door):
             return found
 
         return answer_once(request, organisation_id=self.organisation_id, action=done, render=render)
-
-    def own(self, rows: Any, name: str, value: str) -> Any:
-        """The row of that public id among one's own, or a fault of that field."""
-        found = rows.filter(public_id=value).first()
-        if found is None:
-            raise ReportRefused({name: f"There is no such {name} of yours."})
-        return found
 
 
 def said_of(body: Mapping[str, Any]) -> Said:
@@ -230,7 +224,7 @@ class Disruptions(SupplyDoor):
         rows = {"site": own_sites(whose), "pool": own_pools(whose), "project": own_projects(whose)}
 
         def action() -> Disruption:
-            scope = {name: self.own(found, name, body[name]) for name, found in rows.items() if name in body}
+            scope = {name: own_row(found, name, body[name]) for name, found in rows.items() if name in body}
             made = Disruption(**{**body, **scope})
             return enter_own_disruption(provider_id=whose, disruption=made, by=by, now=clock.now())
 
@@ -269,7 +263,7 @@ class Maintenance(SupplyDoor):
         by, whose = self.key.as_actor(), self.organisation_id
 
         def action() -> MaintenanceWindow:
-            pool = self.own(own_pools(whose), "pool", body["pool"])
+            pool = own_row(own_pools(whose), "pool", body["pool"])
             window = MaintenanceWindow(**{**body, "pool": pool})
             return plan_own_maintenance(provider_id=whose, window=window, by=by, now=clock.now())
 

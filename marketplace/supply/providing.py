@@ -74,6 +74,14 @@ def own_sites(provider_id: int) -> QuerySet[Site]:
     return Site.objects.filter(pools__seller_id=provider_id).exclude(pk__in=shared).distinct()
 
 
+def own_row(rows: Any, name: str, public_id: str) -> Any:
+    """The row of that public id among one's own. Raises ReportRefused, the same for another's as for none."""
+    found = rows.filter(public_id=public_id).first()
+    if found is None:
+        raise ReportRefused({name: f"There is no such {name} of yours."})
+    return found
+
+
 def report_own_milestone(*, provider_id: int, project: str, said: Said, by: Actor, now: datetime) -> Milestone:
     """The newest dates of one milestone, or one more milestone. Raises NotYours, ReportRefused."""
     row = own_projects(provider_id).select_for_update(of=("self",)).filter(public_id=project).first()

@@ -17,6 +17,7 @@ from reservations.api.changes import AcceptDelivery, Changes, Transitions
 from reservations.api.energy import EnergyDoor
 from reservations.api.long_holds import HoldQuote, PreviewHold
 from reservations.api.money import Dues, Receipts
+from reservations.api.report_previews import PreviewDisruption, PreviewMilestone
 from reservations.api.supply import Plans, ReservationSupply, Shortfalls
 from reservations.api.views import AcceptQuote, OneReservation, Reservations
 from reservations.api.waitlist import OneWaitlistEntry, Waitlist, WithdrawWaitlistEntry
@@ -48,6 +49,8 @@ urlpatterns = [
     path("assignments/<slug:public_id>/decline", DeclineAssignment.as_view()),
     path("assignments/<slug:public_id>/withdraw", WithdrawAssignment.as_view()),
     path("reservations/<slug:public_id>/supply", ReservationSupply.as_view()),
+    path("projects/<slug:public_id>/milestones/preview", PreviewMilestone.as_view()),
+    path("disruptions/preview", PreviewDisruption.as_view()),
     path("shortfalls", Shortfalls.as_view()),
     path("plans", Plans.as_view()),
     path("calendar-feed", CalendarFeedDoor.as_view()),

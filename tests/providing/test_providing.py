@@ -214,6 +214,27 @@ def test_staffs_own_statements_are_not_the_providers_to_withdraw(market: Market)
     assert answer.status_code == 404
 
 
+def test_what_a_report_would_do_is_seen_before_it_is_sent_and_nothing_stays(market: Market) -> None:
+    """Of its own pools alone, and how many reservations it touches, but not whose."""
+    reservation = buy(market)
+    Milestone.objects.create(
+        project=Project.objects.get(pool=market.h100), kind="power", planned=market.day(-9), actual=market.day(-9)
+    )
+    common = {"kind": "outage", "starts": day(market, 5), "ends": day(market, 60), "reason": "Grid limit"}
+    body = {"site": market.h100.site.public_id, "mw_available": "0.05", **common}
+    answer = ask(market.seller, "POST", "disruptions/preview", body)
+    assert answer.status_code == 200, answer.content
+    found = answer.json()
+    assert [each["pool"] for each in found["pools"]] == [market.h100.public_id]
+    assert found["reservations_touched"] == 1
+    assert found["shortfalls"][0]["worst_gpus"] > 0
+    for secret in (reservation.public_id, market.bank.organisation.name, market.bank.organisation.public_id):
+        assert secret not in answer.content.decode()
+    assert (Disruption.objects.count(), ProjectionDue.objects.count()) == (0, 0)
+    assert Event.objects.filter(name="disruption.reported").count() == 0
+    assert ask(market.other_seller, "POST", "disruptions/preview", body).status_code == 422
+
+
 def csv_of(market: Market, hall: Project, *lines: str) -> bytes:
     return "\n".join(("project,kind,planned,forecast,actual,note", *lines)).encode()
 

@@ -162,6 +162,8 @@ ROUTES: dict[str, Row] = {
     "api/v1/price-versions": door(GET="read"),
     "api/v1/projects": door(GET="read", POST="supply", sends={"pool": "{pool}"}),
     "api/v1/projects/<slug:public_id>/milestones": door("project", GET="supply", POST="supply", of="seller"),
+    "api/v1/projects/<slug:public_id>/milestones/preview": door("project", POST="supply", of="seller"),
+    "api/v1/disruptions/preview": door(POST="supply", sends={"pool": "{pool}"}),
     "api/v1/disruptions": door(GET="supply", POST="supply", sends={"pool": "{pool}"}),
     "api/v1/disruptions/<slug:public_id>/withdraw": door(
         "disruption", POST="supply", of="seller", sends={"reason": "over"}
