@@ -19,6 +19,7 @@ from pricing.curve.models import Tape
 from pricing.demand.versions import store_forecast
 from pricing.tasks import forecast_due_demand, publish_due_tape, solve_due_prices
 from reservations.management.cast import create_cast, write_sign_ins
+from reservations.management.reports import report
 from reservations.management.trade import trade
 
 
@@ -46,6 +47,7 @@ class Command(BaseCommand):
         is_ours = not Site.objects.filter(is_demo=False).exists()
         if is_ours:
             change.run(lambda: import_campuses(demo_campuses(now.date()), by=SYSTEM, now=now))
+            report(now)
         self.stdout.write(f"build-out: {Pool.objects.count()} pools")
         project_due_supply()
         forecast_due_demand()
