@@ -8,6 +8,7 @@ from marketplace.api.fields import ObjectField, public_id
 from marketplace.api.pagination import ListShape
 from marketplace.api.strict import Day, Strict, Text
 from marketplace.supply.models import AUDIENCES, DISRUPTION_KINDS, MILESTONE_KINDS, SOURCES, WORK_DAYS, Stated
+from marketplace.supply.report_files import MOST_BYTES
 
 
 class ReportRequest(Strict):
@@ -161,6 +162,10 @@ class FileShape(serializers.Serializer[Any]):
     object = ObjectField("supply_file")
     taken_in = serializers.BooleanField(help_text="False for a dry run")
     changes = EffectShape(many=True)
+
+
+class FileRequest(Strict):
+    csv = Text(max_length=MOST_BYTES, help_text="The file's text, where it is not the body itself")
 
 
 class FileParams(Strict):

@@ -25,6 +25,7 @@ from marketplace.api.provider_shapes import (
     DisruptionRequest,
     DisruptionShape,
     FileParams,
+    FileRequest,
     FileShape,
     MaintenanceList,
     MaintenanceRequest,
@@ -38,7 +39,7 @@ from marketplace.api.provider_shapes import (
     WithdrawRequest,
 )
 from marketplace.api.schema import keyed, problems
-from marketplace.api.strict import read
+from marketplace.api.strict import StrictJson, read
 from marketplace.api.views import Door
 from marketplace.celery import PROJECT_SUPPLY, wake
 from marketplace.supply.disrupting import AlreadyWithdrawn, NotSound
@@ -143,6 +144,14 @@ def new_project(door: Door, request: Request, render: Callable[[Project], Any]) 
     )
 
 
+def own_project(door: Door, public_id: str) -> Project:
+    """The tenant's wall, before anything is said of the body."""
+    found = own_projects(door.organisation_id).filter(public_id=public_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
 class MilestoneReports(SupplyDoor):
     params_shape = PageParams
 
@@ -155,9 +164,7 @@ class MilestoneReports(SupplyDoor):
     )
     def get(self, request: Request, public_id: str) -> Response:
         """Newest first, by whom: never edited. At most the newest `limit`."""
-        project = own_projects(self.organisation_id).filter(public_id=public_id).first()
-        if project is None:
-            raise NotFound
+        project = own_project(self, public_id)
         rows = MilestoneReport.objects.filter(milestone__project=project).select_related("milestone")
         return Response(listed(list(ReportShape(rows[: self.params["limit"]], many=True).data)))
 
@@ -171,6 +178,7 @@ class MilestoneReports(SupplyDoor):
     )
     def post(self, request: Request, public_id: str) -> Response:
         """The plan stays, so that slips can be seen; supply is projected anew within seconds."""
+        own_project(self, public_id)
         body = read(ReportRequest, request.data)
         by, said = self.key.as_actor(), said_of(body)
         return self.once(
@@ -326,7 +334,7 @@ class WithdrawMaintenance(_Withdraw):
 class SupplyFiles(SupplyDoor):
     scopes: ClassVar[dict[str, str]] = {"POST": "supply"}
     params_shape = FileParams
-    parser_classes = (CsvText,)
+    parser_classes = (CsvText, StrictJson)
     most_bytes = MOST_BYTES
 
     @extend_schema(
@@ -334,14 +342,15 @@ class SupplyFiles(SupplyDoor):
         summary="A file of milestone reports",
         tags=["supply"],
         parameters=[FileParams, *keyed()],
-        request={"text/csv": OpenApiTypes.STR},
+        request={"text/csv": OpenApiTypes.STR, "application/json": FileRequest},
         responses={200: FileShape, **problems(400, 401, 403, 409, 413, 415, 422, 503)},
     )
     def post(self, request: Request) -> Response:
         """Columns project, kind, planned, forecast, actual, note. All lines are taken in, or none: every place that is
         wrong is named. `dry_run=true` says what it would change, and changes nothing."""
-        raw, whose, by = request.body, self.organisation_id, self.key.as_actor()
-        _ = request.data  # refuses what is not text/csv
+        sent: Any = request.data
+        whose, by = self.organisation_id, self.key.as_actor()
+        raw = sent if isinstance(sent, bytes) else read(FileRequest, sent)["csv"].encode()
         if self.params["dry_run"]:
             effects = preview(provider_id=whose, raw=raw, today=clock.today())
             return Response(_file(effects, taken_in=False))

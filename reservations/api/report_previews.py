@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from marketplace.api.fields import ObjectField, firmness_choice, public_id
 from marketplace.api.provider_shapes import DisruptionRequest, ReportRequest
-from marketplace.api.providers import said_of
+from marketplace.api.providers import own_project, said_of
 from marketplace.api.schema import problems
 from marketplace.api.strict import read
 from marketplace.api.views import Door
@@ -95,6 +95,7 @@ class PreviewMilestone(PreviewDoor):
     )
     def post(self, request: Request, public_id: str) -> Response:
         """The body is that of the report. Changes nothing."""
+        own_project(self, public_id)
         body = read(ReportRequest, request.data)
         by, whose = self.key.as_actor(), self.organisation_id
         return self.previewed(

@@ -172,7 +172,7 @@ ROUTES: dict[str, Row] = {
     "api/v1/maintenance/<slug:public_id>/withdraw": door(
         "maintenance", POST="supply", of="seller", sends={"reason": "over"}
     ),
-    "api/v1/supply-files": door(POST="supply"),
+    "api/v1/supply-files": door(POST="supply", sends={"csv": "project,kind,forecast\n{project},power,{day}\n"}),
     "api/v1/provider-record": door(GET="supply"),
     "api/v1/disclosure": door(GET="supply", POST="supply"),
     "api/v1/projects/<slug:public_id>": door("project", GET="read", of="seller"),

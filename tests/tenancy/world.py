@@ -58,7 +58,7 @@ from reservations.booking.assigning import consent_to_assignment, offer_assignme
 from reservations.booking.changes import quote_change
 from reservations.booking.feeds import open_feed
 from reservations.booking.waitlist.actions import join, parse_wish
-from tests.market import PASSWORD, Market, Party, key, member, open_market, party
+from tests.market import PASSWORD, Market, Party, key, member, open_market, party, phase
 from tests.tenancy.walking import Answer, Caller
 
 # Words that are nobody else's, and a quantity that no page shows by chance.
@@ -180,9 +180,9 @@ def provide(world: World) -> None:
     window = plan_own_maintenance(
         window=MaintenanceWindow(pool=market.h100, usable_share=share, reason="Valves", **days), **common
     )
-    said = Said("power", planned=market.day(60), forecast=market.day(70))
-    project = world.things["project"].name
-    report = report_own_milestone(project=project, said=said, **common).reports.get()
+    said = Said("power", forecast=market.day(200))
+    hall = phase(market.h100)  # not on the board, which shows its phases to everybody
+    report = report_own_milestone(project=hall.public_id, said=said, **common).reports.get()
     world.add("disruption", disruption.public_id)
     world.add("maintenance", window.public_id)
     world.add("report_pk", report.pk)
