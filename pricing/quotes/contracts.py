@@ -163,7 +163,12 @@ def publish_contract(*, policy: ContractPolicy, by: Actor, now: datetime) -> Con
 
 def contract_of(contract_id: int | None) -> ContractPolicy:
     """The version that a quote names; the shipped figures for a quote from before there were versions."""
-    return ContractPolicy(version=0) if contract_id is None else _version(contract_id)
+    return _shipped() if contract_id is None else _version(contract_id)
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> ContractPolicy:
+    return ContractPolicy(version=0)
 
 
 @lru_cache(maxsize=VERSIONS_KEPT)
