@@ -53,6 +53,13 @@ class Compiled(Generic[M]):
             rows = cursor.fetchmany(1)
         return self._read(rows[0]) if rows else None
 
+    def get(self, **values: Any) -> M:
+        """The row, which is there."""
+        found = self.first(**values)
+        if found is None:
+            raise self._compiler.klass_info["model"].DoesNotExist(values)
+        return found
+
     def first_at(self, **values: Any) -> tuple[M, datetime] | None:
         """The same with the time, read once the row is there: of a queryset that locks, after the lock.
 
