@@ -1,5 +1,5 @@
-"""A row as its shape shows it, by a shape that the thread keeps: to copy and bind a serializer's fields for every answer
-takes longer than to read them all."""
+"""A row as its shape shows it, by a shape that the thread keeps: to copy and bind a serializer's fields for every
+answer takes longer than to read them all."""
 
 import threading
 from collections.abc import Mapping
