@@ -1,5 +1,8 @@
 """Every model of the package in one place, for Django; the rooms define them."""
 
+from reservations.allocation.bounds import ReservationBounds
+from reservations.allocation.causes import CauseDispute, DelayCause, DisputePost
+from reservations.allocation.remedies import Remedy, RemedyChoice, RemedyOverride
 from reservations.booking.amendments import Assignment, ReservationChange
 from reservations.booking.approvals import ApprovalStage
 from reservations.booking.feeds import CalendarFeed
@@ -12,10 +15,17 @@ __all__ = [
     "ApprovalStage",
     "Assignment",
     "CalendarFeed",
+    "CauseDispute",
+    "DelayCause",
+    "DisputePost",
     "Due",
     "OrderForm",
     "Receipt",
+    "Remedy",
+    "RemedyChoice",
+    "RemedyOverride",
     "Reservation",
+    "ReservationBounds",
     "ReservationChange",
     "ReservationTransition",
     "WaitlistEntry",

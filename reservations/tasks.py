@@ -6,6 +6,9 @@ from marketplace.celery import SERVE_WAITLIST
 from marketplace.change import change
 from marketplace.units import clock
 from pricing.quotes.actions import MarketStale
+from reservations.allocation.choosing import settle_remedy
+from reservations.allocation.credits import late_ones, write_credit
+from reservations.allocation.remedies import Remedy
 from reservations.booking.calling import CANNOT_BE_KEPT, keep_for_holder, tell_holder
 from reservations.booking.lifecycle import settle
 from reservations.booking.models import Reservation
@@ -100,3 +103,18 @@ def call_due_holders() -> int:
         except CANNOT_BE_KEPT:
             continue  # somebody has the days already
     return len(called)
+
+
+@shared_task(name="reservations.settle_remedies")
+def settle_due_remedies() -> int:
+    """Writes down what took effect at the deadlines of remedies. True in any case."""
+    due = Remedy.objects.due(clock.now()).order_by("settles_at").values_list("pk", flat=True)[:MOST_AT_ONCE]
+    settled = [change.run(lambda pk=pk: settle_remedy(remedy_id=pk)) for pk in list(due)]  # type: ignore[misc]
+    return sum(remedy is not None for remedy in settled)
+
+
+@shared_task(name="reservations.write_delay_credits")
+def write_delay_credits() -> int:
+    """Writes down what is owed for being late and is not written yet."""
+    written = [change.run(lambda pk=pk: write_credit(reservation_id=pk)) for pk in late_ones(clock.now())]  # type: ignore[misc]
+    return sum(due is not None for due in written)
