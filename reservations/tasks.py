@@ -7,7 +7,10 @@ from marketplace.change import change
 from marketplace.supply.queries import latest_projection
 from marketplace.units import clock
 from pricing.quotes.actions import MarketStale
+from reservations.allocation.choosing import settle_remedy
+from reservations.allocation.credits import late_ones, write_credit
 from reservations.allocation.plans import make_plan, sellers_to_plan
+from reservations.allocation.remedies import Remedy
 from reservations.allocation.watching import pools_to_watch, watch_pool
 from reservations.booking.calling import CANNOT_BE_KEPT, keep_for_holder, tell_holder
 from reservations.booking.lifecycle import settle
@@ -122,3 +125,18 @@ def watch_due_shortfalls() -> int:
     for seller in sellers_to_plan(now=clock.now()):
         change.run(lambda seller=seller: make_plan(seller_id=seller, projection=projection, now=clock.now()))  # type: ignore[misc]
     return changed
+
+
+@shared_task(name="reservations.settle_remedies")
+def settle_due_remedies() -> int:
+    """Writes down what took effect at the deadlines of remedies. True in any case."""
+    due = Remedy.objects.due(clock.now()).order_by("settles_at").values_list("pk", flat=True)[:MOST_AT_ONCE]
+    settled = [change.run(lambda pk=pk: settle_remedy(remedy_id=pk)) for pk in list(due)]  # type: ignore[misc]
+    return sum(remedy is not None for remedy in settled)
+
+
+@shared_task(name="reservations.write_delay_credits")
+def write_delay_credits() -> int:
+    """Writes down what is owed for being late and is not written yet."""
+    written = [change.run(lambda pk=pk: write_credit(reservation_id=pk)) for pk in late_ones(clock.now())]  # type: ignore[misc]
+    return sum(due is not None for due in written)
