@@ -11,7 +11,14 @@ from marketplace.capacity.stops import (
     settle_stop,
     write_limits,
 )
-from marketplace.celery import PROJECT_SUPPLY, SERVE_WAITLIST, SOLVE_PRICES, WATCH_EXPOSURE, wake
+from marketplace.celery import (
+    PROJECT_SUPPLY,
+    SERVE_WAITLIST,
+    SOLVE_PRICES,
+    WATCH_EXPOSURE,
+    WATCH_SHORTFALLS,
+    wake,
+)
 from marketplace.change import change
 from marketplace.supply.actions import project_due, request_daily_projection
 from marketplace.supply.policies import request_if_changed
@@ -33,6 +40,7 @@ def project_due_supply() -> bool:
     for outlook in projection.pools.select_related("pool").order_by("pool_id"):
         change.run(lambda outlook=outlook: publish_limits(projection=projection, pool=outlook.pool))  # type: ignore[misc]
     change.run(lambda: publish_projection(projection=projection, now=clock.now()))
+    wake(WATCH_SHORTFALLS)  # first: buyers wait for it
     wake(SOLVE_PRICES)
     wake(WATCH_EXPOSURE)
     wake(SERVE_WAITLIST)

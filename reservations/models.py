@@ -2,6 +2,14 @@
 
 from reservations.allocation.bounds import ReservationBounds
 from reservations.allocation.causes import CauseDispute, DelayCause, DisputePost
+from reservations.allocation.models import (
+    AllocationPolicy,
+    Concern,
+    Plan,
+    PlannedReservation,
+    PoolWatch,
+    Shortfall,
+)
 from reservations.allocation.remedies import Remedy, RemedyChoice, RemedyOverride
 from reservations.booking.amendments import Assignment, ReservationChange
 from reservations.booking.approvals import ApprovalStage
@@ -12,14 +20,19 @@ from reservations.booking.papers import OrderForm
 from reservations.booking.waitlist.models import WaitlistEntry, WaitlistOffer, WaitlistPass
 
 __all__ = [
+    "AllocationPolicy",
     "ApprovalStage",
     "Assignment",
     "CalendarFeed",
     "CauseDispute",
+    "Concern",
     "DelayCause",
     "DisputePost",
     "Due",
     "OrderForm",
+    "Plan",
+    "PlannedReservation",
+    "PoolWatch",
     "Receipt",
     "Remedy",
     "RemedyChoice",
@@ -28,6 +41,7 @@ __all__ = [
     "ReservationBounds",
     "ReservationChange",
     "ReservationTransition",
+    "Shortfall",
     "WaitlistEntry",
     "WaitlistOffer",
     "WaitlistPass",

@@ -1,5 +1,29 @@
 """The cockpit's pages for the top floor. Django looks for a module named `admin`, so this one gathers the pages."""
 
-from reservations.admin import assignments, calendars, causes, money, remedies, reservations, waitlist
+from reservations.admin import (
+    allocation,
+    assignments,
+    calendars,
+    causes,
+    money,
+    plans,
+    previews,
+    remedies,
+    reservations,
+    shortfalls,
+    waitlist,
+)
 
-__all__ = ["assignments", "calendars", "causes", "money", "remedies", "reservations", "waitlist"]
+__all__ = [
+    "allocation",
+    "assignments",
+    "calendars",
+    "causes",
+    "money",
+    "plans",
+    "previews",
+    "remedies",
+    "reservations",
+    "shortfalls",
+    "waitlist",
+]

@@ -25,6 +25,7 @@ from reservations.api.remedies import (
     PostToDispute,
     Remedies,
 )
+from reservations.api.supply import Plans, ReservationSupply, Shortfalls
 from reservations.api.views import AcceptQuote, OneReservation, Reservations
 from reservations.api.waitlist import OneWaitlistEntry, Waitlist, WithdrawWaitlistEntry
 
@@ -54,6 +55,9 @@ urlpatterns = [
     path("assignments/<slug:public_id>/accept", AcceptAssignment.as_view()),
     path("assignments/<slug:public_id>/decline", DeclineAssignment.as_view()),
     path("assignments/<slug:public_id>/withdraw", WithdrawAssignment.as_view()),
+    path("reservations/<slug:public_id>/supply", ReservationSupply.as_view()),
+    path("shortfalls", Shortfalls.as_view()),
+    path("plans", Plans.as_view()),
     path("remedies", Remedies.as_view()),
     path("remedies/<slug:public_id>", OneRemedy.as_view()),
     path("remedies/<slug:public_id>/choose", ChooseRemedy.as_view()),

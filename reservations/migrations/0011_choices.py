@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('marketplace', '0008_screening'),
-        ('reservations', '0008_unpaid_changes'),
+        ('reservations', '0010_allocation'),
     ]
 
     operations = [

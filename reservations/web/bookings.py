@@ -18,6 +18,7 @@ from pricing.quotes.actions import QuoteNotFound
 from pricing.web.quotes import quote_context
 from reservations.allocation.deciding import OPEN
 from reservations.allocation.remedies import Remedy
+from reservations.allocation.standing import supply_standing
 from reservations.booking.actions import accept_quote
 from reservations.booking.lifecycle import ReservationNotFound
 from reservations.booking.models import Reservation, ReservationQuerySet
@@ -97,6 +98,7 @@ def show(request: HttpRequest, found: Membership, public_id: str) -> HttpRespons
     context |= life_context(reservation, found, context["now"])
     context |= remedy_context(reservation, found, context["now"])
     context |= approval_context(reservation, found, context["stands"])
+    context["supply"] = supply_standing(reservation, now=context["now"])
     return render(request, "reservations/reservation.html", context)
 
 

@@ -58,9 +58,9 @@ def held() -> int:
     return sum(day.firm_held for day in CapacityDay.objects.all())
 
 
-def take(buyer: Client, page: Any, on: str) -> Any:
+def take(buyer: Client, page: Any, on: str, **more: str) -> Any:
     offer = page.context["offers"][0]["offer"]
-    form = {"offer": offer.id, "page": on, "back": page.context["back"]}
+    form = {"offer": offer.id, "page": on, "back": page.context["back"], **more}
     return buyer.post("/capacity/quote/", form, follow=True)
 
 

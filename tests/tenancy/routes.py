@@ -169,6 +169,9 @@ ROUTES: dict[str, Row] = {
     "api/v1/quotes/<slug:public_id>/accept": door("quote", POST="commit"),
     "api/v1/reservations": door(GET="read", asks={"quote": "{taken_quote}"}),
     "api/v1/reservations/<slug:public_id>": door("reservation", GET="read"),
+    "api/v1/reservations/<slug:public_id>/supply": door("reservation", GET="read"),
+    "api/v1/shortfalls": door(GET="read"),
+    "api/v1/plans": door(GET="read"),
     "api/v1/quotes/<slug:public_id>/counter": door("quote", POST="quote", sends={"quantity": 8}),
     "api/v1/quotes/<slug:public_id>/hold": door("quote", POST="quote", sends={"days": 3}),
     "api/v1/quotes/<slug:public_id>/hold/preview": door("quote", POST="read", sends={"days": 3}),
@@ -312,6 +315,9 @@ ROUTES: dict[str, Row] = {
         "dispute", GET="reservations.change_causedispute", POST="reservations.change_causedispute"
     ),
     # Staff: tables
+    **dict(table("reservations.allocationpolicy", "view add")),
+    **dict(table("reservations.plan", "view")),
+    **dict(table("reservations.shortfall", "view")),
     **dict(table("auth.group", "view add change")),
     "admin/auth/group/<path:object_id>/delete/": staff("no_row", GET="auth.delete_group", POST="auth.delete_group"),
     **dict(table("marketplace.accelerator", "view add change")),
