@@ -11,6 +11,7 @@ from reservations.allocation.choosing import settle_remedy
 from reservations.allocation.credits import late_ones, write_credit
 from reservations.allocation.plans import make_plan, sellers_to_plan
 from reservations.allocation.remedies import Remedy
+from reservations.allocation.telling import announce_due
 from reservations.allocation.watching import pools_to_watch, watch_pool
 from reservations.billing.posting import post_new
 from reservations.booking.calling import CANNOT_BE_KEPT, keep_for_holder, tell_holder
@@ -120,8 +121,8 @@ def call_due_holders() -> int:
 
 @shared_task(name=WATCH_SHORTFALLS)
 def watch_due_shortfalls() -> int:
-    """Looks for what is short under the projection in force, and plans for what will probably not recover. Returns how
-    many shortfalls changed.
+    """Looks for what is short under the projection in force, plans for what will probably not recover, and tells those
+    concerned what they may choose. Returns how many shortfalls changed.
 
     Killed at any point the next run goes on: what a pool was last seen as, and what a plan is made for, stand in rows.
     """
@@ -134,6 +135,8 @@ def watch_due_shortfalls() -> int:
         changed += len(found or ())
     for seller in sellers_to_plan(now=clock.now()):
         change.run(lambda seller=seller: make_plan(seller_id=seller, projection=projection, now=clock.now()))  # type: ignore[misc]
+    while change.run(lambda: announce_due(now=clock.now())):
+        pass
     return changed
 
 

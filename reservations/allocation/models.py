@@ -124,11 +124,13 @@ class AllocationPolicy(models.Model):
                 & Q(propose_standard__lt=F("recovered_standard"), recovered_standard__lte=1)
                 & Q(propose_standby__lt=F("recovered_standby"), recovered_standby__lte=1),
                 name="a_remedy_is_proposed_below_recovery",
+                violation_error_message="A remedy is proposed below where the watch ends: else plans would flap.",
             ),
             models.CheckConstraint(
                 condition=Q(short_usd_firm__gte=F("short_usd_standard"))
                 & Q(short_usd_standard__gte=F("short_usd_standby"), short_usd_standby__gte=0, moved_usd__gte=0),
                 name="a_surer_class_weighs_more",
+                violation_error_message="A GPU-day of a surer class weighs as much as the next or more, none below 0.",
             ),
         ]
 
