@@ -11,6 +11,7 @@ from reservations.allocation.models import (
     Shortfall,
 )
 from reservations.allocation.remedies import Remedy, RemedyChoice, RemedyOverride
+from reservations.billing.models import Posting, PostingLine
 from reservations.booking.amendments import Assignment, ReservationChange
 from reservations.booking.approvals import ApprovalStage
 from reservations.booking.feeds import CalendarFeed
@@ -33,6 +34,8 @@ __all__ = [
     "Plan",
     "PlannedReservation",
     "PoolWatch",
+    "Posting",
+    "PostingLine",
     "Receipt",
     "Remedy",
     "RemedyChoice",

@@ -6,13 +6,14 @@ from marketplace.celery import SERVE_WAITLIST, WATCH_SHORTFALLS
 from marketplace.change import change
 from marketplace.supply.queries import latest_projection
 from marketplace.units import clock
-from pricing.quotes.actions import MarketStale
+from pricing.quotes.in_force import MarketStale
 from reservations.allocation.choosing import settle_remedy
 from reservations.allocation.credits import late_ones, write_credit
 from reservations.allocation.plans import make_plan, sellers_to_plan
 from reservations.allocation.remedies import Remedy
 from reservations.allocation.telling import announce_due
 from reservations.allocation.watching import pools_to_watch, watch_pool
+from reservations.billing.posting import post_new
 from reservations.booking.calling import CANNOT_BE_KEPT, keep_for_holder, tell_holder
 from reservations.booking.lifecycle import settle
 from reservations.booking.models import Reservation
@@ -80,6 +81,15 @@ def settle_unpaid_changes() -> int:
     due = unpaid_changes(clock.now()).values_list("pk", flat=True)[:MOST_AT_ONCE]
     settled = [change.run(lambda pk=pk: settle_unpaid(change_id=pk, now=clock.now())) for pk in list(due)]  # type: ignore[misc]
     return sum(reservation is not None for reservation in settled)
+
+
+@shared_task(name="reservations.post_money")
+def post_new_money() -> int:
+    """Brings the ledger of money up to date with dues and receipts."""
+    posted = 0
+    while some := change.run(lambda: post_new(now=clock.now())):
+        posted += some
+    return posted
 
 
 @shared_task(name="reservations.make_order_forms")

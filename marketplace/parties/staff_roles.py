@@ -4,7 +4,11 @@ from django.contrib.auth.models import Group, Permission
 
 SALES, SUPPLY_PLANNER, FINANCE, COMPLIANCE = "Sales", "Supply planner", "Finance", "Compliance"
 APPS = ("marketplace", "pricing", "reservations")
-HIDDEN = ("change",)  # stored answers to idempotency keys: a customer's own, and no business of staff
+HIDDEN = (
+    "change",
+    "webhooksecret",
+    "webhookcursor",
+)  # stored answers to idempotency keys: a customer's own, and no business of staff
 
 # Selling: `add_quote` holds capacity for a customer, `change_quote` gives it back, `add_reservation` accepts,
 # `change_reservation` asks for changes and exits and hands over, `change_assignment` consents, `change_remedy`
@@ -29,6 +33,7 @@ ACCOUNTS = (
     "change_apikey",
     "add_masteragreement",
     "change_masteragreement",
+    "change_webhookendpoint",  # switches one off; nothing about it is edited
 )
 # `add_delaycause` states why something is late, `change_delaycause` is the second person's word.
 # `add_clearanceproposal` asks, `change_clearanceproposal` is the second person's word, `add_clearance` blocks.

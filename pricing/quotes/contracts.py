@@ -43,7 +43,7 @@ class ContractPolicyQuerySet(models.QuerySet["ContractPolicy"]):
         found = started.order_by(models.F("seller_id").asc(nulls_last=True), "-version").first()
         return found or ContractPolicy(version=0, starts_at=now, delay=None)
 
-    def id_in_force(self, now: datetime) -> models.Subquery:
+    def id_in_force(self, now: models.Expression) -> models.Subquery:
         """The same as part of a query over pools: the id of the version, none where the shipped one is in force."""
         of_seller = Q(seller_id=models.OuterRef("seller_id")) | Q(seller=None)
         found = self.filter(of_seller, starts_at__lte=now)

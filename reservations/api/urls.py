@@ -1,6 +1,7 @@
 from django.urls import path
 
 from reservations.api import approval_problems, problems
+from reservations.api.account import AccountEntries, Balances
 from reservations.api.approvals import Approvals, Approve, Decline, OrderFormDoor, Withdraw
 from reservations.api.assignments import (
     AcceptAssignment,
@@ -65,6 +66,8 @@ urlpatterns = [
     path("disputes/<slug:public_id>", OneDispute.as_view()),
     path("disputes/<slug:public_id>/posts", PostToDispute.as_view()),
     path("calendar-feed", CalendarFeedDoor.as_view()),
+    path("balances", Balances.as_view()),
+    path("account-entries", AccountEntries.as_view()),
     path("dues", Dues.as_view()),
     path("receipts", Receipts.as_view()),
 ]

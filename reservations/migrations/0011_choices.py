@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('marketplace', '0008_screening'),
-        ('reservations', '0010_allocation'),
+        ('reservations', '0015_money_ledger'),
     ]
 
     operations = [
