@@ -54,6 +54,12 @@ def _as_of(milestone: Milestone, until: datetime) -> Milestone:
     )
 
 
+def tells_causes(provider_id: int, now: datetime) -> bool:
+    """Whether a provider tells causes at once to those who hold something in its pools."""
+    policy = DisclosurePolicy.objects.in_force(provider_id, now)
+    return policy.causes_to in (HOLDERS, EVERYBODY) and not policy.after_days
+
+
 def disclosed(*, held: Callable[[], Iterable[int]], now: datetime) -> Disclosed:
     """Every provider's policy in force. `held`: ids of the pools that the caller holds something in; only asked where
     some policy makes a difference between those and others."""
