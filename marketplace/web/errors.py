@@ -101,13 +101,13 @@ CODES: dict[str, Code] = {
     "price_changed": Code(
         409,
         "The price has risen",
-        "The block costs more than it was offered for. Nothing is held.",
+        "It costs more than it was offered for. Nothing was done.",
         "“offer” is the same block at the present price: take a quote with it, or ask again for other dates.",
     ),
     "insufficient_headroom": Code(
         409,
         "There is not enough headroom",
-        "The block no longer fits. Nothing is held.",
+        "The block no longer fits. Nothing was done.",
         "“nearest” lists needs that do fit, each ready to send to POST /api/v1/offers.",
     ),
     "hold_limit": Code(

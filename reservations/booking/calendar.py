@@ -13,6 +13,7 @@ from pricing.quotes.models import OPEN, Quote
 from reservations.booking.amendments import CONSENTED, Assignment
 from reservations.booking.feeds import CalendarFeed
 from reservations.booking.models import Reservation
+from reservations.booking.money import Due
 from reservations.booking.states import CANCELLED, PENDING, PENDING_APPROVAL, RELEASED
 
 PRODUCT = "-//Headroom//Calendar//EN"
@@ -48,7 +49,8 @@ class Feed:
 def feed_of(feed: CalendarFeed, now: datetime) -> Feed:
     """What a calendar program reads at the feed's address at this moment."""
     organisation = feed.organisation
-    entries = [*_blocks(organisation, now), *_quotes(organisation, now), *_assignments(organisation, now)]
+    entries = [*_blocks(organisation, now), *_payments(organisation, now), *_quotes(organisation, now)]
+    entries += _assignments(organisation, now)
     calendar = Calendar()
     calendar.add("prodid", PRODUCT)
     calendar.add("version", "2.0")
@@ -99,6 +101,16 @@ def _assignments(organisation: Organisation, now: datetime) -> Iterator[Entry]:
     for each in rows[:MOST]:
         title = f"Take over or decline by now: {_block(each.reservation)}"
         yield Entry(f"{each.public_id}-decide", title, each.expires_at, each.consented_at or each.offered_at)
+
+
+def _payments(organisation: Organisation, now: datetime) -> Iterator[Entry]:
+    """Until when what is still owed for a block is to be paid: a pending block's deadline says the same already."""
+    kept = now - timedelta(days=KEPT_DAYS)
+    rows = Due.objects.of(organisation.pk).still_owed().filter(due_at__gt=kept).exclude(reservation__status__in=PENDING)
+    for each in rows.select_related("reservation__pool__site", "reservation__pool__accelerator")[:MOST]:
+        if each.reservation is not None:
+            title = f"Pay {each.amount:,.2f} {each.currency} by now: {_block(each.reservation)}"
+            yield Entry(f"{each.public_id}-pay", title, each.due_at, each.created_at)
 
 
 def _block(of: Reservation | Quote) -> str:

@@ -213,6 +213,7 @@ def _write(
         reason=wish.reason.strip(),
         revision=reservation.revision,
         pieces=as_json([*kept, *more]),
+        more=len(more),
         start=quote.start,
         end=quote.end,
         asked_at=now,

@@ -14,8 +14,9 @@ from marketplace.units import clock
 from marketplace.units.instants import in_words
 from marketplace.web import formats
 from marketplace.web.access import member_page, require_buyer
-from pricing.quotes.actions import QuoteClosed, QuoteExpired, QuoteNotFound
+from pricing.quotes.actions import QuoteNotFound
 from pricing.web.quotes import quote_context
+from reservations.allocation.standing import supply_standing
 from reservations.booking.actions import accept_quote
 from reservations.booking.lifecycle import ReservationNotFound
 from reservations.booking.models import Reservation, ReservationQuerySet
@@ -50,15 +51,6 @@ def accept(request: HttpRequest, found: Membership, public_id: str) -> HttpRespo
         )
     except (QuoteNotFound, ReservationNotFound) as error:
         raise Http404 from error
-    except QuoteExpired:
-        messages.warning(request, "Your hold has ended and the GPUs are back on sale. Nothing was charged.")
-        return redirect("quote", public_id)
-    except QuoteClosed as closed:
-        messages.warning(request, f"This quote is already {closed.status}. Nothing more was done.")
-        return redirect("quote", public_id)
-    except change.Busy:
-        messages.warning(request, "Others were buying here at the same moment. Nothing was charged; please try again.")
-        return redirect("quote", public_id)
     except REFUSALS as refused:
         messages.warning(request, sentence(refused))
         return redirect("quote", public_id)
@@ -99,6 +91,7 @@ def show(request: HttpRequest, found: Membership, public_id: str) -> HttpRespons
     context = quote_context(reservation.quote, found) | {"nav": "portfolio", "reservation": reservation}
     context |= life_context(reservation, found, context["now"])
     context |= approval_context(reservation, found, context["stands"])
+    context["supply"] = supply_standing(reservation, now=context["now"])
     return render(request, "reservations/reservation.html", context)
 
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from reservations.web import approvals, assigning, bookings, bundles, calendars, changing, long_holds, waitlist
+from reservations.web import approvals, assigning, billing, bookings, bundles, calendars, changing, long_holds, waitlist
 
 urlpatterns = [
     path("waitlist/", waitlist.listing, name="waitlist"),
@@ -12,6 +12,8 @@ urlpatterns = [
     path("reservations/", bookings.portfolio, name="portfolio"),
     path("reservations.csv", bookings.export, name="portfolio-csv"),
     path("everything.csv", calendars.everything, name="everything-csv"),
+    path("billing/", billing.account, name="billing"),
+    path("billing.csv", billing.export, name="billing-csv"),
     path("calendar/", calendars.page, name="calendar"),
     path("calendar/<slug:secret>.ics", calendars.feed, name="calendar-feed"),
     path("approvals/", approvals.inbox, name="approvals"),

@@ -34,14 +34,9 @@ from pricing.quotes.need import BadNeed, parse_need
 from pricing.quotes.offers import Offer, OfferInvalid
 from pricing.quotes.queries import known_names
 from pricing.quotes.search import Search, search
-from tests.market import H100_LIMITS, Market, Party, open_market
+from tests.market import H100_LIMITS, Market, Party
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def market() -> Market:
-    return open_market()
 
 
 def ask(market: Market, party: Party, **changed: Any) -> Search:
