@@ -131,6 +131,8 @@ class Reservation(models.Model):
             models.Index(fields=["next_at"], condition=Q(next_at__isnull=False), name="reservation_next_at"),
             models.Index(fields=["call_at"], condition=Q(call_at__isnull=False), name="reservation_call_at"),
             models.Index(fields=["-id"], condition=Q(order_form_digest=""), name="reservation_without_order_form"),
+            # What waits for somebody is looked for among the millions that do not; those pay nothing for it.
+            models.Index(fields=["organisation", "-id"], condition=Q(status__in=PENDING), name="reservation_pending"),
         ]
         constraints = [
             models.CheckConstraint(
