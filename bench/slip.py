@@ -1,8 +1,8 @@
 """From the POST of a slip to every buyer's choices: a site goes down, and a thousand reservations are touched.
 
 20 pools at 10 sites x 730 days with 20,000 reservations of one to two lots; gunicorn and a Celery worker as the demo
-runs them. A member of staff enters an outage of a whole site by the form of the cockpit, its preview confirmed. The clock
-runs from that request until the last buyer concerned has choices: projection with 10,000 scenarios, limits of all
+runs them. A member of staff enters an outage of a whole site by the form of the cockpit, its preview confirmed. The
+clock runs from that request until the last buyer concerned has choices: projection with 10,000 scenarios, limits of all
 pools, shortfalls, the plan of least harm, and the announcement with a hold for each choice.
 
 `p95_seconds_1000` is the 95th percentile over the slips of one run, one site after the other; `touched` is how many
