@@ -41,9 +41,9 @@ from reservations.allocation.plans import replay
 from reservations.allocation.remedies import Remedy
 
 RESERVATIONS, LOT = 20_000, 8
-SLIPS = 5
+SLIPS = 4
 FIRST, DAYS = 60, 330  # the days on which the site is down
-PATIENCE = 240.0
+PATIENCE = 600.0
 GOAL = 20.0
 TOKEN = "b" * 32  # against forged forms: the same in the cookie and in the form
 
