@@ -16,6 +16,7 @@ from marketplace.capacity.precedence import Served, served
 from marketplace.capacity.queries import Inventory, inventory
 from marketplace.catalogue.models import Pool
 from marketplace.outbox.actions import emit
+from marketplace.outbox.models import Event
 from marketplace.supply.models import Projection
 from marketplace.supply.queries import delivery_confidences
 from marketplace.supply.versions import before
@@ -158,7 +159,7 @@ def _as_seen(shortfall: Shortfall) -> dict[str, Any]:
 
 
 def _tell(shortfall: Shortfall, name: str, now: datetime) -> None:
-    """To the seller; buyers concerned read it on their reservations, and hear of it with their choices."""
+    """To the seller; of buyers each hears of its own reservation alone."""
     data = {
         "shortfall": shortfall.public_id,
         "pool": shortfall.pool.public_id,
@@ -174,12 +175,40 @@ def _tell(shortfall: Shortfall, name: str, now: datetime) -> None:
 
 
 def _write_concerns(shortfall: Shortfall, seen: Seen, now: datetime) -> None:
-    """The rows are made anew: they say how it stands, and the shortfall's history how it came."""
+    """The rows are made anew: they say how it stands, and the shortfall's history how it came. Who was not among them
+    before is told."""
+    known = set(Concern.objects.filter(shortfall=shortfall).values_list("reservation_id", flat=True))
     Concern.objects.filter(shortfall=shortfall).delete()
     if shortfall.state == RECOVERED:
         return
-    concerns = list(_concerns(shortfall, seen, now))
-    Concern.objects.bulk_create(concerns, batch_size=2000)
+    concerns = Concern.objects.bulk_create(_concerns(shortfall, seen, now), batch_size=2000)
+    _tell_holders([each for each in concerns if each.reservation_id not in known], now)
+
+
+def _tell_holders(concerns: Sequence[Concern], now: datetime) -> None:
+    """`reservation.endangered`, to each holder of a block that earlier contracts leave without GPUs."""
+    ids = [each.reservation_id for each in concerns]
+    rows = Reservation.objects.filter(pk__in=ids).values_list("pk", "public_id", "organisation_id")
+    names = {pk: (public_id, organisation) for pk, public_id, organisation in rows}
+    Event.objects.bulk_create(
+        (
+            Event(
+                name="reservation.endangered",
+                subject=names[each.reservation_id][0],
+                organisation_id=names[each.reservation_id][1],
+                data={
+                    "reservation": names[each.reservation_id][0],
+                    "first_day": each.first_day.isoformat(),
+                    "days": each.days,
+                    "gpus": each.gpus,
+                    "delivery_confidence": None if each.now is None else f"{each.now:.4f}",
+                },
+                created_at=now,
+            )
+            for each in concerns
+        ),
+        batch_size=2000,
+    )
 
 
 def _concerns(shortfall: Shortfall, seen: Seen, now: datetime) -> Iterator[Concern]:
