@@ -363,6 +363,12 @@ CODES: dict[str, Code] = {
         "The deadline of this remedy has passed, or what was chosen has taken effect. Nothing was changed.",
         "“standing” of the remedy is what took effect, or will at “settles_at”.",
     ),
+    "long_stop": Code(
+        409,
+        "The long-stop date has not come",
+        "One may leave with a full refund from the contract's long-stop date on. Nothing was changed.",
+        "“contract.delay_terms.long_stop_days” counts from the first day that was agreed.",
+    ),
     "dispute_open": Code(
         409,
         "The cause is disputed already",

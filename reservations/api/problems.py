@@ -4,7 +4,7 @@ Each failure carries its sentence, so that REST, web and admin say the same; her
 """
 
 from marketplace.api.problems import Problem, error, explain
-from reservations.allocation import choosing, stating
+from reservations.allocation import choosing, leaving, stating
 from reservations.booking import assigning, changed, changes, lifecycle
 from reservations.booking.plans import WrongWish
 
@@ -126,3 +126,13 @@ def _(failure: stating.NothingSaid) -> Problem:
 @explain.register
 def _(failure: changes.ServedElsewhere) -> Problem:
     return Problem("served_elsewhere", str(failure))
+
+
+@explain.register
+def _(failure: leaving.NoLongStop) -> Problem:
+    return Problem("long_stop", str(failure))
+
+
+@explain.register
+def _(failure: leaving.LongStopNotReached) -> Problem:
+    return Problem("long_stop", str(failure))

@@ -14,12 +14,16 @@ from marketplace.api.schema import keyed, problems
 from marketplace.api.strict import Strict, Text, read
 from marketplace.api.views import Door
 from marketplace.units import clock
+from pricing.api.views import Empty
 from reservations.allocation.causes import OUTCOMES, CauseDispute, DelayCause
 from reservations.allocation.choosing import RemedyNotFound, choose
 from reservations.allocation.deciding import OPEN
+from reservations.allocation.leaving import leave_at_long_stop
 from reservations.allocation.remedies import KINDS, STATES, Remedy
 from reservations.allocation.stating import DisputeNotFound, causes_of, open_dispute, post_to_dispute
-from reservations.api.views import ReservationDoor
+from reservations.api.shapes import ReservationShape
+from reservations.api.views import ReservationDoor, shown_reservation
+from reservations.booking.models import Reservation
 from reservations.booking.states import CUSTOMER, roles_of_key
 
 
@@ -29,7 +33,7 @@ class RemedyLineShape(serializers.Serializer[Any]):
     quantity = serializers.IntegerField()
 
 
-class ComparedShape(serializers.Serializer[Any]):
+class ComparedFieldShape(serializers.Serializer[Any]):
     """One field of the service spec: what was agreed, what is offered in its place."""
 
     field = serializers.CharField()
@@ -53,7 +57,7 @@ class RemedyChoiceShape(serializers.Serializer[Any]):
     credit = MoneyField(source="credit_money", help_text="For being late, by the contract's formula")
     refund = MoneyField(source="refund_money", help_text="By which the price falls")
     confidence = serializers.CharField(allow_null=True)
-    comparison = ComparedShape(many=True, allow_null=True, help_text="Of a substitute")
+    comparison = ComparedFieldShape(many=True, allow_null=True, help_text="Of a substitute")
     opens_on = serializers.DateField(allow_null=True, help_text="Of an exit: the long-stop date")
 
 
@@ -63,7 +67,7 @@ class MilestoneOutlookShape(serializers.Serializer[Any]):
     forecast = serializers.DateField()
 
 
-class OutlookShape(serializers.Serializer[Any]):
+class RemedyOutlookShape(serializers.Serializer[Any]):
     dates = serializers.ListField(child=serializers.DateField(), help_text="Equally likely first days")
     milestones = MilestoneOutlookShape(many=True)
 
@@ -81,7 +85,7 @@ class RemedyShape(serializers.Serializer[Remedy]):
     bottleneck = serializers.CharField(help_text="What decides the date")
     confidence = serializers.CharField(allow_null=True, help_text="That the block comes whole and on time, now")
     confidence_before = serializers.CharField(allow_null=True)
-    outlook = OutlookShape()
+    outlook = RemedyOutlookShape()
     agreed_start = serializers.DateField()
     deadline = serializers.DateTimeField(help_text="Silence means to wait")
     settles_at = serializers.DateTimeField(help_text="When what stands takes effect")
@@ -192,7 +196,38 @@ class ChooseRemedy(RemedyDoor):
         )
 
 
-class PostShape(serializers.Serializer[Any]):
+class LeaveReservation(ReservationDoor):
+    scopes: ClassVar[dict[str, str]] = {"POST": "commit"}
+
+    @extend_schema(
+        operation_id="leave_reservation",
+        summary="Leave a contract that is late beyond its long-stop date",
+        tags=["buy"],
+        parameters=keyed(),
+        request=Empty,
+        responses={200: ReservationShape, **problems(400, 401, 403, 404, 409, 415, 422, 503)},
+    )
+    def post(self, request: Request, public_id: str) -> Response:
+        """Everything that was due comes back, and the credits stay. This cannot be undone."""
+        read(Empty, request.data)
+
+        def act() -> Reservation:
+            return leave_at_long_stop(
+                reservation=public_id,
+                by=self.key.as_actor(),
+                organisation_id=self.organisation_id,
+                roles=roles_of_key(self.key.scopes),
+            )
+
+        return answer_once(
+            request,
+            organisation_id=self.organisation_id,
+            action=act,
+            render=lambda reservation: (200, shown_reservation(reservation, self.seen_by())),
+        )
+
+
+class DisputePostShape(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
     by = serializers.CharField()
     is_staff = serializers.BooleanField()
@@ -211,7 +246,7 @@ class DisputeShape(serializers.Serializer[CauseDispute]):
     outcome = serializers.SerializerMethodField(help_text="null while open; " + ", ".join(name for name, _ in OUTCOMES))
     days = serializers.IntegerField(allow_null=True, help_text="That the cause excuses here, if not as stated")
     resolved_at = serializers.DateTimeField(allow_null=True)
-    posts = PostShape(many=True, source="posts.all")
+    posts = DisputePostShape(many=True, source="posts.all")
 
     def get_outcome(self, dispute: CauseDispute) -> str | None:
         return dispute.outcome or None
@@ -225,7 +260,7 @@ class DisputeList(ListShape):
     data = DisputeShape(many=True)
 
 
-class CauseShape(serializers.Serializer[DelayCause]):
+class DelayCauseShape(serializers.Serializer[DelayCause]):
     """Why a site, a project or what a disruption hits is late: stated by one person, confirmed by another."""
 
     id = public_id()
@@ -246,8 +281,8 @@ class CauseShape(serializers.Serializer[DelayCause]):
         return found.get(cause.pk)
 
 
-class CauseList(ListShape):
-    data = CauseShape(many=True)
+class DelayCauseList(ListShape):
+    data = DelayCauseShape(many=True)
 
 
 class Causes(ReservationDoor):
@@ -255,14 +290,14 @@ class Causes(ReservationDoor):
         operation_id="list_causes",
         summary="Confirmed causes that excuse late days of a reservation",
         tags=["buy"],
-        responses={200: CauseList, **problems(401, 403, 404, 422)},
+        responses={200: DelayCauseList, **problems(401, 403, 404, 422)},
     )
     def get(self, request: Request, public_id: str) -> Response:
         """How many days each excuses, at most and together, is in `contract.delay_terms`."""
         reservation = self.own(public_id)
         own = CauseDispute.objects.of(self.organisation_id).filter(reservation=reservation)
         context = {"disputes": dict(own.values_list("cause_id", "public_id"))}
-        return Response(listed([CauseShape(each, context=context).data for each in causes_of(reservation)]))
+        return Response(listed([DelayCauseShape(each, context=context).data for each in causes_of(reservation)]))
 
 
 class DisputeRequest(Strict):
@@ -270,7 +305,7 @@ class DisputeRequest(Strict):
     text = Text(max_length=5000, help_text="Why it does not excuse the delay")
 
 
-class PostRequest(Strict):
+class DisputePostRequest(Strict):
     text = Text(max_length=5000)
 
 
@@ -344,12 +379,12 @@ class PostToDispute(DisputeDoor):
         summary="Say one more thing",
         tags=["buy"],
         parameters=keyed(),
-        request=PostRequest,
+        request=DisputePostRequest,
         responses={201: DisputeShape, **problems(400, 401, 403, 404, 409, 415, 422, 503)},
     )
     def post(self, request: Request, public_id: str) -> Response:
         """As long as the dispute is open."""
-        body = read(PostRequest, request.data)
+        body = read(DisputePostRequest, request.data)
         return answer_once(
             request,
             organisation_id=self.organisation_id,

@@ -24,6 +24,11 @@ class Migration(migrations.Migration):
             name='reason',
             field=models.CharField(choices=[('up_front', 'Due up front'), ('change', 'Due up front for what a change adds'), ('returned', 'Paid up front for what is given back'), ('fee', 'Fee for leaving early'), ('lapsed', 'No longer due: the reservation has lapsed'), ('late_payment', 'Paid after the end of the reservation'), ('hold_fee', 'Fee of a long hold'), ('delay_credit', 'Credit for being late'), ('long_stop', 'Refund: late beyond the long-stop date')], max_length=20),
         ),
+        migrations.AlterField(
+            model_name='posting',
+            name='kind',
+            field=models.CharField(choices=[('up_front', 'Due up front'), ('change', 'Due up front for what a change adds'), ('returned', 'Paid up front for what is given back'), ('fee', 'Fee for leaving early'), ('lapsed', 'No longer due: the reservation has lapsed'), ('late_payment', 'Paid after the end of the reservation'), ('hold_fee', 'Fee of a long hold'), ('delay_credit', 'Credit for being late'), ('long_stop', 'Refund: late beyond the long-stop date'), ('receipt', 'Bank transfer received')], max_length=20),
+        ),
         migrations.CreateModel(
             name='DelayCause',
             fields=[

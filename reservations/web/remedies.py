@@ -19,6 +19,7 @@ from reservations.allocation.causes import CauseDispute
 from reservations.allocation.choosing import RemedyNotFound, choose
 from reservations.allocation.deciding import OPEN
 from reservations.allocation.lateness import owed
+from reservations.allocation.leaving import leave_at_long_stop, may_leave
 from reservations.allocation.remedies import Remedy
 from reservations.allocation.stating import (
     CauseNotFound,
@@ -48,6 +49,7 @@ def remedy_context(reservation: Reservation, found: Membership, now: datetime) -
         "causes": [(cause, disputes.get(cause.pk)) for cause in causes],
         "may_choose": not CUSTOMER.isdisjoint(roles_of_member(found.role)),
         "lateness": owed(reservation, now) if remedies else None,
+        "may_leave": may_leave(reservation, now),
         **(_charts(latest) if latest and latest.state(now) == OPEN else {}),
     }
 
@@ -96,6 +98,27 @@ def _said(remedy: Remedy) -> str:
     if remedy.settled_at is not None:
         return f"Chosen: {chosen}. It has taken effect."
     return f"Chosen: {chosen}. You can change your mind until {in_words(remedy.deadline)}."
+
+
+@require_POST
+@member_page
+def leave(request: HttpRequest, found: Membership, public_id: str) -> HttpResponse:
+    """Leaves a contract that is late beyond its long-stop date."""
+    if not Reservation.objects.of(found.organisation_id).filter(public_id=public_id).exists():
+        raise Http404
+    require_buyer(found)
+    by, roles = found.user.as_actor(found.organisation_id), roles_of_member(found.role)
+    try:
+        change.run(
+            lambda: leave_at_long_stop(reservation=public_id, by=by, organisation_id=found.organisation_id, roles=roles)
+        )
+    except ReservationNotFound as error:
+        raise Http404 from error
+    except REFUSALS as refused:
+        messages.warning(request, sentence(refused))
+    else:
+        messages.success(request, "The contract has ended. Everything that you paid is owed back to you.")
+    return redirect("reservation", public_id)
 
 
 @require_POST

@@ -37,6 +37,7 @@ urlpatterns = [
     path("reservations/<str:public_id>/assign/", assigning.offer, name="assign"),
     path("reservations/<str:public_id>/change/<str:kind>/", changing.ask, name="change"),
     path("reservations/<str:public_id>/dispute/", remedies.dispute, name="dispute-cause"),
+    path("reservations/<str:public_id>/leave/", remedies.leave, name="leave-reservation"),
     path("remedies/<str:public_id>/choose/", remedies.choose_remedy, name="choose-remedy"),
     path("disputes/<str:public_id>/", remedies.thread, name="dispute"),
     path("changes/<str:public_id>/", changing.quoted, name="change-quote"),

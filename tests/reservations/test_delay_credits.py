@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from marketplace.capacity.queries import differences
 from marketplace.change import change
 from marketplace.journal.actor import SYSTEM
 from marketplace.outbox.models import Event
@@ -16,6 +17,7 @@ from marketplace.parties.models import User
 from marketplace.units import clock
 from pricing.quotes.delays import LABOUR, OUTAGE, SHIPPED, WEATHER
 from reservations.allocation.causes import REDUCED, UPHELD, WITHDRAWN, CauseDispute, DelayCause
+from reservations.allocation.leaving import LongStopNotReached, NoLongStop, leave_at_long_stop
 from reservations.allocation.stating import (
     CauseConfirmed,
     CauseNotFound,
@@ -160,12 +162,11 @@ def test_what_was_known_when_the_contract_was_made_excuses_nothing(market: Marke
 
 def test_a_cause_that_is_confirmed_later_is_a_row_of_its_own(market: Market, block: Reservation) -> None:
     made = cause(market, 5, confirmed=False)
+    second = User.objects.filter(is_staff=True).order_by("pk")[1].as_actor(None)
     with on_late_day(block, LATE):
         write_delay_credits()
         before = credited(block)
-        change.run(
-            lambda: confirm_cause(cause=made.public_id, by=User.objects.filter(is_staff=True).last().as_actor(None))
-        )  # type: ignore[union-attr]
+        change.run(lambda: confirm_cause(cause=made.public_id, by=second))
         write_delay_credits()
         write_delay_credits()
     assert (before, credited(block)) == (by_hand(block, LATE), by_hand(block, LATE, excused=5))
@@ -308,3 +309,37 @@ def test_credits_are_the_contracts_formula_caps_and_excuses_included(
                 write_delay_credits()
                 assert credited(block) == by_hand(block, min(day, LATE), excused=whole, cap=20)
         transaction.set_rollback(True)
+
+
+def test_a_buyer_may_leave_from_the_long_stop_date_on_and_keeps_its_credits(market: Market) -> None:
+    block = late_block(market, long_stop_days=10)
+    bank = market.bank
+
+    def go() -> Reservation:
+        return change.run(
+            lambda: leave_at_long_stop(
+                reservation=block.public_id,
+                by=bank.buyer.as_actor(bank.organisation.pk),
+                organisation_id=bank.organisation.pk,
+                roles={states.BUYER},
+            )
+        )
+
+    with on_late_day(block, 9), pytest.raises(LongStopNotReached):
+        go()
+    with on_late_day(block, 10):
+        left = go()
+        assert write_delay_credits() == 0
+    assert (left.status, left.total) == (states.CANCELLED, Decimal(0))
+    assert credited(block) == by_hand(block, 10)
+    assert differences() == []
+
+
+def test_a_contract_without_a_long_stop_is_left_by_its_other_ways_out(market: Market) -> None:
+    block = accept(market.bank, take(market, market.bank))
+    with pytest.raises(NoLongStop):
+        change.run(
+            lambda: leave_at_long_stop(
+                reservation=block.public_id, by=SYSTEM, organisation_id=None, roles={states.STAFF}
+            )
+        )

@@ -124,6 +124,7 @@ ROUTES: dict[str, Row] = {
     "reservations/<str:public_id>/dispute/": page(
         "reservation", POST="buyer", sends={"cause": "{cause}", "text": "no"}
     ),
+    "reservations/<str:public_id>/leave/": page("reservation", POST="buyer"),
     "remedies/<str:public_id>/choose/": page("remedy", POST="buyer", sends={"choice": "{choice}"}),
     "disputes/<str:public_id>/": page("dispute", GET="member", POST="buyer", sends={"text": "and more"}),
     "capacity/together/": page(GET="member"),
@@ -209,6 +210,7 @@ ROUTES: dict[str, Row] = {
     "api/v1/remedies": door(GET="read", asks={"reservation": "{reservation}"}),
     "api/v1/remedies/<slug:public_id>": door("remedy", GET="read"),
     "api/v1/remedies/<slug:public_id>/choose": door("remedy", POST="commit", sends={"choice": "{choice}"}),
+    "api/v1/reservations/<slug:public_id>/leave": door("reservation", POST="commit"),
     "api/v1/reservations/<slug:public_id>/causes": door("reservation", GET="read"),
     "api/v1/reservations/<slug:public_id>/disputes": door(
         "reservation", GET="read", POST="commit", sends={"cause": "{cause}", "text": "no"}
