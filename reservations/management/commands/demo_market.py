@@ -20,7 +20,7 @@ from pricing.demand.versions import store_forecast
 from pricing.tasks import forecast_due_demand, publish_due_tape, solve_due_prices
 from reservations.management.cast import create_cast, write_sign_ins
 from reservations.management.reports import report
-from reservations.management.trade import trade
+from reservations.management.trade import slip, trade
 
 
 class Command(BaseCommand):
@@ -56,6 +56,7 @@ class Command(BaseCommand):
         if is_ours:
             self.stdout.write(f"{trade()} blocks of invented demand bought")
             self.take_in_sales()
+            change.run(slip)
         publish_due_tape()
 
     def take_in_sales(self) -> None:
