@@ -1,14 +1,20 @@
-"""Handing over and accepting delivery, before the clock deems it done. Tests of delivery come with their own issue."""
+"""Handing over, accepting and rejecting: what the table of states knows of delivery.
+
+Notices, tests and their results are the room's above, `reservations/delivery`; here is what moves a reservation.
+"""
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import Any
 
 from marketplace.journal.actor import Actor
 from reservations.booking import states
+from reservations.booking.late import days_late, open_gpus
 from reservations.booking.lifecycle import check, lock_reservation, move
 from reservations.booking.models import Reservation
 
 HAND_OVER_AHEAD = timedelta(days=1)  # access may be given a day before the first one
+NOT_HANDED_OVER = {"handed_over_on": None, "delivered_on": None}
 
 
 class HandoverTooEarly(Exception):
@@ -19,27 +25,99 @@ class HandoverTooEarly(Exception):
         self.earliest = earliest
 
 
-def accept_delivery(
-    *, reservation: str, by: Actor, organisation_id: int | None, roles: Collection[str], reason: str = ""
+class PartNotWhole(ValueError):
+    """What would be accepted in part is no part. Nothing was changed."""
+
+    def __init__(self, gpus: int, lot: int, rest: int) -> None:
+        super().__init__(
+            f"{gpus:,} GPUs are no part: name whole nodes of {lot:,} GPUs, one at least and fewer than the {rest:,} "
+            "that wait; all of them are accepted as a whole."
+        )
+
+
+def hand_over(
+    *, reservation: str, by: Actor, roles: Collection[str], seller_id: int | None = None, reason: str = ""
 ) -> Reservation:
-    """The customer, or staff for it, accepts what was handed over. This cannot be undone.
+    """The provider, or staff, gives access, at most a day before the first one; again for what was not accepted.
 
-    Raises ReservationNotFound, NotInThisState or NotYourRole.
+    `seller_id` is the provider's wall; None for staff. Raises ReservationNotFound, NotInThisState, NotYourRole or
+    HandoverTooEarly.
     """
-    found, now = lock_reservation(public_id=reservation, organisation_id=organisation_id)
-    move(found, action=states.ACCEPT_DELIVERY, by=by, roles=roles, now=now, reason=reason)
-    return found
-
-
-def hand_over(*, reservation: str, by: Actor, roles: Collection[str], reason: str = "") -> Reservation:
-    """Staff give access, at most a day before the first one. Without them the clock does, as that day begins.
-
-    Raises ReservationNotFound, NotInThisState, NotYourRole or HandoverTooEarly.
-    """
-    found, now = lock_reservation(public_id=reservation, organisation_id=None)
+    found, now = lock_reservation(public_id=reservation, organisation_id=None, seller_id=seller_id)
     check(found, action=states.HAND_OVER, roles=roles, now=now)
     earliest = states.midnight(found.start) - HAND_OVER_AHEAD
     if now < earliest:
         raise HandoverTooEarly(earliest)
-    move(found, action=states.HAND_OVER, by=by, roles=roles, now=now, reason=reason)
+    dates = {} if found.by_clock else {"handed_over_on": now.date(), "delivered_on": deemed_on(found, now)}
+    move(found, action=states.HAND_OVER, by=by, roles=roles, now=now, reason=reason, delivery=dates)
+    return found
+
+
+def deemed_on(found: Reservation, now: datetime) -> date:
+    """As this day begins, silence has become acceptance: after whole days of the window, none before the first day."""
+    first = max(found.start, now.date() + timedelta(days=1))
+    return min(first + timedelta(days=found.quote.contract_terms.acceptance_days), found.end)
+
+
+def accept_delivery(
+    *, reservation: str, by: Actor, organisation_id: int | None, roles: Collection[str], reason: str = ""
+) -> Reservation:
+    """The customer, or staff for it, accepts all that was handed over. This cannot be undone.
+
+    Raises ReservationNotFound, NotInThisState or NotYourRole.
+    """
+    found, now = lock_reservation(public_id=reservation, organisation_id=organisation_id)
+    dates = {} if found.by_clock else {"delivered_on": accepted_on(found, now)}
+    move(found, action=states.ACCEPT_DELIVERY, by=by, roles=roles, now=now, reason=reason, delivery=dates)
+    return found
+
+
+def accept_part(
+    *, reservation: str, gpus: int, by: Actor, organisation_id: int | None, roles: Collection[str], reason: str = ""
+) -> Reservation:
+    """Some nodes are accepted: their term runs, and the rest waits for another hand-over, late as it is.
+
+    Raises what `accept_delivery` raises, or PartNotWhole.
+    """
+    found, now = lock_reservation(public_id=reservation, organisation_id=organisation_id)
+    check(found, action=states.ACCEPT_PART, roles=roles, now=now, reason=reason)
+    rest, lot = open_gpus(found), found.pool.lot
+    if not 0 < gpus < rest or gpus % lot:
+        raise PartNotWhole(gpus, lot, rest)
+    parts = [*found.accepted_parts, _part(found, gpus, accepted_on(found, now))]
+    changed = {**NOT_HANDED_OVER, "accepted_parts": parts}
+    move(found, action=states.ACCEPT_PART, by=by, roles=roles, now=now, reason=reason, delivery=changed)
+    return found
+
+
+def _part(found: Reservation, gpus: int, day: date) -> dict[str, Any]:
+    late = days_late(start=found.start, end=found.end, handed_over_on=found.handed_over_on, accepted_on=day, today=day)
+    return {"gpus": gpus, "on": day.isoformat(), "late_days": late}
+
+
+def accepted_on(found: Reservation, now: datetime) -> date:
+    """The first day of the term: that of acceptance, and none before the agreed one."""
+    return min(max(found.start, now.date()), found.end)
+
+
+def reject_delivery(
+    *, reservation: str, by: Actor, organisation_id: int | None, roles: Collection[str], reason: str
+) -> Reservation:
+    """The customer, or staff for it, does not accept what was handed over: it counts as not handed over, and is late.
+
+    Raises what `accept_delivery` raises, or TransitionReasonMissing.
+    """
+    found, now = lock_reservation(public_id=reservation, organisation_id=organisation_id)
+    check(found, action=states.REJECT_DELIVERY, roles=roles, now=now, reason=reason)
+    to = states.DELIVERING if found.accepted_parts else states.SCHEDULED
+    move(
+        found,
+        action=states.REJECT_DELIVERY,
+        by=by,
+        roles=roles,
+        now=now,
+        to=to,
+        reason=reason,
+        delivery=NOT_HANDED_OVER,
+    )
     return found

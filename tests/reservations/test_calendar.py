@@ -69,7 +69,12 @@ def test_what_is_still_to_be_paid_is_in_it_until_it_is_paid(market: Market) -> N
     url = address(calls_of(market.bank))
     title = "Pay 250.00 USD by now: 64 H100 at Northfield"
     assert events(url)[title].decoded("dtstart") == when.replace(microsecond=0)
-    paid: dict[str, Any] = {"amount": Decimal(250), "currency": "USD", "received_on": clock.today(), "bank_reference": "SWIFT-1"}
+    paid: dict[str, Any] = {
+        "amount": Decimal(250),
+        "currency": "USD",
+        "received_on": clock.today(),
+        "bank_reference": "SWIFT-1",
+    }
     by = market.seller.buyer.as_actor(None)
     change.run(lambda: record_receipt(reservation=block.public_id, by=by, **paid))
     assert title not in events(url)
