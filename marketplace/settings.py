@@ -160,6 +160,8 @@ CELERY_BEAT_SCHEDULE = {
     "make-order-forms": {"task": "reservations.make_order_forms", "schedule": 10.0},
     "settle-reservations": {"task": "reservations.settle", "schedule": 10.0},
     "settle-unpaid-changes": {"task": "reservations.settle_unpaid_changes", "schedule": 60.0},
+    "allot-projects": {"task": "reservations.allot_projects", "schedule": 60.0},
+    "remind-of-ends": {"task": "reservations.remind_of_ends", "schedule": 60.0},
     "call-holders": {"task": "reservations.call_holders", "schedule": 60.0},
 }
 

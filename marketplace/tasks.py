@@ -11,7 +11,7 @@ from marketplace.capacity.stops import (
     settle_stop,
     write_limits,
 )
-from marketplace.celery import PROJECT_SUPPLY, SERVE_WAITLIST, SOLVE_PRICES, WATCH_EXPOSURE, wake
+from marketplace.celery import ALLOT_PROJECTS, PROJECT_SUPPLY, SERVE_WAITLIST, SOLVE_PRICES, WATCH_EXPOSURE, wake
 from marketplace.change import change
 from marketplace.supply.actions import project_due, request_daily_projection
 from marketplace.supply.policies import request_if_changed
@@ -36,6 +36,7 @@ def project_due_supply() -> bool:
     wake(SOLVE_PRICES)
     wake(WATCH_EXPOSURE)
     wake(SERVE_WAITLIST)
+    wake(ALLOT_PROJECTS)
     return True
 
 

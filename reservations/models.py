@@ -7,17 +7,24 @@ from reservations.booking.models import Reservation, ReservationTransition
 from reservations.booking.money import Due, Receipt
 from reservations.booking.papers import OrderForm
 from reservations.booking.waitlist.models import WaitlistEntry, WaitlistOffer, WaitlistPass
+from reservations.delivery.models import Delivery, DeliveryAct, EndNotice, NodeResult, Serving, ServingRun
 
 __all__ = [
     "ApprovalStage",
     "Assignment",
     "CalendarFeed",
+    "Delivery",
+    "DeliveryAct",
     "Due",
+    "EndNotice",
+    "NodeResult",
     "OrderForm",
     "Receipt",
     "Reservation",
     "ReservationChange",
     "ReservationTransition",
+    "Serving",
+    "ServingRun",
     "WaitlistEntry",
     "WaitlistOffer",
     "WaitlistPass",

@@ -24,7 +24,7 @@ RULES: Any = (
         {
             "fields": (
                 ("handover", "ready_notice_days"),
-                ("acceptance_days", "turnaround_days", "end_notice_days"),
+                ("acceptance_days", "turnaround_days", "end_notice_days", "project_shown"),
                 "acceptance_tests",
             )
         },

@@ -19,7 +19,7 @@ from marketplace.units.ids import new_id
 from pricing.quotes import delays, handover
 from pricing.quotes.delays import DelayTerms
 from pricing.quotes.exits import SHIPPED, Exit, exits_of, faults
-from pricing.quotes.handover import Test, tests_of
+from pricing.quotes.handover import Test, named_tests
 
 VERSIONS_KEPT = 256  # in this process: a version is never rewritten
 MOST_DAYS = 366
@@ -115,6 +115,9 @@ class ContractPolicy(models.Model):
     end_notice_days = models.PositiveSmallIntegerField(
         default=14, help_text="Days before the end on which the customer is reminded of it; 0: not"
     )
+    project_shown = models.BooleanField(
+        default=True, help_text="Whether a customer sees which project's GPUs will serve it"
+    )
     acceptance_tests = models.JSONField(
         default=shipped_tests,
         null=True,
@@ -153,7 +156,7 @@ class ContractPolicy(models.Model):
     @property
     def tests(self) -> tuple[Test, ...]:
         """By what acceptance is decided; none in versions that were made without."""
-        return tests_of(self.acceptance_tests)
+        return named_tests(self.acceptance_tests)
 
     @property
     def by_provider(self) -> bool:
@@ -237,6 +240,7 @@ def before_versions(**fields: Any) -> ContractPolicy:
     A quote that names no version was made under it, and what was in force then stays in force for it.
     """
     old = {"delay": None, "handover": handover.CLOCK, "acceptance_days": 1, "acceptance_tests": None}
+    old["project_shown"] = False
     return ContractPolicy(version=0, ready_notice_days=0, end_notice_days=0, **old, **fields)
 
 

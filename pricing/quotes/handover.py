@@ -68,7 +68,7 @@ class Test:
         return {"name": self.name, "scope": self.scope, "rule": self.rule, "threshold": str(self.threshold)}
 
 
-def tests_of(stored: Mapping[str, Mapping[str, Any]] | None) -> tuple[Test, ...]:
+def named_tests(stored: Mapping[str, Mapping[str, Any]] | None) -> tuple[Test, ...]:
     """The stored tests as objects; none where the version names none."""
     return tuple(
         Test(name, said["scope"], said["rule"], Decimal(str(said["threshold"])))

@@ -182,6 +182,8 @@ def _write(
         reason=reason,
     )
     _tell_of(reservation, written, by)
+    if rule.name == states.ACCEPT_DELIVERY and by == SYSTEM_ACTOR and not reservation.by_clock:
+        _tell_of_silence(reservation, written)
     return written
 
 
@@ -233,6 +235,22 @@ def _tell_of(reservation: Reservation, written: ReservationTransition, by: Actor
         },
         now=written.at,
     )
+
+
+def _tell_of_silence(reservation: Reservation, written: ReservationTransition) -> None:
+    """Deemed accepted: both sides hear of it as they would of an answer."""
+    for whose in {reservation.organisation_id, reservation.pool.seller_id}:
+        emit(
+            name="delivery.accepted",
+            subject=reservation.public_id,
+            organisation_id=whose,
+            data={
+                "reservation": reservation.public_id,
+                "decision": "deemed",
+                "effective_at": rfc3339(written.effective_at),
+            },
+            now=written.at,
+        )
 
 
 # Events are named `noun.past_participle`, by the state that was reached.

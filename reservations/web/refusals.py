@@ -5,13 +5,12 @@ from marketplace.api.problems import refusals, sentence
 from pricing.web.refusals import REFUSALS as OF_PRICING
 from reservations.api import approval_problems as approval_problems
 from reservations.api import problems as problems
-from reservations.booking import assigning, delivery, on_behalf, payments
+from reservations.booking import assigning, on_behalf, payments
 
 __all__ = ["REFUSALS", "sentence"]
 
 OF_STAFF: tuple[type[Exception], ...] = (
     assigning.ConsentReasonMissing,
-    delivery.HandoverTooEarly,
     on_behalf.ReasonMissing,
     payments.AmountNotPositive,
     payments.BankReferenceTaken,

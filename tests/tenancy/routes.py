@@ -182,6 +182,25 @@ ROUTES: dict[str, Row] = {
     "api/v1/reservations/<slug:public_id>/changes": door(
         "reservation", GET="read", POST="commit", sends={"kind": "extend", "end_exclusive": "{later}"}
     ),
+    "api/v1/deliveries": door(GET="supply"),
+    "api/v1/reservations/<slug:public_id>/delivery": door("reservation", GET="read"),
+    "api/v1/reservations/<slug:public_id>/delivery/ready": door(
+        "reservation", POST="supply", of="seller", sends={"ready_on": "{day}"}
+    ),
+    "api/v1/reservations/<slug:public_id>/delivery/handover": door(
+        "reservation", POST="supply", of="seller", sends={"contact": "desk", "access_reference": "ticket 4711"}
+    ),
+    "api/v1/reservations/<slug:public_id>/delivery/provider-results": door(
+        "reservation", POST="supply", of="seller", sends={"fabric": {"collective_gb_s": "360"}}
+    ),
+    "api/v1/reservations/<slug:public_id>/delivery/results": door(
+        "reservation", POST="commit", sends={"fabric": {"collective_gb_s": "360"}}
+    ),
+    "api/v1/reservations/<slug:public_id>/delivery/accept": door("reservation", POST="commit"),
+    "api/v1/reservations/<slug:public_id>/delivery/reject": door(
+        "reservation", POST="commit", sends={"tests": ["collective_gb_s"], "reason": "too slow for what was sold"}
+    ),
+    "api/v1/reservations/<slug:public_id>/delivery/hand-back": door("reservation", POST="supply", of="seller"),
     "api/v1/reservations/<slug:public_id>/transitions": door("reservation", GET="read"),
     "api/v1/reservations/<slug:public_id>/accept-delivery": door("reservation", POST="commit"),
     "api/v1/reservations/<slug:public_id>/assignments": door(
