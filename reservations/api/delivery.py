@@ -150,7 +150,7 @@ class OfDelivery(Door):
     def shown(self, public_id: str) -> dict[str, Any]:
         reservation = self.found(public_id)
         sells = reservation.pool.seller_id == self.organisation_id
-        roles = roles_of_key(self.key.scopes) if reservation.organisation_id == self.organisation_id else frozenset()
+        roles = roles_of_key(self.key.scopes if reservation.organisation_id == self.organisation_id else ())
         if sells and "supply" in self.key.scopes:
             roles |= PROVIDES
         seen = sells or reservation.quote.contract_terms.project_shown
@@ -182,7 +182,7 @@ class OfDelivery(Door):
         }
 
 
-ANSWERS = {200: DeliveryShape, **problems(400, 401, 403, 404, 409, 415, 422, 503)}
+ANSWERS: dict[Any, Any] = {200: DeliveryShape, **problems(400, 401, 403, 404, 409, 415, 422, 503)}
 
 
 class DeliveryDoor(OfDelivery):

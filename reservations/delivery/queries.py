@@ -32,24 +32,25 @@ class Standing:
     served_by: tuple[tuple[str, int], ...]  # project (empty: none is ready in time), GPUs
 
     @property
-    def steps(self) -> list[tuple[bool, str, date | None]]:
-        """Whether it is done, what, and when it was, will be or should be: for a page."""
+    def steps(self) -> list[tuple[str, str, date | None]]:
+        """Done, waits (the first that is not) or later; what; and when it was, will be or should be: for a page."""
         given, block = self.delivery, self.reservation
         is_over = self.state in ("delivered", ENDED) and block.delivered_on is not None
         is_handed = block.handed_over_on is not None
         notice = given.ready_on if given and given.ready_on else None
         back = given.handed_back_on if given else None
-        return [
-            _step(is_handed or notice is not None, "Ready notice", notice or self.notice_by),
-            _step(is_handed, "Hand-over", block.handed_over_on or notice or block.start),
-            _step(is_over, "Acceptance", block.delivered_on),
-            _step(self.state == ENDED, "Last day", block.end - timedelta(days=1)),
-            _step(back is not None, "Hand-back", back),
+        done: list[tuple[bool, str, date | None]] = [
+            (is_handed or notice is not None, "Ready notice", notice or self.notice_by),
+            (is_handed, "Hand-over", block.handed_over_on or notice or block.start),
+            (is_over, "Acceptance", block.delivered_on),
+            (self.state == ENDED, "Last day", block.end - timedelta(days=1)),
+            (back is not None, "Hand-back", back),
         ]
-
-
-def _step(done: bool, what: str, when: date | None) -> tuple[bool, str, date | None]:
-    return done, what, when
+        first = next((number for number, step in enumerate(done) if not step[0]), len(done))
+        return [
+            ("done" if is_done else "waits" if number == first else "later", what, when)
+            for number, (is_done, what, when) in enumerate(done)
+        ]
 
 
 def standing_of(reservation: Reservation, now: datetime, *, sees_project: bool) -> Standing:

@@ -21,7 +21,7 @@ from reservations.booking.calendar import feed_of
 from reservations.booking.feeds import close_feed, feed_at, live_feed, open_feed
 from reservations.booking.models import Reservation
 from reservations.booking.money import Due
-from reservations.web.bookings import Echo, safe
+from reservations.web.sheets import Echo, safe
 
 COLUMNS = (
     "kind", "id", "status", "site", "accelerator", "quantity", "firmness", "start", "end_exclusive", "total",

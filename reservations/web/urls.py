@@ -1,6 +1,16 @@
 from django.urls import path
 
-from reservations.web import approvals, assigning, bookings, bundles, calendars, changing, long_holds, waitlist
+from reservations.web import (
+    approvals,
+    assigning,
+    bookings,
+    bundles,
+    calendars,
+    changing,
+    delivering,
+    long_holds,
+    waitlist,
+)
 
 urlpatterns = [
     path("waitlist/", waitlist.listing, name="waitlist"),
@@ -20,6 +30,13 @@ urlpatterns = [
     path("reservations/<str:public_id>/withdraw/", approvals.withdraw, name="withdraw-reservation"),
     path("reservations/<str:public_id>/order-form/", approvals.paper, name="order-form"),
     path("reservations/<str:public_id>/", bookings.show, name="reservation"),
+    path("reservations/<str:public_id>/delivery/results/", delivering.report, name="delivery-results"),
+    path("reservations/<str:public_id>/delivery/accept/", delivering.accept, name="delivery-accept"),
+    path("reservations/<str:public_id>/delivery/reject/", delivering.reject, name="delivery-reject"),
+    path("reservations/<str:public_id>/delivery.csv", delivering.evidence, name="delivery-csv"),
+    path("selling/deliveries/", delivering.listing, name="deliveries"),
+    path("selling/deliveries/<str:public_id>/", delivering.one, name="deliver"),
+    path("selling/deliveries/<str:public_id>/<str:act>/", delivering.provide, name="provide"),
     path("reservations/<str:public_id>/accept-delivery/", changing.take_delivery, name="accept-delivery"),
     path("reservations/<str:public_id>/assign/", assigning.offer, name="assign"),
     path("reservations/<str:public_id>/change/<str:kind>/", changing.ask, name="change"),

@@ -111,6 +111,17 @@ ROUTES: dict[str, Row] = {
     "reservations/<str:public_id>/decline/": page("request", POST="buyer", sends={"reason": "not this year"}),
     "reservations/<str:public_id>/withdraw/": page("request", POST="buyer"),
     "reservations/<str:public_id>/order-form/": page("reservation", GET="member"),
+    "reservations/<str:public_id>/delivery/results/": page(
+        "reservation", POST="buyer", sends={"results": "fabric,collective_gb_s,360"}
+    ),
+    "reservations/<str:public_id>/delivery/accept/": page("reservation", POST="buyer"),
+    "reservations/<str:public_id>/delivery/reject/": page("reservation", POST="buyer", sends={"reason": "too slow"}),
+    "reservations/<str:public_id>/delivery.csv": page("reservation", GET="member"),
+    "selling/deliveries/": page(GET="member"),
+    "selling/deliveries/<str:public_id>/": page("reservation", GET="member", of="seller"),
+    "selling/deliveries/<str:public_id>/<str:act>/": page(
+        "reservation", "act", POST="buyer", of="seller", sends={"ready_on": "{day}"}
+    ),
     "reservations/<str:public_id>/accept-delivery/": page("reservation", POST="buyer"),
     "reservations/<str:public_id>/assign/": page("reservation", GET="member", POST="buyer"),
     "reservations/<str:public_id>/change/<str:kind>/": page("reservation", "kind", GET="member", POST="buyer"),

@@ -146,6 +146,7 @@ def open_world() -> World:
     world.add("word", "confirm", "confirm")
     world.add("kind", "extend", "extend")
     world.add("decision", "withdraw", "withdraw")
+    world.add("act", "ready", "ready")
     world.add("error_code", "busy", "nothing")
     world.add("no_row", "987654321")
     world.add("no_page", "nothing/here/", "nothing/there/")
