@@ -245,6 +245,7 @@ UNFOLD = {
                     staff_table("Bundles", "inventory_2", "pricing.bundle"),
                     staff_table("Waitlist", "hourglass_empty", "reservations.waitlistentry"),
                     staff_table("Reservations", "event_available", "reservations.reservation"),
+                    staff_page("Deliveries", "local_shipping", "deliveries", "reservations.view_reservation"),
                     staff_table("Assignments", "move_down", "reservations.assignment"),
                     staff_table("Receipts", "payments", "reservations.receipt"),
                     staff_table("Dues", "request_page", "reservations.due"),

@@ -21,6 +21,7 @@ from reservations.booking.calendar import feed_of
 from reservations.booking.feeds import close_feed, feed_at, live_feed, open_feed
 from reservations.booking.models import Reservation
 from reservations.booking.money import Due
+from reservations.delivery.dates import delivery_entries
 from reservations.web.sheets import Echo, safe
 
 COLUMNS = (
@@ -36,7 +37,8 @@ def feed(request: HttpRequest, secret: str) -> HttpResponseBase:
     found = feed_at(secret)
     if found is None:
         raise Http404
-    now = feed_of(found, clock.now())
+    moment = clock.now()
+    now = feed_of(found, moment, more=delivery_entries(found.organisation, moment))
     etag, changed = now.etag, int(now.changed_at.timestamp())
     answer = HttpResponse(now.body, content_type="text/calendar; charset=utf-8")
     answer = get_conditional_response(request, etag=etag, last_modified=changed, response=answer) or answer

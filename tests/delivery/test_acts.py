@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, transaction
@@ -13,6 +14,7 @@ from reservations.booking.delivery import HandoverTooEarly
 from reservations.booking.late import Portion, late_portions
 from reservations.booking.lifecycle import NotInThisState, NotYourRole, ReservationNotFound
 from reservations.delivery import actions
+from reservations.delivery.dates import delivery_entries
 from reservations.delivery.ending import remind
 from reservations.delivery.evidence import as_rows, broken_seals
 from reservations.delivery.models import Delivery, DeliveryAct, EndNotice, NodeResult
@@ -176,7 +178,7 @@ def test_evidence_is_written_once(site: Site) -> None:
 
 def test_nobody_else_acts(site: Site) -> None:
     block, market = site.block, site.market
-    stranger = {"by": market.rival.buyer.as_actor(market.rival.organisation.pk)}
+    stranger: dict[str, Any] = {"by": market.rival.buyer.as_actor(market.rival.organisation.pk)}
     with clock.frozen(site.at(0)):
         for seller in (market.other_seller, market.bank):
             with pytest.raises(ReservationNotFound):
@@ -238,3 +240,19 @@ def test_each_seller_has_its_own_list(site: Site) -> None:
     site.customer("accept", 1)
     assert not deliveries_due(site.at(2), seller_id=own).exists()
     assert list(deliveries_due(site.at(31), seller_id=None)) == [site.block]
+
+
+def test_the_calendar_has_the_dates_of_a_delivery(site: Site) -> None:
+    bank = site.market.bank.organisation
+
+    def titles(day: int) -> set[str]:
+        return {each.title.split(":")[0] for each in delivery_entries(bank, site.at(day))}
+
+    assert titles(-9) == {"Ends in 14 days"}
+    site.provider("say_ready", -9, ready_on=site.block.start)
+    assert titles(-8) == {"Access announced", "Ends in 14 days"}
+    site.give()
+    assert titles(1) == {"Test, accept or reject by now", "Ends in 14 days"}
+    site.customer("accept", 1)
+    assert titles(2) == {"Ends in 14 days"}
+    assert list(delivery_entries(site.market.rival.organisation, site.at(1))) == []

@@ -301,6 +301,10 @@ ROUTES: dict[str, Row] = {
     "admin/reservations/reservation/life/<slug:public_id>/hand-over/": staff(
         "reservation", POST="reservations.change_reservation"
     ),
+    "admin/reservations/reservation/life/<slug:public_id>/deliver/<slug:act>/": staff(
+        "reservation", "act", POST="reservations.change_reservation", sends={"ready_on": "{day}"}
+    ),
+    "admin/reservations/reservation/deliveries/": staff(GET="reservations.view_reservation"),
     "admin/reservations/reservation/no-longer-clear/": staff(
         GET="reservations.view_reservation+marketplace.view_clearance"
     ),

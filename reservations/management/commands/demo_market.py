@@ -19,6 +19,7 @@ from pricing.curve.models import Tape
 from pricing.demand.versions import store_forecast
 from pricing.tasks import forecast_due_demand, publish_due_tape, solve_due_prices
 from reservations.management.cast import create_cast, write_sign_ins
+from reservations.management.deliver import deliver
 from reservations.management.trade import trade
 
 
@@ -53,6 +54,7 @@ class Command(BaseCommand):
         self.stdout.write("supply projected and priced")
         if is_ours:
             self.stdout.write(f"{trade()} blocks of invented demand bought")
+            self.stdout.write(f"{deliver()} deliveries announced or under way")
             self.take_in_sales()
         publish_due_tape()
 
