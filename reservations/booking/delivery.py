@@ -9,6 +9,7 @@ from typing import Any
 
 from marketplace.journal.actor import Actor
 from reservations.booking import states
+from reservations.booking.ends import give_back_surplus, with_moved_end
 from reservations.booking.late import days_late, open_gpus
 from reservations.booking.lifecycle import check, lock_reservation, move
 from reservations.booking.models import Reservation
@@ -48,9 +49,28 @@ def hand_over(
     earliest = states.midnight(found.start) - HAND_OVER_AHEAD
     if now < earliest:
         raise HandoverTooEarly(earliest)
-    dates = {} if found.by_clock else {"handed_over_on": now.date(), "delivered_on": deemed_on(found, now)}
+    dates = {} if found.by_clock else _handed_over(found, now)
     move(found, action=states.HAND_OVER, by=by, roles=roles, now=now, reason=reason, delivery=dates)
     return found
+
+
+def _handed_over(found: Reservation, now: datetime) -> dict[str, Any]:
+    """With the end that silence would lead to."""
+    given, deemed = now.date(), deemed_on(found, now)
+    rest = open_gpus(found), _late_by(found, given, deemed)
+    return {"handed_over_on": given, "delivered_on": deemed, **with_moved_end(found, [*_accepted(found), rest])}
+
+
+def _late_by(found: Reservation, handed_over_on: date | None, day: date) -> int:
+    """Days late, if what was handed over is accepted on that day."""
+    return days_late(
+        start=found.start, end=found.end, handed_over_on=handed_over_on, accepted_on=day, today=max(day, found.start)
+    )
+
+
+def _accepted(found: Reservation) -> list[tuple[int, int]]:
+    """(GPUs, days late) of what was accepted in part."""
+    return [(part["gpus"], part["late_days"]) for part in found.accepted_parts]
 
 
 def deemed_on(found: Reservation, now: datetime) -> date:
@@ -67,9 +87,16 @@ def accept_delivery(
     Raises ReservationNotFound, NotInThisState or NotYourRole.
     """
     found, now = lock_reservation(public_id=reservation, organisation_id=organisation_id)
-    dates = {} if found.by_clock else {"delivered_on": accepted_on(found, now)}
+    dates = {} if found.by_clock else _accepted_whole(found, accepted_on(found, now))
     move(found, action=states.ACCEPT_DELIVERY, by=by, roles=roles, now=now, reason=reason, delivery=dates)
+    if not found.by_clock:
+        give_back_surplus(found, now)
     return found
+
+
+def _accepted_whole(found: Reservation, day: date) -> dict[str, Any]:
+    rest = open_gpus(found), _late_by(found, found.handed_over_on, day)
+    return {"delivered_on": day, **with_moved_end(found, [*_accepted(found), rest])}
 
 
 def accept_part(
@@ -85,13 +112,14 @@ def accept_part(
     if not 0 < gpus < rest or gpus % lot:
         raise PartNotWhole(gpus, lot, rest)
     parts = [*found.accepted_parts, _part(found, gpus, accepted_on(found, now))]
-    changed = {**NOT_HANDED_OVER, "accepted_parts": parts}
+    late = [(part["gpus"], part["late_days"]) for part in parts]
+    changed = {**NOT_HANDED_OVER, "accepted_parts": parts, **with_moved_end(found, late)}
     move(found, action=states.ACCEPT_PART, by=by, roles=roles, now=now, reason=reason, delivery=changed)
     return found
 
 
 def _part(found: Reservation, gpus: int, day: date) -> dict[str, Any]:
-    late = days_late(start=found.start, end=found.end, handed_over_on=found.handed_over_on, accepted_on=day, today=day)
+    late = _late_by(found, found.handed_over_on, day)
     return {"gpus": gpus, "on": day.isoformat(), "late_days": late}
 
 
@@ -118,6 +146,6 @@ def reject_delivery(
         now=now,
         to=to,
         reason=reason,
-        delivery=NOT_HANDED_OVER,
+        delivery={**NOT_HANDED_OVER, **with_moved_end(found, _accepted(found))},
     )
     return found

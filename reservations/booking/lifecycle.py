@@ -24,7 +24,9 @@ from reservations.booking.models import Reservation, ReservationTransition
 SHORTEST_REASON = 10
 SYSTEM_ROLES = frozenset({states.SYSTEM})
 NOTHING: Mapping[str, Any] = MappingProxyType({})
-OF_DELIVERY = ("handed_over_on", "delivered_on", "accepted_parts")
+OF_DELIVERY = (
+    "handed_over_on", "delivered_on", "accepted_parts", "pieces", "end", "moved_days", "revision",
+)  # fmt: skip
 
 
 class ReservationNotFound(Exception):
