@@ -71,12 +71,16 @@ def verdict_of(reservation: Reservation, delivery: Delivery, open_nodes: int) ->
 COLUMNS = ("number", "at", "side", "by", "act", "round", "node", "test", "value", "said", "digest")
 
 
-def as_rows(delivery: Delivery, since: datetime | None = None) -> Iterator[list[object]]:
-    """Everything, in order: a row an act, and one more for each figure that it reported."""
+def as_rows(delivery: Delivery, *, side: str, since: datetime | None = None) -> Iterator[list[object]]:
+    """Everything, in order: a row an act, and one more for each figure that it reported.
+
+    Who of its people acted is a side's own: `side` reads the names of its own, and of the other that it was the other.
+    """
     acts = delivery.acts.order_by("number")
     for act in acts if since is None else acts.filter(at__gte=since):
         said = {name: value for name, value in act.said.items() if name != "results"}
-        common = [act.number, act.at.isoformat(), act.side, act.by, act.kind, act.round]
+        by = act.by if act.side == side else ""
+        common = [act.number, act.at.isoformat(), act.side, by, act.kind, act.round]
         yield [*common, "", "", "", json.dumps(said, sort_keys=True), act.digest]
         for node, test, value in act.results.order_by("id").values_list("node", "test", "value").iterator():
             yield [*common, node or "fabric", test, f"{value.normalize():f}", "", act.digest]

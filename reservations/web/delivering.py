@@ -29,7 +29,8 @@ from reservations.booking.states import (
 )
 from reservations.delivery import actions
 from reservations.delivery.evidence import COLUMNS, as_rows
-from reservations.delivery.models import Delivery
+from reservations.delivery.models import CUSTOMER, Delivery
+from reservations.delivery.models import PROVIDER as PROVIDER_SIDE
 from reservations.delivery.queries import MOST, deliveries_due, standing_of
 from reservations.delivery.verdicts import FABRIC_NODE, Result
 from reservations.web.refusals import REFUSALS, sentence
@@ -156,15 +157,17 @@ def evidence(request: HttpRequest, found: Membership, public_id: str) -> Streami
     if reservation is None:
         raise Http404
     delivery = Delivery.objects.filter(reservation=reservation).first()
-    response = StreamingHttpResponse(_csv(delivery, reservation), content_type="text/csv; charset=utf-8")
+    side = CUSTOMER if mine else PROVIDER_SIDE
+    response = StreamingHttpResponse(_csv(delivery, reservation, side), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="delivery-{public_id}.csv"'
     return response
 
 
-def _csv(delivery: Delivery | None, reservation: Reservation) -> Iterator[str]:
+def _csv(delivery: Delivery | None, reservation: Reservation, side: str) -> Iterator[str]:
     writer = csv.writer(Echo())
     yield writer.writerow(COLUMNS)
-    for row in as_rows(delivery, reservation.assigned_at) if delivery else ():
+    since = reservation.assigned_at if side == CUSTOMER else None
+    for row in as_rows(delivery, side=side, since=since) if delivery else ():
         yield writer.writerow([safe(cell) if isinstance(cell, str) else cell for cell in row])
 
 

@@ -171,9 +171,10 @@ def test_evidence_is_written_once(site: Site) -> None:
             with pytest.raises(DatabaseError), transaction.atomic():
                 attempt()
     delivery = Delivery.objects.get()
-    written = list(as_rows(delivery))
+    written = list(as_rows(delivery, side="customer"))
     assert len(written) == 2 + 17
     assert written[0][4:6] == ["handover", 1]
+    assert [row[3] for row in written[:2]] == ["", site.market.bank.buyer.email], "the other side's people are its own"
 
 
 def test_nobody_else_acts(site: Site) -> None:
