@@ -21,6 +21,8 @@ BUILD_SIGNALS = "pricing.build_signals"
 WATCH_EXPOSURE = "marketplace.watch_exposure"
 SERVE_WAITLIST = "reservations.serve_waitlist"
 ALLOT_PROJECTS = "reservations.allot_projects"
+DELIVER_WEBHOOKS, RETRY_WEBHOOKS = "marketplace.deliver_webhooks", "marketplace.retry_webhooks"
+WATCH_SHORTFALLS = "reservations.watch_shortfalls"
 
 
 def wake(task: str) -> None:

@@ -13,7 +13,7 @@ ACCEPTANCE = 'Days from hand-over, none before the first day, to test; silence t
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('pricing', '0012_delay'),
+        ('pricing', '0016_purchase'),
     ]
 
     operations = [

@@ -52,7 +52,7 @@ class ContractPolicyQuerySet(models.QuerySet["ContractPolicy"]):
         found = started.order_by(models.F("seller_id").asc(nulls_last=True), "-version").first()
         return found or before_versions(starts_at=now)
 
-    def id_in_force(self, now: datetime) -> models.Subquery:
+    def id_in_force(self, now: models.Expression) -> models.Subquery:
         """The same as part of a query over pools: the id of the version, none where the shipped one is in force."""
         of_seller = Q(seller_id=models.OuterRef("seller_id")) | Q(seller=None)
         found = self.filter(of_seller, starts_at__lte=now)
@@ -231,7 +231,7 @@ def publish_contract(*, policy: ContractPolicy, by: Actor, now: datetime) -> Con
 
 def contract_of(contract_id: int | None) -> ContractPolicy:
     """The version that a quote names; what was in force before there were versions, for a quote from then."""
-    return before_versions() if contract_id is None else _version(contract_id)
+    return _before_versions() if contract_id is None else _version(contract_id)
 
 
 def before_versions(**fields: Any) -> ContractPolicy:
@@ -242,6 +242,11 @@ def before_versions(**fields: Any) -> ContractPolicy:
     old = {"delay": None, "handover": handover.CLOCK, "acceptance_days": 1, "acceptance_tests": None}
     old["project_shown"] = False
     return ContractPolicy(version=0, ready_notice_days=0, end_notice_days=0, **old, **fields)
+
+
+@lru_cache(maxsize=1)
+def _before_versions() -> ContractPolicy:
+    return before_versions()
 
 
 @lru_cache(maxsize=VERSIONS_KEPT)

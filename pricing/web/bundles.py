@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 from marketplace.catalogue.models import Pool
 from marketplace.change import change
 from marketplace.parties.models import Membership
+from marketplace.screening.models import EndCustomer
 from marketplace.units import clock
 from marketplace.units.firmness import CHOICES, FIRM
 from marketplace.web import formats
@@ -185,7 +186,11 @@ def _answered(body: dict[str, Any], found: Membership, now: datetime) -> dict[st
     whose = found.organisation_id
     answer = answer_together(asked=asked, organisation_id=whose, now=now)
     change.run(lambda: record_together(found=answer, organisation_id=whose, now=now))
-    return {"offers": [offered_together(offer) for offer in answer.offers], **refused_together(answer)}
+    return {
+        "offers": [offered_together(offer) for offer in answer.offers],
+        "end_customers": EndCustomer.objects.of(whose).filter(archived_at=None),
+        **refused_together(answer),
+    }
 
 
 def _fault(pointer: str, message: str) -> str:

@@ -4,6 +4,7 @@ Each failure carries its sentence, so that REST, web and admin say the same; her
 """
 
 from marketplace.api.problems import Problem, error, explain
+from reservations.allocation import choosing, leaving, stating
 from reservations.booking import assigning, changed, changes, delivery, lifecycle
 from reservations.booking.plans import WrongWish
 from reservations.delivery import actions as delivering
@@ -12,6 +13,9 @@ from reservations.delivery import references
 
 @explain.register(lifecycle.ReservationNotFound)
 @explain.register(assigning.AssignmentNotFound)
+@explain.register(choosing.RemedyNotFound)
+@explain.register(stating.DisputeNotFound)
+@explain.register(stating.CauseNotFound)
 def _(failure: Exception) -> Problem:
     return Problem("not_found")
 
@@ -133,3 +137,48 @@ def _(failure: references.LooksLikeSecret) -> Problem:
 @explain.register
 def _(failure: references.NotAReference) -> Problem:
     return Problem("invalid", errors=[error("/access_reference", "invalid", str(failure))])
+
+
+@explain.register
+def _(failure: choosing.RemedyClosed) -> Problem:
+    return Problem("remedy_closed", str(failure))
+
+
+@explain.register
+def _(failure: choosing.RemedyStale) -> Problem:
+    return Problem("change_stale", str(failure))
+
+
+@explain.register
+def _(failure: choosing.ChoiceUnknown) -> Problem:
+    return Problem("invalid", errors=[error("/choice", "unknown", str(failure))])
+
+
+@explain.register
+def _(failure: stating.DisputeOpen) -> Problem:
+    return Problem("dispute_open", str(failure))
+
+
+@explain.register
+def _(failure: stating.DisputeClosed) -> Problem:
+    return Problem("dispute_closed", str(failure))
+
+
+@explain.register
+def _(failure: stating.NothingSaid) -> Problem:
+    return Problem("invalid", errors=[error("/text", "invalid", str(failure))])
+
+
+@explain.register
+def _(failure: changes.ServedElsewhere) -> Problem:
+    return Problem("served_elsewhere", str(failure))
+
+
+@explain.register
+def _(failure: leaving.NoLongStop) -> Problem:
+    return Problem("long_stop", str(failure))
+
+
+@explain.register
+def _(failure: leaving.LongStopNotReached) -> Problem:
+    return Problem("long_stop", str(failure))

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from reservations.api import approval_problems, problems
+from reservations.api.account import AccountEntries, Balances
 from reservations.api.approvals import Approvals, Approve, Decline, OrderFormDoor, Withdraw
 from reservations.api.assignments import (
     AcceptAssignment,
@@ -26,6 +27,17 @@ from reservations.api.delivery import (
 )
 from reservations.api.long_holds import HoldQuote, PreviewHold
 from reservations.api.money import Dues, Receipts
+from reservations.api.remedies import (
+    Causes,
+    ChooseRemedy,
+    Disputes,
+    LeaveReservation,
+    OneDispute,
+    OneRemedy,
+    PostToDispute,
+    Remedies,
+)
+from reservations.api.supply import Plans, ReservationSupply, Shortfalls
 from reservations.api.views import AcceptQuote, OneReservation, Reservations
 from reservations.api.waitlist import OneWaitlistEntry, Waitlist, WithdrawWaitlistEntry
 
@@ -64,7 +76,20 @@ urlpatterns = [
     path("assignments/<slug:public_id>/accept", AcceptAssignment.as_view()),
     path("assignments/<slug:public_id>/decline", DeclineAssignment.as_view()),
     path("assignments/<slug:public_id>/withdraw", WithdrawAssignment.as_view()),
+    path("reservations/<slug:public_id>/supply", ReservationSupply.as_view()),
+    path("shortfalls", Shortfalls.as_view()),
+    path("plans", Plans.as_view()),
+    path("remedies", Remedies.as_view()),
+    path("remedies/<slug:public_id>", OneRemedy.as_view()),
+    path("remedies/<slug:public_id>/choose", ChooseRemedy.as_view()),
+    path("reservations/<slug:public_id>/leave", LeaveReservation.as_view()),
+    path("reservations/<slug:public_id>/causes", Causes.as_view()),
+    path("reservations/<slug:public_id>/disputes", Disputes.as_view()),
+    path("disputes/<slug:public_id>", OneDispute.as_view()),
+    path("disputes/<slug:public_id>/posts", PostToDispute.as_view()),
     path("calendar-feed", CalendarFeedDoor.as_view()),
+    path("balances", Balances.as_view()),
+    path("account-entries", AccountEntries.as_view()),
     path("dues", Dues.as_view()),
     path("receipts", Receipts.as_view()),
 ]

@@ -46,11 +46,11 @@ class Feed:
         return f'"{hashlib.sha256(self.body).hexdigest()[:32]}"'
 
 
-def feed_of(feed: CalendarFeed, now: datetime, *, more: Iterable[Entry] = ()) -> Feed:
+def feed_of(feed: CalendarFeed, now: datetime, more: Iterable[Entry] = ()) -> Feed:
     """What a calendar program reads at the feed's address at this moment; `more` are dates of the rooms above."""
     organisation = feed.organisation
-    entries = [*_blocks(organisation, now), *_payments(organisation, now), *_quotes(organisation, now), *more]
-    entries += _assignments(organisation, now)
+    entries = [*_blocks(organisation, now), *_payments(organisation, now), *_quotes(organisation, now)]
+    entries += [*_assignments(organisation, now), *more]
     calendar = Calendar()
     calendar.add("prodid", PRODUCT)
     calendar.add("version", "2.0")

@@ -1,8 +1,8 @@
 """The end of a block that was accepted late: it moves with the start, over claimed days only, if the contract says so.
 
 Days that were kept for it (a claim among the reservation's own, after its end) become part of the block at no price:
-for each portion as many as it is late. While a hand-over waits for its answer they are those of silence, so that the end is
-right by the clock; an earlier answer takes days back, and what is claimed and not needed then goes back on sale.
+for each portion as many as it is late. While a hand-over waits for its answer they are those of silence, so that the
+end is right by the clock; an earlier answer takes days back, and what is claimed and not needed then goes back on sale.
 """
 
 from collections.abc import Sequence

@@ -12,9 +12,9 @@ WHO = [('provider', 'By the provider, when it gives access'), ('clock', 'By the 
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('marketplace', '0008_screening'),
+        ('marketplace', '0009_webhooks'),
         ('pricing', '0013_delivery'),
-        ('reservations', '0008_unpaid_changes'),
+        ('reservations', '0011_choices'),
     ]
 
     operations = [

@@ -16,6 +16,9 @@ from marketplace.web import formats
 from marketplace.web.access import member_page, require_buyer
 from pricing.quotes.actions import QuoteNotFound
 from pricing.web.quotes import quote_context
+from reservations.allocation.deciding import OPEN
+from reservations.allocation.remedies import Remedy
+from reservations.allocation.standing import supply_standing
 from reservations.booking.actions import accept_quote
 from reservations.booking.lifecycle import ReservationNotFound
 from reservations.booking.models import Reservation, ReservationQuerySet
@@ -24,6 +27,7 @@ from reservations.web.approvals import approval_context
 from reservations.web.delivering import delivery_context
 from reservations.web.life import life_context
 from reservations.web.refusals import REFUSALS, sentence
+from reservations.web.remedies import remedy_context
 from reservations.web.sheets import Echo, safe
 
 ROWS_A_PAGE = 25
@@ -79,7 +83,10 @@ def portfolio(request: HttpRequest, found: Membership) -> HttpResponse:
     now = clock.now()
     page = Paginator(_owned(found), ROWS_A_PAGE).get_page(request.GET.get("page"))
     rows = [(reservation, reservation.state(now)) for reservation in page.object_list]
-    return render(request, "reservations/portfolio.html", {"nav": "portfolio", "page": page, "rows": rows})
+    waiting = Remedy.objects.of(found.organisation_id).in_state(OPEN, now).filter(reservation__in=page.object_list)
+    to_choose = set(waiting.values_list("reservation_id", flat=True))
+    shown = {"nav": "portfolio", "page": page, "rows": rows, "to_choose": to_choose}
+    return render(request, "reservations/portfolio.html", shown)
 
 
 @require_GET
@@ -92,7 +99,9 @@ def show(request: HttpRequest, found: Membership, public_id: str) -> HttpRespons
     context = quote_context(reservation.quote, found) | {"nav": "portfolio", "reservation": reservation}
     context |= life_context(reservation, found, context["now"])
     context |= delivery_context(reservation, found)
+    context |= remedy_context(reservation, found, context["now"])
     context |= approval_context(reservation, found, context["stands"])
+    context["supply"] = supply_standing(reservation, now=context["now"])
     return render(request, "reservations/reservation.html", context)
 
 

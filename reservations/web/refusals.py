@@ -3,6 +3,7 @@ alone can do has no code there, and says its own sentence."""
 
 from marketplace.api.problems import refusals, sentence
 from pricing.web.refusals import REFUSALS as OF_PRICING
+from reservations.allocation import announcing, choosing, stating
 from reservations.api import approval_problems as approval_problems
 from reservations.api import problems as problems
 from reservations.booking import assigning, on_behalf, payments
@@ -10,6 +11,14 @@ from reservations.booking import assigning, on_behalf, payments
 __all__ = ["REFUSALS", "sentence"]
 
 OF_STAFF: tuple[type[Exception], ...] = (
+    announcing.NotAnnounced,
+    announcing.ProposalRefused,
+    choosing.DeadlineNotLater,
+    choosing.OverrideReasonMissing,
+    stating.CauseConfirmed,
+    stating.CauseRefused,
+    stating.OutcomeUnknown,
+    stating.SecondPersonConfirms,
     assigning.ConsentReasonMissing,
     on_behalf.ReasonMissing,
     payments.AmountNotPositive,

@@ -21,17 +21,12 @@ from reservations.booking.dues import balance
 from reservations.booking.models import Reservation
 from reservations.booking.money import Receipt
 from tests.cockpit import signed_in, staff
-from tests.market import Market, open_market
+from tests.market import Market
 from tests.pricing.test_quotes import take
 from tests.reservations.test_booking import accept
 from tests.reservations.test_payments import unpaid
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def market() -> Market:
-    return open_market()
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ from django.test import Client
 from marketplace.change import change
 from marketplace.journal.actor import SYSTEM
 from marketplace.models import ApiKey, Claim, Entry, Event, LedgerEntry, Project, Projection
+from marketplace.outbox.addresses import Reach, parse
+from marketplace.outbox.subscribing import create_endpoint, ping
 from marketplace.parties.agreements import SigningAuthority
 from marketplace.parties.budgets import open_cost_centre, set_budget
 from marketplace.parties.chains import Step, set_chain
@@ -32,11 +34,14 @@ from pricing.negotiation.counters import Wish
 from pricing.quotes.actions import release_quote, take_quote
 from pricing.quotes.asked_together import RampNeed, parse_together
 from pricing.quotes.bundling import take_bundle
+from pricing.quotes.delays import WEATHER
 from pricing.quotes.models import Quote
 from pricing.quotes.need import Need, Range
 from pricing.quotes.queries import known_names
 from pricing.quotes.ramp_search import answer_ramp
 from pricing.quotes.search import search
+from reservations.allocation.announcing import Why, announce
+from reservations.allocation.stating import confirm_cause, open_dispute, state_cause
 from reservations.booking import plans as changes
 from reservations.booking import states
 from reservations.booking.actions import accept_quote
@@ -44,6 +49,7 @@ from reservations.booking.amendments import GROUNDS
 from reservations.booking.assigning import consent_to_assignment, offer_assignment
 from reservations.booking.changes import quote_change
 from reservations.booking.feeds import open_feed
+from reservations.booking.models import Reservation
 from reservations.booking.waitlist.actions import join, parse_wish
 from tests.market import PASSWORD, Market, Party, key, member, open_market, party
 from tests.tenancy.walking import Answer, Caller
@@ -147,6 +153,7 @@ def open_world() -> World:
     world.add("kind", "extend", "extend")
     world.add("decision", "withdraw", "withdraw")
     world.add("act", "ready", "ready")
+    world.add("verb", "disable", "disable")
     world.add("error_code", "busy", "nothing")
     world.add("no_row", "987654321")
     world.add("no_page", "nothing/here/", "nothing/there/")
@@ -241,6 +248,31 @@ def change_and_assignment(world: World) -> None:
     world.add("assignment", made.public_id)
 
 
+def slip(world: World) -> None:
+    """A remedy for the reservation, a cause that two people confirmed, and the bank's dispute about it."""
+    market, whose, held = world.market, world.market.bank.organisation.pk, world.things["reservation"].name
+    block, now = Reservation.objects.get(public_id=held), clock.now()
+    why = Why(f"{CANARY} substation", f"{CANARY} bottleneck")
+    remedy = change.run(lambda: announce(reservation=block, plan=None, proposed=(), why=why, now=now))
+    world.add("remedy", remedy.public_id)
+    world.add("choice", remedy.default.public_id)
+    people = [world.staff("reservations.add_delaycause"), world.staff("reservations.change_delaycause")]
+    stated, confirmed = (User.objects.get(email=each.name).as_actor(None) for each in people)
+    cause = state_cause(
+        kind=WEATHER, days=3, began=now.date(), notice_at=now, statement="Ice on the lines", evidence="Met office 12",
+        site=market.h100.site, by=stated, now=now,
+    )  # fmt: skip
+    change.run(lambda: confirm_cause(cause=cause.public_id, by=confirmed))
+    world.add("cause", cause.public_id)
+    made = change.run(
+        lambda: open_dispute(
+            reservation=held, cause=cause.public_id, text=f"{CANARY} says no", by=_buyer(world),
+            organisation_id=whose, roles=states.roles_of_member(BUYER),
+        )
+    )  # fmt: skip
+    world.add("dispute", made.public_id)
+
+
 def rules(world: World) -> None:
     """The bank's own rules: a cost centre with a budget, an approval chain; those whom it buys for; who may sign."""
     bank, now = world.market.bank.organisation, clock.now()
@@ -314,6 +346,24 @@ def waitlist(world: World) -> None:
     world.figures.append(CEILING)
 
 
+def webhook(world: World) -> None:
+    """An endpoint, and an event that is on its way to it. Its address leads nowhere: nothing is sent in these tests."""
+    bank, now = world.market.bank.organisation, clock.now()
+    url = f"https://hooks.example/{CANARY}"
+    target = parse(url, reach=Reach())
+    made = change.run(
+        lambda: create_endpoint(
+            organisation_id=bank.pk, target=target, description=f"{CANARY} hook", by=SYSTEM, now=now
+        )
+    )
+    delivery = change.run(lambda: ping(endpoint=made.endpoint, by=SYSTEM, now=now))
+    world.add("webhook", made.endpoint.public_id)
+    world.add("webhook_pk", made.endpoint.pk)
+    world.add("webhook_delivery", delivery.public_id)
+    world.add("webhook_delivery_pk", delivery.pk)
+    world.secrets.append(made.secret)
+
+
 CEILING = "0.4713"
 BUDGET = Decimal("99117733.00")
 DEEDS: list[Callable[[World], None]] = [
@@ -323,11 +373,13 @@ DEEDS: list[Callable[[World], None]] = [
     api_key,
     calendar,
     negotiation,
+    slip,
     change_and_assignment,
     rules,
     request,
     bundle,
     waitlist,
+    webhook,
     records,
 ]
 
