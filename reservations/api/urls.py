@@ -14,6 +14,17 @@ from reservations.api.assignments import (
 from reservations.api.bundles import AcceptBundle
 from reservations.api.calendars import CalendarFeedDoor
 from reservations.api.changes import AcceptDelivery, Changes, Transitions
+from reservations.api.delivery import (
+    AcceptHandover,
+    Deliveries,
+    DeliveryDoor,
+    HandBack,
+    HandOver,
+    ProviderResults,
+    Ready,
+    RejectHandover,
+    Results,
+)
 from reservations.api.energy import EnergyDoor
 from reservations.api.long_holds import HoldQuote, PreviewHold
 from reservations.api.money import Dues, Receipts
@@ -52,6 +63,15 @@ urlpatterns = [
     path("reservations/<slug:public_id>/changes", Changes.as_view()),
     path("reservations/<slug:public_id>/transitions", Transitions.as_view()),
     path("reservations/<slug:public_id>/accept-delivery", AcceptDelivery.as_view()),
+    path("deliveries", Deliveries.as_view()),
+    path("reservations/<slug:public_id>/delivery", DeliveryDoor.as_view()),
+    path("reservations/<slug:public_id>/delivery/ready", Ready.as_view()),
+    path("reservations/<slug:public_id>/delivery/handover", HandOver.as_view()),
+    path("reservations/<slug:public_id>/delivery/provider-results", ProviderResults.as_view()),
+    path("reservations/<slug:public_id>/delivery/results", Results.as_view()),
+    path("reservations/<slug:public_id>/delivery/accept", AcceptHandover.as_view()),
+    path("reservations/<slug:public_id>/delivery/reject", RejectHandover.as_view()),
+    path("reservations/<slug:public_id>/delivery/hand-back", HandBack.as_view()),
     path("reservations/<slug:public_id>/assignments", OfferAssignment.as_view()),
     path("assignments", Assignments.as_view()),
     path("assignments/<slug:public_id>", OneAssignment.as_view()),

@@ -119,6 +119,17 @@ ROUTES: dict[str, Row] = {
     "reservations/<str:public_id>/decline/": page("request", POST="buyer", sends={"reason": "not this year"}),
     "reservations/<str:public_id>/withdraw/": page("request", POST="buyer"),
     "reservations/<str:public_id>/order-form/": page("reservation", GET="member"),
+    "reservations/<str:public_id>/delivery/results/": page(
+        "reservation", POST="buyer", sends={"results": "fabric,collective_gb_s,360"}
+    ),
+    "reservations/<str:public_id>/delivery/accept/": page("reservation", POST="buyer"),
+    "reservations/<str:public_id>/delivery/reject/": page("reservation", POST="buyer", sends={"reason": "too slow"}),
+    "reservations/<str:public_id>/delivery.csv": page("reservation", GET="member"),
+    "selling/deliveries/": page(GET="member"),
+    "selling/deliveries/<str:public_id>/": page("reservation", GET="member", of="seller"),
+    "selling/deliveries/<str:public_id>/<str:act>/": page(
+        "reservation", "act", POST="buyer", of="seller", sends={"ready_on": "{day}"}
+    ),
     "reservations/<str:public_id>/accept-delivery/": page("reservation", POST="buyer"),
     "reservations/<str:public_id>/assign/": page("reservation", GET="member", POST="buyer"),
     "reservations/<str:public_id>/change/<str:kind>/": page("reservation", "kind", GET="member", POST="buyer"),
@@ -217,6 +228,25 @@ ROUTES: dict[str, Row] = {
     "api/v1/reservations/<slug:public_id>/changes": door(
         "reservation", GET="read", POST="commit", sends={"kind": "extend", "end_exclusive": "{later}"}
     ),
+    "api/v1/deliveries": door(GET="supply"),
+    "api/v1/reservations/<slug:public_id>/delivery": door("reservation", GET="read"),
+    "api/v1/reservations/<slug:public_id>/delivery/ready": door(
+        "reservation", POST="supply", of="seller", sends={"ready_on": "{day}"}
+    ),
+    "api/v1/reservations/<slug:public_id>/delivery/handover": door(
+        "reservation", POST="supply", of="seller", sends={"contact": "desk", "access_reference": "ticket 4711"}
+    ),
+    "api/v1/reservations/<slug:public_id>/delivery/provider-results": door(
+        "reservation", POST="supply", of="seller", sends={"fabric": {"collective_gb_s": "360"}}
+    ),
+    "api/v1/reservations/<slug:public_id>/delivery/results": door(
+        "reservation", POST="commit", sends={"fabric": {"collective_gb_s": "360"}}
+    ),
+    "api/v1/reservations/<slug:public_id>/delivery/accept": door("reservation", POST="commit"),
+    "api/v1/reservations/<slug:public_id>/delivery/reject": door(
+        "reservation", POST="commit", sends={"tests": ["collective_gb_s"], "reason": "too slow for what was sold"}
+    ),
+    "api/v1/reservations/<slug:public_id>/delivery/hand-back": door("reservation", POST="supply", of="seller"),
     "api/v1/reservations/<slug:public_id>/transitions": door("reservation", GET="read"),
     "api/v1/reservations/<slug:public_id>/accept-delivery": door("reservation", POST="commit"),
     "api/v1/reservations/<slug:public_id>/assignments": door(
@@ -335,6 +365,10 @@ ROUTES: dict[str, Row] = {
     "admin/reservations/reservation/life/<slug:public_id>/hand-over/": staff(
         "reservation", POST="reservations.change_reservation"
     ),
+    "admin/reservations/reservation/life/<slug:public_id>/deliver/<slug:act>/": staff(
+        "reservation", "act", POST="reservations.change_reservation", sends={"ready_on": "{day}"}
+    ),
+    "admin/reservations/reservation/deliveries/": staff(GET="reservations.view_reservation"),
     "admin/reservations/reservation/trial-balance/": staff(GET="reservations.view_posting"),
     "admin/reservations/reservation/no-longer-clear/": staff(
         GET="reservations.view_reservation+marketplace.view_clearance"

@@ -164,6 +164,7 @@ def open_world() -> World:
     world.add("word", "confirm", "confirm")
     world.add("kind", "extend", "extend")
     world.add("decision", "withdraw", "withdraw")
+    world.add("act", "ready", "ready")
     world.add("verb", "disable", "disable")
     world.add("error_code", "busy", "nothing")
     world.add("no_row", "987654321")

@@ -19,6 +19,7 @@ from pricing.curve.models import Tape
 from pricing.demand.versions import store_forecast
 from pricing.tasks import forecast_due_demand, publish_due_tape, solve_due_prices
 from reservations.management.cast import create_cast, write_sign_ins
+from reservations.management.deliver import deliver
 from reservations.management.reports import report
 from reservations.management.trade import slip, trade
 
@@ -55,6 +56,7 @@ class Command(BaseCommand):
         self.stdout.write("supply projected and priced")
         if is_ours:
             self.stdout.write(f"{trade()} blocks of invented demand bought")
+            self.stdout.write(f"{deliver()} deliveries announced or under way")
             self.take_in_sales()
             change.run(slip)
         publish_due_tape()
