@@ -7,6 +7,7 @@ from reservations.booking.models import Reservation, ReservationTransition
 from reservations.booking.money import Due, Receipt
 from reservations.booking.papers import OrderForm
 from reservations.booking.waitlist.models import WaitlistEntry, WaitlistOffer, WaitlistPass
+from reservations.continuity.models import Scenario, ScenarioResult
 
 __all__ = [
     "ApprovalStage",
@@ -18,6 +19,8 @@ __all__ = [
     "Reservation",
     "ReservationChange",
     "ReservationTransition",
+    "Scenario",
+    "ScenarioResult",
     "WaitlistEntry",
     "WaitlistOffer",
     "WaitlistPass",
