@@ -11,14 +11,10 @@ from reservations.continuity.asked import parse_stored
 from reservations.continuity.documents import without_tokens
 from reservations.continuity.holdings import known_places
 from reservations.continuity.models import LONGEST_NAME, VISIBILITIES, Scenario, ScenarioResult
-from reservations.continuity.queries import Answer, visible, work_out
+from reservations.continuity.queries import Answer, ScenarioNotFound, visible, work_out
 
 MOST_SCENARIOS = 200  # of one author
 MOST_RESULTS = 20  # of one scenario: the oldest but the first make room
-
-
-class ScenarioNotFound(Exception):
-    """There is no such scenario, or it is somebody else's alone: the two cannot be told apart."""
 
 
 class NotTheAuthor(Exception):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -12,12 +12,10 @@ from marketplace.catalogue.models import Accelerator, Pool
 from marketplace.catalogue.queries import service_documents
 from marketplace.units.money import Money
 from marketplace.units.period import in_words
-from pricing.quotes.answers import answer_together
-from pricing.quotes.asked_together import MOST_NEEDS, BundleNeed
 from pricing.quotes.need import Need, Range
 from pricing.quotes.offers import Offer
 from pricing.quotes.ranking import CHEAPEST, SOONEST
-from pricing.quotes.search import search
+from pricing.quotes.search import Search, search
 from reservations.booking.models import Reservation
 from reservations.continuity.asked import Closure
 from reservations.continuity.comparing import compare, equal_or_better, is_equal_or_better
@@ -28,13 +26,12 @@ from reservations.continuity.documents import (
     next_day,
     not_found,
     offered,
-    offered_together,
     refused,
     steps,
     summed,
-    together_not_found,
 )
 from reservations.continuity.holdings import Holdings
+from reservations.continuity.ready import ready_bundle
 
 MOST_ANSWERED = 24  # reservations for which the market is searched: those with most to lose
 MOST_SHOWN = 3  # alternatives of one
@@ -60,8 +57,8 @@ class Elsewhere:
         ]
 
     def wished_in(self, need: Need) -> Need:
-        """The need, to go where it may: by country where a country closes, else by site. Asked only where a pool is open: an
-        empty wish would mean anywhere."""
+        """The need, to go where it may: by country where a country closes, else by site. Asked only where a pool is
+        open: an empty wish would mean anywhere."""
         if self.asked.country:
             return replace(need, jurisdictions=tuple(sorted({pool.site.jurisdiction for pool in self.open})))
         return replace(need, sites=tuple(sorted({pool.site.public_id for pool in self.open})))
@@ -84,7 +81,7 @@ def _as_good(kind: Accelerator, had: Accelerator) -> bool:
     return all(getattr(kind, name) >= getattr(had, name) for name in ("memory_gb", "bf16_tflops", "h100_weight"))
 
 
-def answer(asked: Closure, found: Holdings, organisation_id: int, now: datetime) -> dict[str, Any]:
+def answer(asked: Closure, found: Holdings) -> dict[str, Any]:
     """The reservations there, alternatives elsewhere for each, and one bundle of the best of each."""
     there = _elsewhere(asked)
     first = found.offset(asked.start)
@@ -92,10 +89,7 @@ def answer(asked: Closure, found: Holdings, organisation_id: int, now: datetime)
     lost = by_owner(found.book, cover.lost, len(found.reservations))
     order = sorted(np.flatnonzero(lost).tolist(), key=lambda owner: (-lost[owner], owner))
     begins = max(first, next_day(found))
-    answers = [
-        _answered(found, owner, int(lost[owner]), begins, there, organisation_id, now)
-        for owner in order[:MOST_ANSWERED]
-    ]
+    answers = [_answered(found, owner, int(lost[owner]), begins, there) for owner in order[:MOST_ANSWERED]]
     left_out = [_named(found, owner, int(lost[owner])) for owner in order[MOST_ANSWERED:]]
     rows = [each.row for each in answers]
     return {
@@ -103,7 +97,7 @@ def answer(asked: Closure, found: Holdings, organisation_id: int, now: datetime)
         "headline": _headline(rows, len(order), int(cover.lost.sum())),
         "steps": [steps(found, "h100_equivalents", *cover.in_h100(found.book.weights))],
         "reservations": [*rows, *left_out],
-        "bundle": _bundle([each.part for each in answers if each.part], organisation_id, now),
+        "bundle": ready_bundle([each.part for each in answers if each.part], found),
         "notes": _notes(asked, len(left_out)),
     }
 
@@ -121,9 +115,7 @@ def _named(found: Holdings, owner: int, lost: int) -> dict[str, Any]:
     return {**row, "lost_gpu_days": lost, "need": None, "alternatives": [], "refusal": None}
 
 
-def _answered(
-    found: Holdings, owner: int, lost: int, begins: int, there: Elsewhere, organisation_id: int, now: datetime
-) -> Answered:
+def _answered(found: Holdings, owner: int, lost: int, begins: int, there: Elsewhere) -> Answered:
     """What could stand in for what is left of one reservation: equal or better service first, else any."""
     each, row = found.reservations[owner], _named(found, owner, lost)
     kinds = there.accelerators(each.pool.accelerator)
@@ -134,11 +126,15 @@ def _answered(
     if need is None:
         return Answered({**row, "refusal": refused("too_short", "It ends before anything else could begin.")})
     had = {"fabric": each.pool.fabric, **each.quote.spec.document}
-    equal = search(need=replace(need, service=equal_or_better(had)), organisation_id=organisation_id, now=now)
-    best = equal if equal.offers else search(need=need, organisation_id=organisation_id, now=now)
+    equal = _searched(replace(need, service=equal_or_better(had)), found)
+    best = equal if equal.offers else _searched(need, found)
     shown = [_alternative(offer, need.start_from, had, there) for offer in best.offers[:MOST_SHOWN]]
     more = {"need": best.need.as_json(), "alternatives": shown, "refusal": None if shown else not_found(best)}
     return Answered({**row, **more}, _part(best.need, best.offers) if shown else None)
+
+
+def _searched(need: Need, found: Holdings) -> Search:
+    return search(need=need, organisation_id=found.organisation_id, now=found.now)
 
 
 def _need(found: Holdings, each: Reservation, begins: int, there: Elsewhere, kinds: tuple[str, ...]) -> Need | None:
@@ -172,20 +168,6 @@ def _alternative(offer: Offer, wanted: date, had: Mapping[str, Any], there: Else
         "days_later": (offer.terms.period.start - wanted).days,
         "service": EQUAL if is_equal_or_better(fields) else DIFFERENT,
         "comparison": [field.as_json() for field in fields],
-    }
-
-
-def _bundle(needs: Sequence[Need], organisation_id: int, now: datetime) -> dict[str, Any] | None:
-    """The parts ready to post, and the offer of all of them together, or why they do not fit together."""
-    if not needs:
-        return None
-    asked = BundleNeed(tuple(needs[:MOST_NEEDS]))
-    found = answer_together(asked=asked, organisation_id=organisation_id, now=now)
-    return {
-        **asked.as_json(),
-        "left_out": max(len(needs) - MOST_NEEDS, 0),
-        "together": offered_together(found.offers[0]) if found.offers else None,
-        "refusal": together_not_found(found),
     }
 
 

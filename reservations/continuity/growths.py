@@ -1,23 +1,24 @@
 """What it costs if usage grows: the added need, bought now, bought later, or used as overage."""
 
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
+
+import numpy as np
 
 from marketplace.units.compute import gpu_hours
 from marketplace.units.money import Money, rounded
 from marketplace.units.period import Period, in_words
-from pricing.curve.board import Board, Row, current_board
-from pricing.quotes.asked_together import MOST_NEEDS
+from pricing.curve.board import Row, current_board
 from pricing.quotes.need import Need, Range
 from pricing.quotes.ramps import Layer
 from pricing.quotes.search import search
 from reservations.continuity.asked import Growth
-from reservations.continuity.coverage import Coverage, coverage, late_by
+from reservations.continuity.coverage import Ints, coverage, late_by
 from reservations.continuity.documents import figure, next_day, not_found, offered, steps, summed
-from reservations.continuity.forward import Forward, Moves, forward_price, moves, rows_of
+from reservations.continuity.forward import Moves, forward_price, moves, rows_of
 from reservations.continuity.growth import added, blocks
 from reservations.continuity.holdings import Holdings
+from reservations.continuity.ready import ready_bundle
 
 MOST_BLOCKS = 4  # of one accelerator
 NO_OVERAGE = (
@@ -30,91 +31,67 @@ LATER = (
 )
 
 
-def answer(asked: Growth, found: Holdings, organisation_id: int, now: datetime) -> dict[str, Any]:
+def answer(asked: Growth, found: Holdings) -> dict[str, Any]:
     """The added need of each accelerator, with what it costs now and what the forward curve says of later."""
     first = max(found.offset(asked.start), next_day(found))
-    cover = coverage(found.book, late_by(found.book, found.book.owner < 0, 0))
-    more = added(cover.held, asked.factor, first)
-    board = current_board()
-    rows = [
-        _accelerator(asked, found, kind.key, cover.held[row], more[row], board, organisation_id, now)
-        for row, kind in enumerate(found.kinds)
-        if more[row].any() and (not asked.accelerators or kind.key in asked.accelerators)
-    ]
-    kept = [row for row, kind in enumerate(found.kinds) if kind.key in {each["accelerator"] for each in rows}]
-    more[[row for row in range(len(more)) if row not in kept]] = 0
-    whole = [steps(found, "h100_equivalents", *_in_h100(found, cover, more))] if rows else []
+    held = coverage(found.book, late_by(found.book, found.book.owner < 0, 0)).held
+    more = added(held, asked.factor, first)
+    grows = [not asked.accelerators or kind.key in asked.accelerators for kind in found.kinds]
+    more[~np.array(grows, dtype=bool)] = 0
+    board, weights = current_board(), found.book.weights
+    places = [row for row in range(len(found.kinds)) if more[row].any()]
+    needs, rows = [], []
+    for row in places:
+        key = found.kinds[row].key
+        each = [_block(asked, found, key, block, rows_of(board, key)) for block in blocks(more[row], MOST_BLOCKS)]
+        rows.append(_accelerator(key, more[row], [block for _, block in each]))
+        needs += [need for need, block in each if block["now"]]
+    whole = [steps(found, "h100_equivalents", weights @ held, weights @ (held + more))] if rows else []
     return {
         "title": _title(asked, rows),
         "headline": _headline(rows, int(more.sum())),
-        "steps": whole + [each.pop("steps") for each in rows],
+        "steps": [*whole, *(steps(found, found.kinds[row].key, held[row], held[row] + more[row]) for row in places)],
         "accelerators": rows,
-        "bundle": bundle_of(rows),
+        "bundle": ready_bundle(needs, found),
         "overage": {"unit_price": None, "detail": NO_OVERAGE},
         "notes": [LATER],
     }
 
 
-def _in_h100(found: Holdings, cover: Coverage, more: Any) -> tuple[Any, Any]:
-    weights = found.book.weights
-    return weights @ cover.held, weights @ (cover.held + more)
-
-
-def _accelerator(
-    asked: Growth,
-    found: Holdings,
-    key: str,
-    held: Any,
-    more: Any,
-    board: Board | None,
-    organisation_id: int,
-    now: datetime,
-) -> dict[str, Any]:
-    """One accelerator's added need as blocks, each with its offer of now and its forward price."""
-    tape = rows_of(board, key)
-    each = [_block(asked, found, key, block, tape, organisation_id, now) for block in blocks(more, MOST_BLOCKS)]
+def _accelerator(key: str, more: Ints, each: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "accelerator": key,
         "added_gpu_days": int(more.sum()),
         "most_added_gpus": int(more.max()),
         "blocks": each,
-        "steps": steps(found, key, held, held + more),
     }
 
 
-def _block(
-    asked: Growth, found: Holdings, key: str, block: Layer, tape: list[Row], organisation_id: int, now: datetime
-) -> dict[str, Any]:
-    days = block.end - block.start
-    start = found.day(block.start)
-    need = Need(
-        quantity=Range(block.quantity, block.quantity),
-        duration=Range(days, days),
-        start_from=start,
-        start_to=start,
-        firmness=asked.firmness,
-        accelerators=(key,),
-    )
-    answered = search(need=need, organisation_id=organisation_id, now=now)
-    period = Period.of(start, days)
-    hours = gpu_hours(block.quantity, days)
-    pools = [row.pool.pk for row in tape]
-    return {
+def _block(asked: Growth, found: Holdings, key: str, block: Layer, tape: list[Row]) -> tuple[Need, dict[str, Any]]:
+    """One block of added need, bought now and by the forward curve."""
+    size, days, start = block.quantity, block.end - block.start, found.day(block.start)
+    need = Need(Range(size, size), Range(days, days), start, start, asked.firmness, accelerators=(key,))
+    answered = search(need=need, organisation_id=found.organisation_id, now=found.now)
+    best = answered.offers[0] if answered.offers else None
+    return need, {
         "need": need.as_json(),
-        "quantity": block.quantity,
+        "quantity": size,
         "start": start.isoformat(),
-        "end_exclusive": period.end.isoformat(),
-        "now": offered(answered.offers[0]) if answered.offers else None,
+        "end_exclusive": found.day(block.end).isoformat(),
+        "now": offered(best) if best else None,
         "refusal": not_found(answered),
-        "later": _later(forward_price(tape, asked.firmness, period), moves(pools, asked.firmness, period, now), hours),
+        "later": _later(asked, found, tape, Period.of(start, days), best.terms.quantity if best else size),
     }
 
 
-def _later(curve: Forward, moved: Moves, hours: int) -> dict[str, Any]:
-    total = None if curve.unit_price is None else rounded(Decimal(curve.unit_price) * hours)
+def _later(asked: Growth, found: Holdings, tape: list[Row], period: Period, gpus: int) -> dict[str, Any]:
+    """What the curve asks for those days and so many GPUs, as many as an offer of now has where there is one."""
+    curve = forward_price(tape, asked.firmness, period)
+    moved = moves([row.pool.pk for row in tape], asked.firmness, period, found.now)
+    hours, price = gpu_hours(gpus, period.days), curve.unit_price
     return {
-        "unit_price": None if curve.unit_price is None else f"{curve.unit_price:.4f}",
-        "total": total.as_json() if total else None,
+        "unit_price": None if price is None else f"{price:.4f}",
+        "total": None if price is None else rounded(Decimal(price) * hours).as_json(),
         "priced_days": curve.priced_days,
         "days": curve.days,
         "weekly_moves": {
@@ -141,16 +118,11 @@ def _said(moved: Moves) -> str:
     return f"Over the last {weeks} the price of a day like these moved by {low} to {high} a week (8 times in 10)."
 
 
-def bundle_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """The needs of all blocks that fit now, as POST /offers takes them together."""
-    needs = [block["need"] for row in rows for block in row["blocks"] if block["now"]]
-    return {"parts": needs[:MOST_NEEDS], "left_out": max(len(needs) - MOST_NEEDS, 0)}
-
-
 def _headline(rows: list[dict[str, Any]], more: int) -> list[dict[str, Any]]:
     every = [block for row in rows for block in row["blocks"]]
     now = [Money.from_json(block["now"]["total"]) for block in every if block["now"]]
-    later = [Money.from_json(block["later"]["total"]) for block in every if block["later"]["total"]]
+    both = [block for block in every if block["now"] and block["later"]["total"]]
+    later = [Money.from_json(block["later"]["total"]) for block in both]
     odds = [Decimal(block["now"]["delivery_confidence"]) for block in every if block["now"]]
     return [
         figure("added_gpu_days", more, "gpu_days"),

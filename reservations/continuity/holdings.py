@@ -18,11 +18,16 @@ class Holdings:
     """Live reservations in the order of their starts with their states; the owners and kinds of `book` are their
     places. Pending ones are among them: their capacity is held."""
 
-    today: date
+    organisation_id: int
+    now: datetime
     reservations: tuple[Reservation, ...]
     states: tuple[str, ...]
     kinds: tuple[Accelerator, ...]
     book: Book
+
+    @property
+    def today(self) -> date:
+        return self.now.date()
 
     def where(self, pools: set[int]) -> Bools:
         """(rows,) whether a row's reservation is in one of those pools."""
@@ -50,9 +55,8 @@ def holdings(*, organisation_id: int, now: datetime) -> Holdings:
     live = [(each, state) for each, state in found if state not in FINAL]
     kinds = sorted({each.pool.accelerator for each, _ in live}, key=lambda kind: (kind.h100_weight, kind.key))
     reservations = tuple(each for each, _ in live)
-    return Holdings(
-        today, reservations, tuple(state for _, state in live), tuple(kinds), _book(reservations, kinds, today)
-    )
+    states, book = tuple(state for _, state in live), _book(reservations, kinds, today)
+    return Holdings(organisation_id, now, reservations, states, tuple(kinds), book)
 
 
 def _book(reservations: tuple[Reservation, ...], kinds: list[Accelerator], today: date) -> Book:

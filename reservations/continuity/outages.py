@@ -1,6 +1,5 @@
 """What stops if a site is late or lost, from an organisation's own portfolio."""
 
-from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -30,12 +29,13 @@ from reservations.continuity.lateness import days_late, latest
 BEGUN = "Blocks that have begun are not touched: what is late is what is still to be handed over."
 
 
-def answer(asked: Outage, found: Holdings, now: datetime) -> dict[str, Any]:
+def answer(asked: Outage, found: Holdings) -> dict[str, Any]:
     """Coverage per day before and after, and each reservation that stops or begins late."""
     sites = {site.public_id: site for site in Site.objects.filter(public_id__in=asked.sites)}
     pools = set(Pool.objects.filter(site__in=sites.values()).values_list("pk", flat=True))
     hit = found.where(pools)
-    late = _days_late(asked, found, hit, now)
+    presets = projected_lateness(set(asked.sites), found)
+    late = presets[asked.lateness] if asked.lateness else asked.late_days or 0
     taken = (
         lost_from(found.book, hit, found.offset(asked.lost_from)) if asked.lost_from else late_by(found.book, hit, late)
     )
@@ -46,18 +46,19 @@ def answer(asked: Outage, found: Holdings, now: datetime) -> dict[str, Any]:
         "headline": _headline(found, cover, touched, late if not asked.lost_from else None),
         "steps": _pictures(found, cover),
         "reservations": touched,
+        "projected_days_late": presets,
         "notes": _notes(asked, late),
     }
 
 
-def projected_lateness(sites: set[str], found: Holdings, now: datetime) -> dict[str, int]:
+def projected_lateness(sites: set[str], found: Holdings) -> dict[str, int]:
     """By p50 and p90: by how many days the latest of the blocks there that have not begun would begin late."""
     projection = latest_projection()
-    late = [] if projection is None else list(_late_by_block(sites, found, projection, now))
+    late = [] if projection is None else list(_late_by_block(sites, found, projection))
     return {name: latest(late, share=share) for name, share in LATENESS.items()}
 
 
-def _late_by_block(sites: set[str], found: Holdings, projection: Projection, now: datetime) -> Any:
+def _late_by_block(sites: set[str], found: Holdings, projection: Projection) -> Any:
     """(scenarios,) of every block there that has not begun; those beyond the projection's days are left out."""
     waiting = [
         each
@@ -70,16 +71,10 @@ def _late_by_block(sites: set[str], found: Holdings, projection: Projection, now
             continue
         claims = {claim: each for each in waiting if each.pool_id == pool_id for claim in each.claim_ids}
         delivery, first_day = scenes
-        for block in served(pool_id=pool_id, claim_ids=list(claims), first_day=first_day, now=now):
+        for block in served(pool_id=pool_id, claim_ids=list(claims), first_day=first_day, now=found.now):
             begins = (block.period.start - first_day).days
             if block.period.start == claims[block.claim_id].start and begins < delivery.days:
                 yield days_late(delivery, start=begins, required=int(block.required[0]))
-
-
-def _days_late(asked: Outage, found: Holdings, hit: Bools, now: datetime) -> int:
-    if asked.lateness is None:
-        return asked.late_days or 0
-    return projected_lateness(set(asked.sites), found, now)[asked.lateness]
 
 
 def _touched(asked: Outage, found: Holdings, taken: Stretch, cover: Coverage) -> Any:

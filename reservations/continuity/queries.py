@@ -1,5 +1,6 @@
 """A question answered for an organisation, and the scenarios that somebody there may see."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,8 +14,14 @@ from pricing.curve.models import PriceVersion, Tape
 from pricing.curve.queries import current_versions
 from reservations.continuity import closures, growths, outages
 from reservations.continuity.asked import Closure, Growth, Outage, Question
-from reservations.continuity.holdings import holdings
+from reservations.continuity.holdings import Holdings, holdings
 from reservations.continuity.models import ORGANISATION, Scenario, ScenarioQuerySet
+
+MOST_COMPARED = 4
+
+
+class ScenarioNotFound(Exception):
+    """There is no such scenario, or it is somebody else's alone: the two cannot be told apart."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +43,7 @@ def work_out(*, question: Question, organisation_id: int, now: datetime) -> Answ
     versions = PriceVersion.objects.filter(pk__in=current_versions().values()).order_by("pk")
     return Answer(
         question=question,
-        document=_answered(question, found, organisation_id, now),
+        document=_answered(question, found),
         at=now,
         projection=latest_projection(),
         price_versions=tuple(versions.values_list("public_id", flat=True)),
@@ -44,13 +51,13 @@ def work_out(*, question: Question, organisation_id: int, now: datetime) -> Answ
     )
 
 
-def _answered(question: Question, found: Any, organisation_id: int, now: datetime) -> dict[str, Any]:
+def _answered(question: Question, found: Holdings) -> dict[str, Any]:
     if isinstance(question, Outage):
-        return outages.answer(question, found, now)
+        return outages.answer(question, found)
     if isinstance(question, Growth):
-        return growths.answer(question, found, organisation_id, now)
+        return growths.answer(question, found)
     assert isinstance(question, Closure)
-    return closures.answer(question, found, organisation_id, now)
+    return closures.answer(question, found)
 
 
 def visible(*, organisation_id: int, to: Actor) -> ScenarioQuerySet:
@@ -61,3 +68,39 @@ def visible(*, organisation_id: int, to: Actor) -> ScenarioQuerySet:
     elif to.user_id is not None:
         seen |= Q(author_user_id=to.user_id)
     return Scenario.objects.of(organisation_id).filter(seen)
+
+
+def may_do(scenario: Scenario, who: Actor, *, is_admin: bool, may_buy: bool = True) -> list[str]:
+    """What this person or key may do with a scenario that it sees; a viewer looks."""
+    if not may_buy:
+        return []
+    if scenario.is_by(who):
+        return ["restore", "delete"] if scenario.archived_at else ["work_out", "rename", "share", "archive", "delete"]
+    return ["delete"] if is_admin else []
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Scenarios side by side: each figure that any of their latest answers has, a value for each of them."""
+
+    scenarios: tuple[Scenario, ...]
+    figures: tuple[tuple[str, str, tuple[Any, ...]], ...]  # code, unit, values
+
+
+def side_by_side(scenarios: Sequence[Scenario]) -> Compared:
+    found = [scenario.latest.figures for scenario in scenarios]
+    units = {code: each["unit"] for figures in found for code, each in figures.items()}
+    rows = [
+        (code, unit, tuple(figures[code]["value"] if code in figures else None for figures in found))
+        for code, unit in units.items()
+    ]
+    return Compared(tuple(scenarios), tuple(rows))
+
+
+def chosen_to_compare(public_ids: Sequence[str], *, organisation_id: int, to: Actor) -> list[Scenario]:
+    """Scenarios in the order in which they are named, of those that may be seen. Raises ScenarioNotFound."""
+    seen = visible(organisation_id=organisation_id, to=to).with_results().filter(public_id__in=public_ids)
+    found = {scenario.public_id: scenario for scenario in seen}
+    if not found.keys() >= set(public_ids):
+        raise ScenarioNotFound
+    return [found[each] for each in public_ids]

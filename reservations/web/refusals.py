@@ -4,6 +4,7 @@ alone can do has no code there, and says its own sentence."""
 from marketplace.api.problems import refusals, sentence
 from pricing.web.refusals import REFUSALS as OF_PRICING
 from reservations.api import approval_problems as approval_problems
+from reservations.api import continuity_problems as continuity_problems
 from reservations.api import problems as problems
 from reservations.booking import assigning, delivery, on_behalf, payments
 

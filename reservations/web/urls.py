@@ -1,6 +1,16 @@
 from django.urls import path
 
-from reservations.web import approvals, assigning, bookings, bundles, calendars, changing, long_holds, waitlist
+from reservations.web import (
+    approvals,
+    assigning,
+    bookings,
+    bundles,
+    calendars,
+    changing,
+    continuity,
+    long_holds,
+    waitlist,
+)
 
 urlpatterns = [
     path("waitlist/", waitlist.listing, name="waitlist"),
@@ -14,6 +24,14 @@ urlpatterns = [
     path("everything.csv", calendars.everything, name="everything-csv"),
     path("calendar/", calendars.page, name="calendar"),
     path("calendar/<slug:secret>.ics", calendars.feed, name="calendar-feed"),
+    path("continuity/", continuity.index, name="continuity"),
+    path("continuity/scenarios/", continuity.keep, name="keep-scenario"),
+    path("continuity/compare/", continuity.compare, name="compare-scenarios"),
+    path("continuity/scenarios/<str:public_id>/", continuity.scenario, name="scenario"),
+    path("continuity/scenarios/<str:public_id>/export.csv", continuity.scenario_file, name="scenario-csv"),
+    path("continuity/scenarios/<str:public_id>/<str:verb>/", continuity.act, name="act-on-scenario"),
+    path("continuity/<slug:question>.csv", continuity.export, name="continuity-csv"),
+    path("continuity/<slug:question>/", continuity.ask, name="continuity-question"),
     path("approvals/", approvals.inbox, name="approvals"),
     path("reservations/<str:public_id>/approve/", approvals.approve, name="approve-reservation"),
     path("reservations/<str:public_id>/decline/", approvals.decline, name="decline-reservation"),

@@ -31,7 +31,8 @@ def test_more_is_better_where_more_is_better_and_less_where_less_is() -> None:
 
 
 def test_one_field_that_is_worse_is_worse() -> None:
-    for worse in ({"nvlink_domain_gpus": 4}, {"egress_usd_per_gb": 0.03}, {"delivery": "VM"}, {"certifications": []}):
+    fewer: dict[str, object] = {"certifications": []}
+    for worse in ({"nvlink_domain_gpus": 4}, {"egress_usd_per_gb": 0.03}, {"delivery": "VM"}, fewer):
         found = compare(HAD, {**HAD, **worse})
         assert [field.name for field in found if field.verdict == WORSE] == list(worse)
         assert not is_equal_or_better(found)

@@ -67,7 +67,7 @@ def test_being_late_is_what_one_would_count_by_hand(portfolio: Book, late: int, 
     hit = hits(data, portfolio)
     begins = portfolio.begins
     found = coverage(portfolio, late_by(portfolio, hit, late))
-    held, left = by_hand(portfolio, hit, lambda row, at: 0 < begins[row] and at < begins[row] + late)
+    held, left = by_hand(portfolio, hit, lambda row, at: begins[row] > 0 and at < begins[row] + late)
     assert (found.held == held).all()
     assert (found.left == left).all()
 
