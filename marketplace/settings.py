@@ -244,6 +244,7 @@ UNFOLD = {
                     staff_table("Waitlist", "hourglass_empty", "reservations.waitlistentry"),
                     staff_table("Reservations", "event_available", "reservations.reservation"),
                     staff_table("Assignments", "move_down", "reservations.assignment"),
+                    staff_table("Continuity scenarios", "shield", "reservations.scenario"),
                     staff_table("Receipts", "payments", "reservations.receipt"),
                     staff_table("Dues", "request_page", "reservations.due"),
                     staff_table("Calendar addresses", "calendar_add_on", "reservations.calendarfeed"),

@@ -387,6 +387,13 @@ CODES: dict[str, Code] = {
         "You keep as many scenarios as one may. Nothing was kept.",
         "Delete one that nobody needs any more: DELETE /scenarios/{id}. That cannot be undone.",
     ),
+    "not_the_author": Code(
+        409,
+        "Somebody else kept it",
+        "This scenario is somebody else's, who alone can change it. Nothing was changed.",
+        "Ask whoever is named, or keep one of your own: POST /scenarios with the same inputs. An administrator may "
+        "delete a scenario that the organisation sees.",
+    ),
     "scenario_archived": Code(
         409,
         "The scenario is archived",

@@ -12,7 +12,7 @@ def _(failure: ScenarioNotFound) -> Problem:
 
 @explain.register
 def _(failure: actions.NotTheAuthor) -> Problem:
-    return Problem("forbidden", str(failure))
+    return Problem("not_the_author", str(failure))
 
 
 @explain.register
