@@ -4,7 +4,14 @@ from marketplace.capacity.models import CapacityDay, Claim, ClaimLine, LedgerEnt
 from marketplace.catalogue.models import Accelerator, Pool, ServiceSpec, Site
 from marketplace.change.models import Change
 from marketplace.journal.models import Entry
-from marketplace.outbox.models import Event
+from marketplace.outbox.models import (
+    Event,
+    WebhookAttempt,
+    WebhookCursor,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookSecret,
+)
 from marketplace.parties.agreements import MasterAgreement, SigningAuthority
 from marketplace.parties.models import ApiKey, Membership, Organisation, User
 from marketplace.parties.spending import (
@@ -81,4 +88,9 @@ __all__ = [
     "SiteExposure",
     "SupplyPolicy",
     "User",
+    "WebhookAttempt",
+    "WebhookCursor",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookSecret",
 ]

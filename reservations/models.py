@@ -1,5 +1,15 @@
 """Every model of the package in one place, for Django; the rooms define them."""
 
+from reservations.allocation.models import (
+    AllocationPolicy,
+    Concern,
+    Plan,
+    PlannedReservation,
+    PlanOverride,
+    PoolWatch,
+    Shortfall,
+)
+from reservations.billing.models import Posting, PostingLine
 from reservations.booking.amendments import Assignment, ReservationChange
 from reservations.booking.approvals import ApprovalStage
 from reservations.booking.feeds import CalendarFeed
@@ -10,17 +20,26 @@ from reservations.booking.waitlist.models import WaitlistEntry, WaitlistOffer, W
 from reservations.continuity.models import Scenario, ScenarioResult
 
 __all__ = [
+    "AllocationPolicy",
     "ApprovalStage",
     "Assignment",
     "CalendarFeed",
+    "Concern",
     "Due",
     "OrderForm",
+    "Plan",
+    "PlanOverride",
+    "PlannedReservation",
+    "PoolWatch",
+    "Posting",
+    "PostingLine",
     "Receipt",
     "Reservation",
     "ReservationChange",
     "ReservationTransition",
     "Scenario",
     "ScenarioResult",
+    "Shortfall",
     "WaitlistEntry",
     "WaitlistOffer",
     "WaitlistPass",

@@ -2,10 +2,14 @@
 
 from celery import shared_task
 
-from marketplace.celery import SERVE_WAITLIST
+from marketplace.celery import SERVE_WAITLIST, WATCH_SHORTFALLS
 from marketplace.change import change
+from marketplace.supply.queries import latest_projection
 from marketplace.units import clock
-from pricing.quotes.actions import MarketStale
+from pricing.quotes.in_force import MarketStale
+from reservations.allocation.plans import make_plan, sellers_to_plan
+from reservations.allocation.watching import pools_to_watch, watch_pool
+from reservations.billing.posting import post_new
 from reservations.booking.calling import CANNOT_BE_KEPT, keep_for_holder, tell_holder
 from reservations.booking.lifecycle import settle
 from reservations.booking.models import Reservation
@@ -75,6 +79,15 @@ def settle_unpaid_changes() -> int:
     return sum(reservation is not None for reservation in settled)
 
 
+@shared_task(name="reservations.post_money")
+def post_new_money() -> int:
+    """Brings the ledger of money up to date with dues and receipts."""
+    posted = 0
+    while some := change.run(lambda: post_new(now=clock.now())):
+        posted += some
+    return posted
+
+
 @shared_task(name="reservations.make_order_forms")
 def make_order_forms() -> int:
     """Makes the order forms of what was accepted since. Whoever asks for one earlier makes the same bytes."""
@@ -100,3 +113,22 @@ def call_due_holders() -> int:
         except CANNOT_BE_KEPT:
             continue  # somebody has the days already
     return len(called)
+
+
+@shared_task(name=WATCH_SHORTFALLS)
+def watch_due_shortfalls() -> int:
+    """Looks for what is short under the projection in force, and plans for what will probably not recover. Returns how
+    many shortfalls changed.
+
+    Killed at any point the next run goes on: what a pool was last seen as, and what a plan is made for, stand in rows.
+    """
+    projection = latest_projection()
+    if projection is None:
+        return 0
+    changed = 0
+    for pool in pools_to_watch(projection=projection, now=clock.now()):
+        found = change.run(lambda pool=pool: watch_pool(pool=pool, projection=projection, now=clock.now()))  # type: ignore[misc]
+        changed += len(found or ())
+    for seller in sellers_to_plan(now=clock.now()):
+        change.run(lambda seller=seller: make_plan(seller_id=seller, projection=projection, now=clock.now()))  # type: ignore[misc]
+    return changed

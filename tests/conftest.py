@@ -6,11 +6,14 @@
 import os
 import sys
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 from django.conf import settings
+from django.db import transaction
 from playwright.sync_api import Browser, Page, sync_playwright
 from psycopg.conninfo import make_conninfo
 
@@ -18,6 +21,8 @@ from marketplace.celery import app
 from marketplace.local import browser as machine
 from marketplace.local.home import ROOT
 from marketplace.local.processes import Child, spawn, stop
+from tests.cockpit import Cockpit, open_cockpit
+from tests.market import Market, open_market
 from tests.waiting import wait_until
 
 hypothesis.settings.register_profile("headroom", deadline=None, derandomize=True)
@@ -46,6 +51,39 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = [item for item in items if "browser" in getattr(item, "fixturenames", ())]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture(scope="module")
+def together(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """One transaction around a module, for what its tests share; each test's own is a savepoint in it.
+
+    A test that commits (`transaction=True`) belongs in a module without this.
+    """
+    with django_db_blocker.unblock():
+        block = transaction.atomic()
+        block.__enter__()
+    yield
+    with django_db_blocker.unblock():
+        transaction.set_rollback(True)
+        block.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="module")
+def opened(together: None, django_db_blocker: Any) -> Market:
+    """The market that all tests of a module start from: opened once, for it takes longer than most of them."""
+    with django_db_blocker.unblock():
+        return open_market()
+
+
+@pytest.fixture
+def market(opened: Market, db: None) -> Market:
+    """What a test does to it, in the database or to these objects, no other sees."""
+    return deepcopy(opened)
+
+
+@pytest.fixture
+def cockpit(market: Market) -> Cockpit:
+    return open_cockpit(market)
 
 
 @pytest.fixture(scope="module")

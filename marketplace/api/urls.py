@@ -8,6 +8,16 @@ from marketplace.api.events import Events
 from marketplace.api.promises import Exposures, PublishedPromises
 from marketplace.api.signing import Agreements, Authorities, RevokeAuthority
 from marketplace.api.spending import ApprovalChains, Budgets, CloseCostCentre, CostCentres, WithdrawChain
+from marketplace.api.webhooks import (
+    PingWebhook,
+    RedeliverWebhook,
+    ReplayWebhook,
+    RotateWebhookSecret,
+    WebhookDeliveries,
+    WebhookDeliveryDoor,
+    WebhookEndpointDoor,
+    WebhookEndpoints,
+)
 
 __all__ = ["authority_problems", "urlpatterns"]  # importing the problems registers them
 
@@ -32,4 +42,12 @@ urlpatterns = [
     path("v1/end-customers", EndCustomers.as_view()),
     path("v1/end-customers/<slug:public_id>/archive", ArchiveEndCustomer.as_view()),
     path("v1/screening", OwnScreening.as_view()),
+    path("v1/webhook-endpoints", WebhookEndpoints.as_view()),
+    path("v1/webhook-endpoints/<slug:public_id>", WebhookEndpointDoor.as_view()),
+    path("v1/webhook-endpoints/<slug:public_id>/rotate-secret", RotateWebhookSecret.as_view()),
+    path("v1/webhook-endpoints/<slug:public_id>/ping", PingWebhook.as_view()),
+    path("v1/webhook-endpoints/<slug:public_id>/replay", ReplayWebhook.as_view()),
+    path("v1/webhook-deliveries", WebhookDeliveries.as_view()),
+    path("v1/webhook-deliveries/<slug:public_id>", WebhookDeliveryDoor.as_view()),
+    path("v1/webhook-deliveries/<slug:public_id>/redeliver", RedeliverWebhook.as_view()),
 ]

@@ -58,6 +58,44 @@ class ServiceWish:
         return f"{self.field} {named}{BOUND_WORDS.get(self.how, '')}"
 
 
+BETTER, EQUAL, WORSE = "better", "equal", "worse"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One field of a spec beside that of another: what was bought, what is offered, and how that is judged."""
+
+    field: str
+    bought: Any
+    offered: Any
+    verdict: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {"field": self.field, "bought": self.bought, "offered": self.offered, "verdict": self.verdict}
+
+
+def compare(bought: Mapping[str, Any], offered: Mapping[str, Any]) -> list[Compared]:
+    """Field by field, those that were bought, and then what comes on top. What has no direction must be the same."""
+    found = [Compared(name, value, offered.get(name), _verdict(name, value, offered)) for name, value in bought.items()]
+    return found + [Compared(name, None, value, BETTER) for name, value in offered.items() if name not in bought]
+
+
+def is_equal_or_better(bought: Mapping[str, Any], offered: Mapping[str, Any]) -> bool:
+    """Whether nothing that was bought would be less."""
+    return all(_verdict(name, value, offered) != WORSE for name, value in bought.items())
+
+
+def _verdict(field: str, bought: Any, offered: Mapping[str, Any]) -> str:
+    has, way = offered.get(field), DIRECTIONS.get(field, SAME)
+    if has == bought:
+        return EQUAL
+    if way == ALL and isinstance(has, list) and isinstance(bought, list):
+        return BETTER if set(map(str, bought)) <= set(map(str, has)) else WORSE
+    if way in BOUNDS and _is_number(has) and _is_number(bought):
+        return BETTER if (has > bought) == (way == MORE) else WORSE
+    return WORSE
+
+
 def read_wishes(body: Any) -> tuple[tuple[ServiceWish, ...], list[Found]]:
     """The wishes in a body such as {"nvlink_domain_gpus": {"min": 8}}, and everything that is wrong with it."""
     if not isinstance(body, Mapping):

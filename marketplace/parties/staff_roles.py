@@ -4,13 +4,18 @@ from django.contrib.auth.models import Group, Permission
 
 SALES, SUPPLY_PLANNER, FINANCE, COMPLIANCE = "Sales", "Supply planner", "Finance", "Compliance"
 APPS = ("marketplace", "pricing", "reservations")
-HIDDEN = ("change",)  # stored answers to idempotency keys: a customer's own, and no business of staff
+HIDDEN = (
+    "change",
+    "webhooksecret",
+    "webhookcursor",
+)  # stored answers to idempotency keys: a customer's own, and no business of staff
 
 # Selling: `add_quote` holds capacity for a customer, `change_quote` gives it back, `add_reservation` accepts,
 # `change_reservation` asks for changes and exits and hands over, `change_assignment` consents.
 SELL = ("add_quote", "change_quote", "change_negotiation", "add_reservation") + (
     "change_reservation",
     "change_assignment",
+    "change_plan",  # overrides what a plan proposes, with a reason
 )
 MONEY = ("add_receipt",)  # bank transfers are recorded, and never changed
 ACCOUNTS = (
@@ -25,6 +30,7 @@ ACCOUNTS = (
     "change_apikey",
     "add_masteragreement",
     "change_masteragreement",
+    "change_webhookendpoint",  # switches one off; nothing about it is edited
 )
 # `add_clearanceproposal` asks, `change_clearanceproposal` is the second person's word, `add_clearance` blocks.
 SCREEN = (

@@ -28,7 +28,7 @@ from pricing.negotiation.deals import Deal
 from pricing.negotiation.margins import limit_of
 from pricing.negotiation.models import STATES, WITH_SALES, Negotiation
 from pricing.negotiation.queries import steps_of
-from pricing.quotes.actions import MarketStale
+from pricing.quotes.in_force import MarketStale
 from pricing.quotes.need import LONGEST_BLOCK_DAYS
 from pricing.web.refusals import REFUSALS, sentence
 

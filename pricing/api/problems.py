@@ -15,6 +15,7 @@ from pricing.negotiation.counters import BadCounter
 from pricing.quotes import actions, long_holds
 from pricing.quotes.bundling import BundlePriceChanged
 from pricing.quotes.holds import HoldCooldown, HoldLimit
+from pricing.quotes.in_force import MarketStale
 from pricing.quotes.need import BadNeed
 from pricing.quotes.offers import OfferInvalid
 from pricing.quotes.refusals import Refusal
@@ -85,7 +86,7 @@ def _(failure: InsufficientHeadroom) -> Problem:
     return Problem("insufficient_headroom", more={"nearest": []})
 
 
-@explain.register(actions.MarketStale)
+@explain.register(MarketStale)
 @explain.register(NoPrice)
 def _(failure: Exception) -> Problem:
     return Problem("prices_stale", retry_after=STALE_RETRY_SECONDS)

@@ -357,6 +357,21 @@ class ExitShape(serializers.Serializer[Any]):
     who = serializers.CharField(help_text="Who may give this cause")
 
 
+class DelayTermsShape(serializers.Serializer[Any]):
+    """What is owed when delivery is late, and what may be chosen then."""
+
+    rate_percent = serializers.IntegerField(help_text="Of a day's price (total / days), for each late day that counts")
+    grace_days = serializers.IntegerField(help_text="Late days that do not count")
+    cap_percent = serializers.IntegerField(help_text="Of the total, for all credits together")
+    sole_remedy = serializers.BooleanField(help_text="The credit is all that is owed, beside leaving at the long stop")
+    excuses = serializers.DictField(child=serializers.IntegerField(), help_text="By cause, the most days it excuses")
+    notice_days = serializers.IntegerField(help_text="From the day on which a cause began, to say so")
+    evidence = serializers.CharField(help_text="What has to prove a cause")
+    end_moves = serializers.BooleanField(help_text="Whether the end moves with the start")
+    long_stop_days = serializers.IntegerField(help_text="After the agreed start; then you may leave with a full refund")
+    choice_hours = serializers.IntegerField(help_text="To choose, from the announcement of a remedy")
+
+
 class ContractShape(serializers.Serializer[Any]):
     """Payment, changes and ways out, frozen with the quote."""
 
@@ -371,6 +386,9 @@ class ContractShape(serializers.Serializer[Any]):
     first_call_hours = serializers.IntegerField(help_text="For which the days after the block are then kept, if free")
     assignment_days = serializers.IntegerField(help_text="In which an assignment is consented to and accepted")
     exits = serializers.SerializerMethodField()
+    delay_terms = DelayTermsShape(
+        allow_null=True, help_text="If delivery is late; null where the contract says nothing"
+    )
 
     @extend_schema_field(ExitShape(many=True))
     def get_exits(self, contract: ContractPolicy) -> list[dict[str, Any]]:

@@ -16,6 +16,8 @@ from marketplace.journal.actions import record
 from marketplace.journal.actor import Actor
 from marketplace.parties.models import Organisation
 from marketplace.units.ids import new_id
+from pricing.quotes import delays
+from pricing.quotes.delays import DelayTerms
 from pricing.quotes.exits import SHIPPED, Exit, exits_of, faults
 
 VERSIONS_KEPT = 256  # in this process: a version is never rewritten
@@ -30,14 +32,18 @@ def shipped_exits() -> dict[str, Any]:
     return deepcopy(SHIPPED)
 
 
+def shipped_delay() -> dict[str, Any]:
+    return deepcopy(delays.SHIPPED)
+
+
 class ContractPolicyQuerySet(models.QuerySet["ContractPolicy"]):
     def in_force(self, seller_id: int, now: datetime) -> "ContractPolicy":
         """The seller's latest version that has started, else the market's, else the shipped one, unsaved."""
         started = self.filter(Q(seller_id=seller_id) | Q(seller=None), starts_at__lte=now)
         found = started.order_by(models.F("seller_id").asc(nulls_last=True), "-version").first()
-        return found or ContractPolicy(version=0, starts_at=now)
+        return found or ContractPolicy(version=0, starts_at=now, delay=None)
 
-    def id_in_force(self, now: datetime) -> models.Subquery:
+    def id_in_force(self, now: models.Expression) -> models.Subquery:
         """The same as part of a query over pools: the id of the version, none where the shipped one is in force."""
         of_seller = Q(seller_id=models.OuterRef("seller_id")) | Q(seller=None)
         found = self.filter(of_seller, starts_at__lte=now)
@@ -79,6 +85,13 @@ class ContractPolicy(models.Model):
         default=5, help_text="Days within which an assignment is consented to and accepted"
     )
     exits = models.JSONField(default=shipped_exits, help_text="By cause: notice, fee by lead time, refund")
+    delay = models.JSONField(
+        default=shipped_delay,
+        null=True,
+        blank=True,
+        help_text="If delivery is late: credit by the day, grace, cap, what excuses it, long stop, hours to choose. "
+        "Empty: no terms on delay, as in versions from before there were any",
+    )
 
     objects = ContractPolicyQuerySet.as_manager()
 
@@ -102,6 +115,11 @@ class ContractPolicy(models.Model):
 
     def all_exits(self) -> list[Exit]:
         return list(exits_of(self.exits).values())
+
+    @property
+    def delay_terms(self) -> DelayTerms | None:
+        """What is owed when delivery is late; None in versions that were made without."""
+        return delays.terms_of(self.delay)
 
     @property
     def change_hold(self) -> timedelta:
@@ -137,6 +155,9 @@ def check_contract(policy: ContractPolicy, *, now: datetime) -> None:
     wrong = list(faults(policy.exits))
     if wrong:
         found["exits"] = " ".join(wrong)
+    late = list(delays.faults(policy.delay))
+    if late:
+        found["delay"] = " ".join(late)
     if found:
         raise ContractRefused(found)
 
@@ -162,8 +183,11 @@ def publish_contract(*, policy: ContractPolicy, by: Actor, now: datetime) -> Con
 
 
 def contract_of(contract_id: int | None) -> ContractPolicy:
-    """The version that a quote names; the shipped figures for a quote from before there were versions."""
-    return ContractPolicy(version=0) if contract_id is None else _version(contract_id)
+    """The version that a quote names; the shipped figures for a quote from before there were versions.
+
+    Such a quote promised nothing about delay: what was in force when it was made stays in force.
+    """
+    return ContractPolicy(version=0, delay=None) if contract_id is None else _version(contract_id)
 
 
 @lru_cache(maxsize=VERSIONS_KEPT)

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from reservations.api import approval_problems, continuity_problems, problems
+from reservations.api.account import AccountEntries, Balances
 from reservations.api.approvals import Approvals, Approve, Decline, OrderFormDoor, Withdraw
 from reservations.api.assignments import (
     AcceptAssignment,
@@ -17,6 +18,7 @@ from reservations.api.continuity import AskClosure, AskGrowth, AskOutage
 from reservations.api.long_holds import HoldQuote, PreviewHold
 from reservations.api.money import Dues, Receipts
 from reservations.api.scenarios import CompareScenarios, OneScenario, RecomputeScenario, Scenarios
+from reservations.api.supply import Plans, ReservationSupply, Shortfalls
 from reservations.api.views import AcceptQuote, OneReservation, Reservations
 from reservations.api.waitlist import OneWaitlistEntry, Waitlist, WithdrawWaitlistEntry
 
@@ -51,6 +53,9 @@ urlpatterns = [
     path("assignments/<slug:public_id>/accept", AcceptAssignment.as_view()),
     path("assignments/<slug:public_id>/decline", DeclineAssignment.as_view()),
     path("assignments/<slug:public_id>/withdraw", WithdrawAssignment.as_view()),
+    path("reservations/<slug:public_id>/supply", ReservationSupply.as_view()),
+    path("shortfalls", Shortfalls.as_view()),
+    path("plans", Plans.as_view()),
     path("calendar-feed", CalendarFeedDoor.as_view()),
     path("continuity/outage", AskOutage.as_view()),
     path("continuity/growth", AskGrowth.as_view()),
@@ -59,6 +64,8 @@ urlpatterns = [
     path("scenarios/compare", CompareScenarios.as_view()),
     path("scenarios/<slug:public_id>", OneScenario.as_view()),
     path("scenarios/<slug:public_id>/recompute", RecomputeScenario.as_view()),
+    path("balances", Balances.as_view()),
+    path("account-entries", AccountEntries.as_view()),
     path("dues", Dues.as_view()),
     path("receipts", Receipts.as_view()),
 ]

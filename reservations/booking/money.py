@@ -63,11 +63,13 @@ class Due(models.Model):
     reason = models.CharField(max_length=20, choices=REASONS)
     due_at = models.DateTimeField()
     created_at = models.DateTimeField()
+    posted = models.BooleanField(default=False, help_text="Stands on the ledger of money")
 
     objects = OwnedQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]
+        indexes = [models.Index(fields=["id"], condition=Q(posted=False), name="due_to_post")]
         constraints = [models.CheckConstraint(condition=~Q(amount=0), name="a_due_is_an_amount")]
 
     def __str__(self) -> str:
@@ -96,11 +98,13 @@ class Receipt(models.Model):
     applied = models.BooleanField(help_text="False where it came too late: then a due owes it back")
     recorded_at = models.DateTimeField()
     recorded_by = models.CharField(max_length=254)
+    posted = models.BooleanField(default=False, help_text="Stands on the ledger of money")
 
     objects = ReceiptQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]
+        indexes = [models.Index(fields=["id"], condition=Q(posted=False), name="receipt_to_post")]
         constraints = [models.CheckConstraint(condition=Q(amount__gt=0), name="a_receipt_is_positive")]
 
     def __str__(self) -> str:

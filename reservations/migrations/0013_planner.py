@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('marketplace', '0008_screening'),
-        ('reservations', '0008_unpaid_changes'),
+        ('reservations', '0015_money_ledger'),
     ]
 
     operations = [

@@ -16,6 +16,7 @@ from marketplace.web import formats
 from marketplace.web.access import member_page, require_buyer
 from pricing.quotes.actions import QuoteNotFound
 from pricing.web.quotes import quote_context
+from reservations.allocation.standing import supply_standing
 from reservations.booking.actions import accept_quote
 from reservations.booking.lifecycle import ReservationNotFound
 from reservations.booking.models import Reservation, ReservationQuerySet
@@ -90,6 +91,7 @@ def show(request: HttpRequest, found: Membership, public_id: str) -> HttpRespons
     context = quote_context(reservation.quote, found) | {"nav": "portfolio", "reservation": reservation}
     context |= life_context(reservation, found, context["now"])
     context |= approval_context(reservation, found, context["stands"])
+    context["supply"] = supply_standing(reservation, now=context["now"])
     return render(request, "reservations/reservation.html", context)
 
 

@@ -126,9 +126,12 @@ def quoted(request: HttpRequest, found: Membership, public_id: str) -> HttpRespo
 
 def _shown(row: ReservationChange, found: Membership) -> dict[str, Any]:
     now, quote = clock.now(), row.quote
+    to_pay = row.due_now + row.fee - row.refund
     return {
         "nav": "portfolio",
         "row": row,
+        "to_pay": to_pay,
+        "back": -to_pay,
         "quote": quote,
         "reservation": row.reservation,
         "title": TITLES[row.kind],

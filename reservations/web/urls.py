@@ -3,6 +3,7 @@ from django.urls import path
 from reservations.web import (
     approvals,
     assigning,
+    billing,
     bookings,
     bundles,
     calendars,
@@ -22,6 +23,8 @@ urlpatterns = [
     path("reservations/", bookings.portfolio, name="portfolio"),
     path("reservations.csv", bookings.export, name="portfolio-csv"),
     path("everything.csv", calendars.everything, name="everything-csv"),
+    path("billing/", billing.account, name="billing"),
+    path("billing.csv", billing.export, name="billing-csv"),
     path("calendar/", calendars.page, name="calendar"),
     path("calendar/<slug:secret>.ics", calendars.feed, name="calendar-feed"),
     path("continuity/", continuity.index, name="continuity"),

@@ -17,15 +17,10 @@ from pricing.quotes.models import Quote
 from reservations.booking.models import Reservation
 from tests.journeys.test_web_bundles import take, two_parts
 from tests.journeys.test_web_buying import browser_of, offer, quoted, reserved
-from tests.market import Market, member, open_market
+from tests.market import Market, member
 
 CENTRE = {"code": "4711", "name": "Risk", "period": "year", "is_default": "on"}
 CHAIN = {"above": "0", "step_1": "approver", "step_2": "", "step_3": ""}
-
-
-@pytest.fixture
-def market(db: None) -> Market:
-    return open_market()
 
 
 @pytest.fixture

@@ -19,14 +19,9 @@ from pricing.quotes.models import Quote
 from reservations.models import Reservation
 from tests.cockpit import staff
 from tests.contracts.conftest import calls_of
-from tests.market import Market, open_market
+from tests.market import Market
 from tests.pricing.test_quotes import take
 from tests.reservations.test_booking import accept
-
-
-@pytest.fixture
-def market(db: None) -> Market:
-    return open_market()
 
 
 def expire(market: Market, quote: Quote) -> None:

@@ -11,14 +11,9 @@ from marketplace.parties.models import VIEWER
 from pricing.quotes.bundles import Bundle
 from pricing.quotes.models import Quote
 from reservations.booking.models import Reservation
-from tests.market import Market, member, open_market
+from tests.market import Market, member
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def market() -> Market:
-    return open_market()
 
 
 @pytest.fixture

@@ -19,14 +19,9 @@ from pricing.curve.actions import publish_tape, solve_prices
 from pricing.demand.models import Enquiry
 from pricing.quotes.models import Quote
 from reservations.booking.models import Reservation
-from tests.market import PASSWORD, Market, default_policy, member, open_market, party, pool, project_flat
+from tests.market import PASSWORD, Market, default_policy, member, party, pool, project_flat
 
 MEMBER_PAGES = ("/capacity/", "/quotes/", "/reservations/", "/reservations.csv", "/organisation/", "/selling/")
-
-
-@pytest.fixture
-def market(db: None) -> Market:
-    return open_market()
 
 
 @pytest.fixture

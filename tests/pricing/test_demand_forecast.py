@@ -29,14 +29,9 @@ from pricing.quotes.need import Need, parse_need
 from pricing.quotes.queries import known_names
 from pricing.quotes.search import Search, search
 from reservations.booking.actions import accept_quote
-from tests.market import Market, Party, open_market, party
+from tests.market import Market, Party, party
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def market() -> Market:
-    return open_market()
 
 
 def ask(market: Market, who: Party, **changed: Any) -> Search:

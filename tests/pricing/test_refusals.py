@@ -20,15 +20,15 @@ from pricing.quotes.need import Need, Range, parse_need
 from pricing.quotes.queries import known_names
 from pricing.quotes.refusals import Refusal
 from pricing.quotes.relax import Answer, answer
-from tests.market import DAYS, Market, open_market
+from tests.market import DAYS, Market
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def market() -> Market:
+@pytest.fixture(scope="module")
+def opened(opened: Market) -> Market:
     """The small market, but with a hole in the h100 pool's firm supply and steps in both."""
-    found = open_market()
+    found = opened
     h100 = np.repeat(np.array([[2048], [3072], [4096]]), DAYS, axis=1)
     h100[:, :40] = [[320], [512], [800]]
     h100[0, 100:110] = 0

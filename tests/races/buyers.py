@@ -146,6 +146,20 @@ def prolong(claim_ids: Sequence[int], until: datetime) -> list[int]:
     return got
 
 
+def amend(changes: Sequence[tuple[int, int, int, int]]) -> list[int]:
+    """Makes each of these changes (claim, hold, pool, start): the hold is committed and the claim cut to 8 GPUs for 10
+    days. The holds that it got."""
+    pools, got = Pool.objects.in_bulk([pool_id for _, _, pool_id, _ in changes]), []
+    for claim_id, hold_id, pool_id, start in changes:
+        kept = [ledger.Kept(claim_id, (block(pools[pool_id], 8, start, 10),))]
+        try:
+            change.run(partial(ledger.amend, commit=hold_id, kept=kept, now=NOW))
+            got.append(hold_id)
+        except ledger.HoldGone:
+            pass
+    return got
+
+
 def spend(cost_centre_id: int, total: int, holder: str, times: int) -> int:
     """Spends so much of the cost centre's budgets, so many times or until it is refused; how often it got it."""
     centre = CostCentre.objects.get(pk=cost_centre_id)

@@ -22,15 +22,10 @@ from pricing.quotes.need import Need, Range
 from pricing.quotes.search import search
 from reservations.admin.dashboard import board
 from reservations.booking.models import Reservation
-from tests.cockpit import FIRM_GPUS, Cockpit, open_cockpit, signed_in
+from tests.cockpit import FIRM_GPUS, Cockpit, signed_in
 
 pytestmark = pytest.mark.django_db
 AGREED = "Anna Berg by phone, order 4711"
-
-
-@pytest.fixture
-def cockpit() -> Cockpit:
-    return open_cockpit()
 
 
 def wish(cockpit: Cockpit, **changed: Any) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import pytest
 from django.test import Client
 from icalendar import Calendar
 
@@ -22,13 +21,8 @@ from reservations.booking.payments import record_receipt
 from tests.cockpit import signed_in
 from tests.contracts.conftest import Caller, calls_of
 from tests.holding import held
-from tests.market import Market, key, member, open_market
+from tests.market import Market, key, member
 from tests.reservations.test_booking import accept
-
-
-@pytest.fixture
-def market(db: None) -> Market:
-    return open_market()
 
 
 def address(caller: Caller) -> str:

@@ -36,16 +36,11 @@ from reservations.booking.plans import Wish, WrongWish
 from reservations.booking.unpaid import unpaid_changes
 from reservations.tasks import settle_unpaid_changes
 from tests.cockpit import staff
-from tests.market import Market, Party, block_taken, open_market
+from tests.market import Market, Party, block_taken
 from tests.pricing.test_quotes import take
 from tests.reservations.test_booking import accept
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def market() -> Market:
-    return open_market()
 
 
 @pytest.fixture

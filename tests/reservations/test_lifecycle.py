@@ -26,17 +26,12 @@ from reservations.booking.lifecycle import (
 )
 from reservations.booking.models import Reservation, ReservationTransition
 from reservations.tasks import settle_due_reservations
-from tests.market import Market, open_market
+from tests.market import Market
 from tests.pricing.test_quotes import take
 from tests.reservations.test_booking import accept
 
 pytestmark = pytest.mark.django_db
 BUYER = frozenset({states.BUYER})
-
-
-@pytest.fixture
-def market() -> Market:
-    return open_market()
 
 
 @pytest.fixture

@@ -91,6 +91,10 @@ ROUTES: dict[str, Row] = {
     "organisation/signing/authorities/<slug:public_id>/revoke/": page("authority", POST="admin"),
     "organisation/signing/end-customers/": page(POST="buyer"),
     "organisation/signing/end-customers/<slug:public_id>/archive/": page("end_customer", POST="admin"),
+    "organisation/webhooks/": page(GET="admin", POST="admin"),
+    "organisation/webhooks/deliveries/<slug:public_id>/again/": page("webhook_delivery", POST="admin"),
+    "organisation/webhooks/<slug:public_id>/": page("webhook", GET="admin"),
+    "organisation/webhooks/<slug:public_id>/<slug:verb>/": page("webhook", "verb", POST="admin"),
     "capacity/": page(GET="member", asks=WISH),
     "capacity.csv": page(GET="member"),
     "capacity/quote/": page(POST="buyer", sends={"offer": "{offer}"}),
@@ -112,7 +116,9 @@ ROUTES: dict[str, Row] = {
     "continuity/compare/": page(GET="member", asks={"scenario": "{scenario}"}),
     "continuity/scenarios/<str:public_id>/": page("scenario", GET="member"),
     "continuity/scenarios/<str:public_id>/export.csv": page("scenario", GET="member"),
-    "continuity/scenarios/<str:public_id>/<str:verb>/": page("scenario", "verb", POST="buyer", sends={"name": "X"}),
+    "continuity/scenarios/<str:public_id>/<str:verb>/": page(
+        "scenario", "scenario_verb", POST="buyer", sends={"name": "X"}
+    ),
     "continuity/<slug:question>.csv": page("question", GET="member", shared=True),
     "continuity/<slug:question>/": page("question", GET="member", shared=True),
     "reservations/<str:public_id>/approve/": page("request", POST="buyer"),
@@ -137,6 +143,8 @@ ROUTES: dict[str, Row] = {
     "reservations/": page(GET="member"),
     "reservations.csv": page(GET="member"),
     "everything.csv": page(GET="member"),
+    "billing/": page(GET="member"),
+    "billing.csv": page(GET="member"),
     "calendar/": page(GET="member", POST="buyer"),
     "calendar/<slug:secret>.ics": page("calendar", GET="everybody", shared=True, fixed=True),  # the address is the key
     "reservations/<str:public_id>/": page("reservation", GET="member"),
@@ -171,6 +179,9 @@ ROUTES: dict[str, Row] = {
     "api/v1/quotes/<slug:public_id>/accept": door("quote", POST="commit"),
     "api/v1/reservations": door(GET="read", asks={"quote": "{taken_quote}"}),
     "api/v1/reservations/<slug:public_id>": door("reservation", GET="read"),
+    "api/v1/reservations/<slug:public_id>/supply": door("reservation", GET="read"),
+    "api/v1/shortfalls": door(GET="read"),
+    "api/v1/plans": door(GET="read"),
     "api/v1/quotes/<slug:public_id>/counter": door("quote", POST="quote", sends={"quantity": 8}),
     "api/v1/quotes/<slug:public_id>/hold": door("quote", POST="quote", sends={"days": 3}),
     "api/v1/quotes/<slug:public_id>/hold/preview": door("quote", POST="read", sends={"days": 3}),
@@ -215,6 +226,8 @@ ROUTES: dict[str, Row] = {
     ),
     "api/v1/scenarios/<slug:public_id>/recompute": door("scenario", POST="quote"),
     "api/v1/calendar-feed": door(POST="commit", DELETE="commit"),
+    "api/v1/balances": door(GET="read"),
+    "api/v1/account-entries": door(GET="read"),
     "api/v1/dues": door(GET="read", asks={"reservation": "{reservation}"}),
     "api/v1/receipts": door(GET="read", asks={"reservation": "{reservation}"}),
     "api/v1/cost-centres": door(
@@ -232,6 +245,18 @@ ROUTES: dict[str, Row] = {
     "api/v1/end-customers": door(GET="read", POST="quote", asks={"after": "{end_customer}"}),
     "api/v1/end-customers/<slug:public_id>/archive": door("end_customer", POST="admin"),
     "api/v1/screening": door(GET="read"),
+    "api/v1/webhook-endpoints": door(
+        GET="admin", POST="admin", asks={"after": "{webhook}"}, sends={"url": "https://localhost/hook"}
+    ),
+    "api/v1/webhook-endpoints/<slug:public_id>": door("webhook", GET="admin", PATCH="admin", DELETE="admin"),
+    "api/v1/webhook-endpoints/<slug:public_id>/rotate-secret": door("webhook", POST="admin"),
+    "api/v1/webhook-endpoints/<slug:public_id>/ping": door("webhook", POST="admin"),
+    "api/v1/webhook-endpoints/<slug:public_id>/replay": door(
+        "webhook", POST="admin", sends={"start": "{day}T00:00:00Z", "end": "{later}T00:00:00Z"}
+    ),
+    "api/v1/webhook-deliveries": door(GET="admin", asks={"after": "{webhook_delivery}"}),
+    "api/v1/webhook-deliveries/<slug:public_id>": door("webhook_delivery", GET="admin"),
+    "api/v1/webhook-deliveries/<slug:public_id>/redeliver": door("webhook_delivery", POST="admin"),
     "api/v1/bundles": door(GET="read", asks={"client_reference": "{bundle_reference}"}),
     "api/v1/bundles/<slug:public_id>": door("bundle", GET="read"),
     "api/v1/bundles/<slug:public_id>/release": door("bundle", POST="quote"),
@@ -257,6 +282,9 @@ ROUTES: dict[str, Row] = {
     "admin/marketplace/disruption/<int:pk>/withdraw/": staff("no_row", POST="marketplace.change_disruption"),
     "admin/marketplace/maintenancewindow/<int:pk>/withdraw/": staff(
         "no_row", POST="marketplace.change_maintenancewindow"
+    ),
+    "admin/marketplace/webhookendpoint/<int:pk>/disable/": staff(
+        "webhook_pk", POST="marketplace.change_webhookendpoint"
     ),
     "admin/marketplace/apikey/<int:pk>/revoke/": staff("api_key_pk", POST="marketplace.change_apikey"),
     "admin/marketplace/user/<id>/password/": staff(
@@ -293,6 +321,7 @@ ROUTES: dict[str, Row] = {
     "admin/reservations/reservation/life/<slug:public_id>/hand-over/": staff(
         "reservation", POST="reservations.change_reservation"
     ),
+    "admin/reservations/reservation/trial-balance/": staff(GET="reservations.view_posting"),
     "admin/reservations/reservation/no-longer-clear/": staff(
         GET="reservations.view_reservation+marketplace.view_clearance"
     ),
@@ -310,7 +339,15 @@ ROUTES: dict[str, Row] = {
     "admin/reservations/reservation/sell/bundle/<slug:public_id>/release/": staff(
         "bundle", POST="pricing.change_quote"
     ),
+    "admin/reservations/plan/<slug:public_id>/override/": staff(
+        "no_row",
+        POST="reservations.change_plan",
+        sends={"reservation": "{reservation}", "kind": "exit"},
+    ),
     # Staff: tables
+    **dict(table("reservations.allocationpolicy", "view add")),
+    **dict(table("reservations.plan", "view")),
+    **dict(table("reservations.shortfall", "view")),
     **dict(table("auth.group", "view add change")),
     "admin/auth/group/<path:object_id>/delete/": staff("no_row", GET="auth.delete_group", POST="auth.delete_group"),
     **dict(table("marketplace.accelerator", "view add change")),
@@ -325,11 +362,14 @@ ROUTES: dict[str, Row] = {
     **dict(table("marketplace.masteragreement", "view add change")),
     **dict(table("marketplace.screeningpolicy", "view add")),
     **dict(table("marketplace.signingauthority", "view")),
+    **dict(table("marketplace.webhookendpoint", "view", "webhook_pk")),
+    **dict(table("marketplace.webhookdelivery", "view", "webhook_delivery_pk")),
     **dict(table("pricing.contractpolicy", "view add")),
     **dict(table("reservations.assignment", "view")),
     **dict(table("reservations.calendarfeed", "view")),
     **dict(table("reservations.scenario", "view", "scenario_pk")),
     **dict(table("reservations.due", "view")),
+    **dict(table("reservations.posting", "view")),
     **dict(table("reservations.receipt", "view add")),
     **dict(table("marketplace.claim", "view", "claim_pk")),
     **dict(table("marketplace.disruption", "view add")),

@@ -18,6 +18,8 @@ from django.test import Client
 from marketplace.change import change
 from marketplace.journal.actor import SYSTEM
 from marketplace.models import ApiKey, Claim, Entry, Event, LedgerEntry, Project, Projection
+from marketplace.outbox.addresses import Reach, parse
+from marketplace.outbox.subscribing import create_endpoint, ping
 from marketplace.parties.agreements import SigningAuthority
 from marketplace.parties.budgets import open_cost_centre, set_budget
 from marketplace.parties.chains import Step, set_chain
@@ -151,7 +153,8 @@ def open_world() -> World:
     world.add("kind", "extend", "extend")
     world.add("decision", "withdraw", "withdraw")
     world.add("question", "growth", "growth")
-    world.add("verb", "rename", "rename")
+    world.add("verb", "disable", "disable")
+    world.add("scenario_verb", "rename", "rename")
     world.add("error_code", "busy", "nothing")
     world.add("no_row", "987654321")
     world.add("no_page", "nothing/here/", "nothing/there/")
@@ -340,6 +343,24 @@ def scenarios(world: World) -> None:
         world.add(f"{kind}_pk", made.pk)
 
 
+def webhook(world: World) -> None:
+    """An endpoint, and an event that is on its way to it. Its address leads nowhere: nothing is sent in these tests."""
+    bank, now = world.market.bank.organisation, clock.now()
+    url = f"https://hooks.example/{CANARY}"
+    target = parse(url, reach=Reach())
+    made = change.run(
+        lambda: create_endpoint(
+            organisation_id=bank.pk, target=target, description=f"{CANARY} hook", by=SYSTEM, now=now
+        )
+    )
+    delivery = change.run(lambda: ping(endpoint=made.endpoint, by=SYSTEM, now=now))
+    world.add("webhook", made.endpoint.public_id)
+    world.add("webhook_pk", made.endpoint.pk)
+    world.add("webhook_delivery", delivery.public_id)
+    world.add("webhook_delivery_pk", delivery.pk)
+    world.secrets.append(made.secret)
+
+
 CEILING = "0.4713"
 BUDGET = Decimal("99117733.00")
 DEEDS: list[Callable[[World], None]] = [
@@ -355,6 +376,7 @@ DEEDS: list[Callable[[World], None]] = [
     bundle,
     waitlist,
     scenarios,
+    webhook,
     records,
 ]
 
