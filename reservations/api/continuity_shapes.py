@@ -94,6 +94,8 @@ class StoppedShape(HeldShape, _From):
     until = serializers.DateField()
     lost_h100_days = serializers.FloatField()
     others_gpus = serializers.FloatField()
+    credit = MoneyShape(allow_null=True, help_text="By the contract's formula, if nothing excuses the late days")
+    end_moves = serializers.BooleanField(allow_null=True, help_text="Whether the contract adds the days at the end")
 
 
 class ProposedShape(serializers.Serializer[Any]):

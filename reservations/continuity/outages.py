@@ -8,7 +8,10 @@ from marketplace.capacity.precedence import served
 from marketplace.catalogue.models import Pool, Site
 from marketplace.supply.models import Projection
 from marketplace.supply.queries import latest_projection, pool_scenarios
+from marketplace.units.money import Money
 from marketplace.units.period import in_days, in_words
+from pricing.quotes.delays import credit, daily_price
+from reservations.booking.models import Reservation
 from reservations.booking.states import PENDING, SCHEDULED
 from reservations.continuity.asked import LATENESS, Outage
 from reservations.continuity.coverage import (
@@ -26,6 +29,10 @@ from reservations.continuity.documents import figure, held, steps
 from reservations.continuity.holdings import Holdings
 from reservations.continuity.lateness import days_late, latest
 
+END_STAYS = (
+    "Days added at the end, where a contract has them, are not counted: they are only kept if they are free by then. "
+    "Credits are the contract's formula if nothing excuses the delay."
+)
 BEGUN = "Blocks that have begun are not touched: what is late is what is still to be handed over."
 
 
@@ -40,7 +47,7 @@ def answer(asked: Outage, found: Holdings) -> dict[str, Any]:
         lost_from(found.book, hit, found.offset(asked.lost_from)) if asked.lost_from else late_by(found.book, hit, late)
     )
     cover = coverage(found.book, taken)
-    touched = list(_touched(asked, found, taken, cover))
+    touched = list(_touched(asked, found, taken, cover, late))
     return {
         "title": _title(asked, [sites[key].name for key in asked.sites], late, len(touched)),
         "headline": _headline(found, cover, touched, late if not asked.lost_from else None),
@@ -77,7 +84,7 @@ def _late_by_block(sites: set[str], found: Holdings, projection: Projection) -> 
                 yield days_late(delivery, start=begins, required=int(block.required[0]))
 
 
-def _touched(asked: Outage, found: Holdings, taken: Stretch, cover: Coverage) -> Any:
+def _touched(asked: Outage, found: Holdings, taken: Stretch, cover: Coverage, late: int) -> Any:
     """The reservations that lose days, most GPU-days first."""
     book, owners = found.book, len(found.reservations)
     lost = by_owner(book, cover.lost, owners)
@@ -88,12 +95,24 @@ def _touched(asked: Outage, found: Holdings, taken: Stretch, cover: Coverage) ->
         yield {
             **held(each, found.states[owner]),
             "effect": "stops" if asked.lost_from else "late",
+            **_by_contract(each, 0 if asked.lost_from else late),
             "from": found.day(max(since[owner], 0)).isoformat(),
             "until": found.day(until[owner]).isoformat(),
             "lost_gpu_days": int(lost[owner]),
             "lost_h100_days": round(float(lost[owner]) * float(each.pool.accelerator.h100_weight), 1),
             "others_gpus": round(float(beside[owner]), 1),
         }
+
+
+def _by_contract(each: Reservation, late: int) -> dict[str, Any]:
+    """What its contract says of being late: the credit if nothing excuses it, and whether the end moves; null where it
+    was made without such terms, and where nothing is late."""
+    terms = each.quote.contract_terms.delay_terms if late else None
+    if terms is None:
+        return {"credit": None, "end_moves": None}
+    by_day = daily_price(each.total, each.period.days)
+    owed = credit(terms, late_days=late, excused_days=0, daily_price=by_day, total=each.total, currency=each.currency)
+    return {"credit": Money(owed, each.currency).as_json(), "end_moves": terms.end_moves}
 
 
 def _first_and_last(taken: Stretch, owner: Ints, loses: Bools, owners: int) -> tuple[Ints, Ints]:
@@ -154,5 +173,5 @@ def _notes(asked: Outage, late: int) -> list[str]:
         return ["All that you have there is gone from that day on, running or not."]
     if asked.lateness:
         said = f"By the projection in force the latest of your blocks there begins {in_days(late)} late or less"
-        return [f"{said}, with a probability of {round(LATENESS[asked.lateness] * 100)} %.", BEGUN]
-    return [BEGUN, "The end of a block is taken not to move with its start."]
+        return [f"{said}, with a probability of {round(LATENESS[asked.lateness] * 100)} %.", BEGUN, END_STAYS]
+    return [BEGUN, END_STAYS]

@@ -51,6 +51,7 @@ SHOWN = {  # the figures that a page is judged by; all of them are in the compar
 def view_of(question: str, document: dict[str, Any]) -> dict[str, Any]:
     """The document with its dates and amounts as values, its pictures drawn, and links that ask for what it names."""
     shown = _typed(document)
+    shown["is_late"] = any(row.get("effect") == "late" for row in document.get("reservations", ()))
     figures = {each["code"]: each for each in document["headline"]}
     return {
         "question": question,

@@ -12,6 +12,7 @@ from marketplace.units import clock
 from marketplace.units.period import Period
 from pricing.demand.models import Enquiry
 from pricing.quotes.bundling import take_bundle
+from pricing.quotes.delays import credit, daily_price
 from pricing.quotes.need import BadNeed
 from reservations.continuity.asked import parse_question
 from reservations.continuity.holdings import known_places
@@ -64,6 +65,22 @@ def test_a_late_site_begins_late_what_has_not_begun(market: Market) -> None:
     assert row["effect"] == "late"
     assert row["lost_gpu_days"] == 64 * 5
     assert "late by 5 days, 1 reservation starts late" in found.document["title"]
+
+
+def test_what_a_late_block_is_credited_is_its_contracts_formula(market: Market) -> None:
+    held = bought(market)
+    terms = held.quote.contract_terms.delay_terms
+    assert terms is not None
+    (row,) = ask(market, "outage", sites=[at("Northfield")], late_days=12).document["reservations"]
+    day = daily_price(held.total, held.period.days)
+    owed = credit(terms, late_days=12, excused_days=0, daily_price=day, total=held.total)
+    assert row["credit"] == {"amount": f"{owed:.2f}", "currency": "USD"}
+    assert owed > 0
+    assert row["end_moves"] is terms.end_moves
+    (lost,) = ask(market, "outage", sites=[at("Northfield")], lost_from=market.day(12).isoformat()).document[
+        "reservations"
+    ]
+    assert lost["credit"] is None
 
 
 def test_a_site_that_is_late_by_nothing_or_holds_nothing_of_ours_stops_nothing(market: Market) -> None:
