@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from unfold.admin import TabularInline
 
 from marketplace.admin.base import LongAdmin
-from reservations.continuity.models import Scenario, ScenarioResult
+from reservations.continuity.models import Scenario, ScenarioQuerySet, ScenarioResult
 from reservations.web.continuity_views import WORDS, said
 
 
@@ -44,7 +44,8 @@ class ScenarioAdmin(LongAdmin):
     inlines = (Answers,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Scenario]:
-        return super().get_queryset(request).prefetch_related("results")
+        found: ScenarioQuerySet = super().get_queryset(request)
+        return found.with_latest()
 
     @admin.display(description="Answer")
     def last_answer(self, scenario: Scenario) -> str:

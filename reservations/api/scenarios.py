@@ -53,7 +53,7 @@ class ScenarioDoor(Door):
 
     def shown(self, scenario: Scenario) -> Any:
         """The scenario as it stands now."""
-        fresh = Scenario.objects.with_results().get(pk=scenario.pk)
+        fresh = Scenario.objects.with_latest().get(pk=scenario.pk)
         return ScenarioShape(fresh, context={"who": self.who, "is_admin": self.is_admin}).data
 
 
@@ -71,7 +71,7 @@ class Scenarios(ScenarioDoor):
     def get(self, request: Request) -> Response:
         """Newest first: those that the organisation shares, and those that this key kept."""
         seen = visible(organisation_id=self.organisation_id, to=self.who)
-        chosen = seen.filter(archived_at__isnull=self.params.get("archived") != "yes").with_results()
+        chosen = seen.filter(archived_at__isnull=self.params.get("archived") != "yes").with_latest()
         if "question" in self.params:
             chosen = chosen.filter(question=self.params["question"])
         context = {"who": self.who, "is_admin": self.is_admin}

@@ -25,8 +25,11 @@ class ScenarioQuerySet(models.QuerySet["Scenario"]):
         """The tenant's wall: every read for a customer starts here, and goes on to `queries.visible`."""
         return self.filter(organisation_id=organisation_id)
 
-    def with_results(self) -> "ScenarioQuerySet":
-        return self.select_related("organisation").prefetch_related("results__projection")
+    def with_latest(self) -> "ScenarioQuerySet":
+        """With the answer worked out last and how many there are (`answers`): earlier ones are large, and not read."""
+        newest = ScenarioResult.objects.order_by("scenario_id", "-pk").distinct("scenario_id")
+        found = self.select_related("organisation").annotate(answers=models.Count("results"))
+        return found.prefetch_related(models.Prefetch("results", newest.select_related("projection")))
 
 
 class Scenario(models.Model):
@@ -44,6 +47,8 @@ class Scenario(models.Model):
     created_at = models.DateTimeField()
     changed_at = models.DateTimeField()
     archived_at = models.DateTimeField(null=True, blank=True)
+
+    answers: int  # read by `with_latest`
 
     objects = ScenarioQuerySet.as_manager()
 
@@ -68,7 +73,7 @@ class Scenario(models.Model):
 
     @property
     def latest(self) -> "ScenarioResult":
-        """The answer worked out last; there is always one."""
+        """The answer worked out last; there is always one. `with_latest` reads no other."""
         return max(self.results.all(), key=lambda result: result.pk)
 
     def is_by(self, who: Actor) -> bool:

@@ -99,7 +99,7 @@ def side_by_side(scenarios: Sequence[Scenario]) -> Compared:
 
 def chosen_to_compare(public_ids: Sequence[str], *, organisation_id: int, to: Actor) -> list[Scenario]:
     """Scenarios in the order in which they are named, of those that may be seen. Raises ScenarioNotFound."""
-    seen = visible(organisation_id=organisation_id, to=to).with_results().filter(public_id__in=public_ids)
+    seen = visible(organisation_id=organisation_id, to=to).with_latest().filter(public_id__in=public_ids)
     found = {scenario.public_id: scenario for scenario in seen}
     if not found.keys() >= set(public_ids):
         raise ScenarioNotFound

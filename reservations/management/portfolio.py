@@ -10,7 +10,7 @@ from marketplace.catalogue.models import Pool, Site
 from marketplace.change import change
 from marketplace.parties.models import BUYER, Organisation, User
 from marketplace.units import clock
-from marketplace.units.firmness import FIRM, STANDARD
+from marketplace.units.firmness import FIRM, STANDBY
 from pricing.quotes.actions import take_quote
 from pricing.quotes.need import Need, Range
 from pricing.quotes.search import search
@@ -25,7 +25,7 @@ from reservations.management.cast import BANK
 PURSE = 1_500_000  # USD a block: below the total from which somebody else has to agree
 MOST_POOLS = 6
 # (days ahead, days long, class): some run soon, some wait for what is still being built.
-BLOCKS = ((1, 150, FIRM), (30, 240, FIRM), (120, 365, STANDARD))
+BLOCKS = ((1, 150, FIRM), (30, 240, FIRM), (120, 365, STANDBY))
 
 
 def fill_portfolio() -> int:
@@ -89,7 +89,7 @@ def _questions(bank: Organisation) -> Iterator[tuple[str, Question]]:
         return
     site, later = held[0].pool.site, clock.today() + timedelta(days=60)
     yield f"{site.name} lost in two months", Outage((site.public_id,), lost_from=later)
-    yield f"{site.name} late, 9 in 10 sure", Outage((site.public_id,), lateness="p90")
+    yield f"{site.name} a month late", Outage((site.public_id,), late_days=30)
     yield "Usage doubles in two months", Growth(Decimal(2), later)
     yield f"{site.jurisdiction} closes in two months", Closure(later, country=site.jurisdiction)
 

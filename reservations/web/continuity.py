@@ -21,7 +21,7 @@ from pricing.quotes.need import BadNeed
 from reservations.continuity.actions import change_scenario, delete_scenario, save_scenario, work_out_again
 from reservations.continuity.asked import CLOSURE, GROWTH, OUTAGE, QUESTIONS, Question, parse_question
 from reservations.continuity.holdings import Holdings, holdings, known_places
-from reservations.continuity.models import ORGANISATION, PRIVATE, VISIBILITIES, Scenario
+from reservations.continuity.models import ORGANISATION, PRIVATE, VISIBILITIES, Scenario, ScenarioResult
 from reservations.continuity.queries import (
     MOST_COMPARED,
     Answer,
@@ -69,7 +69,7 @@ def _form(kind: str, data: Any, found: Holdings) -> QuestionForm:
 @member_page
 def index(request: HttpRequest, found: Membership) -> HttpResponse:
     """The three questions, and the scenarios that may be seen."""
-    seen = visible(organisation_id=found.organisation_id, to=_who(found)).with_results()
+    seen = visible(organisation_id=found.organisation_id, to=_who(found)).with_latest()
     is_archive = request.GET.get("archived") == "yes"
     page = Paginator(seen.filter(archived_at__isnull=not is_archive), ROWS_A_PAGE).get_page(request.GET.get("page"))
     context = {
@@ -78,6 +78,7 @@ def index(request: HttpRequest, found: Membership) -> HttpResponse:
         "questions": [(kind, *INTRODUCED[kind]) for kind in INTRODUCED],
         "names": dict(QUESTIONS),
         "is_archive": is_archive,
+        "query": "archived=yes&" if is_archive else "",
         "archived": seen.exclude(archived_at=None).count(),
         "most": MOST_COMPARED,
     }
@@ -176,7 +177,7 @@ def keep(request: HttpRequest, found: Membership) -> HttpResponse:
 
 
 def _seen(found: Membership, public_id: str) -> Scenario:
-    seen = visible(organisation_id=found.organisation_id, to=_who(found)).with_results()
+    seen = visible(organisation_id=found.organisation_id, to=_who(found)).with_latest()
     scenario = seen.filter(public_id=public_id).first()
     if scenario is None:
         raise Http404
@@ -188,8 +189,9 @@ def _seen(found: Membership, public_id: str) -> Scenario:
 def scenario(request: HttpRequest, found: Membership, public_id: str) -> HttpResponse:
     """A scenario with the answer worked out last, or an earlier one."""
     kept = _seen(found, public_id)
-    results = sorted(kept.results.all(), key=lambda result: -result.pk)
-    chosen = next((each for each in results if str(each.pk) == request.GET.get("result")), results[0])
+    results = list(ScenarioResult.objects.filter(scenario=kept).defer("document").order_by("-pk"))
+    earlier = next((each for each in results if str(each.pk) == request.GET.get("result")), None)
+    chosen = earlier or kept.latest
     query = urlencode(answers_of(kept.question, kept.inputs), doseq=True)
     context = {
         **NAV,

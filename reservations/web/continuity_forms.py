@@ -74,8 +74,8 @@ class OutageForm(QuestionForm):
     how = forms.ChoiceField(
         label="What happens", choices=HOWS, initial=LOST, widget=forms.Select({"class": "input"}), required=False
     )
-    lost_from = _day("Lost from", required=False)
-    late_days = _whole("Late by, days", MOST_LATE_DAYS, required=False)
+    lost_from = _day("Lost from", required=False, help_text="where it is lost")
+    late_days = _whole("Late by, days", MOST_LATE_DAYS, required=False, help_text="where it is late")
 
     def offer_choices(self, found: Holdings) -> None:
         sites = {each.pool.site.public_id: each.pool.site for each in found.reservations}
@@ -135,7 +135,11 @@ class ClosureForm(QuestionForm):
     )
     start = _day("On", error_messages={"required": "Choose the day on which it closes."})
     flexibility = _whole(
-        "An alternative may begin so many days later", MOST_FLEXIBLE_DAYS, initial=USUAL_FLEXIBLE_DAYS, required=False
+        "Days without it, at most",
+        MOST_FLEXIBLE_DAYS,
+        initial=USUAL_FLEXIBLE_DAYS,
+        required=False,
+        help_text="how much later an alternative may begin",
     )
     allowed = forms.MultipleChoiceField(
         label="Only to these countries", required=False, widget=forms.CheckboxSelectMultiple

@@ -97,7 +97,7 @@ def _pictures(question: str, document: dict[str, Any]) -> Iterator[dict[str, Any
         yield {
             "name": name,
             "is_whole": each["name"] == WHOLE,
-            "chart": coverage_chart(stairs, title=title),
+            "chart": coverage_chart(stairs, title=title, is_half=each["name"] != WHOLE),
             "table": coverage_table(stairs, caption=f"{NAMES[question][1].lower()} by day, {name}"),
         }
 
@@ -133,6 +133,8 @@ def _typed(value: Any, name: str = "") -> Any:
         if isinstance(value.get("need"), dict):
             typed["href"] = _ask_href(value["need"])
             typed["back"] = typed["href"].partition("?")[2]
+        if "comparison" in value:
+            typed["worse"] = [field["field"] for field in value["comparison"] if field["verdict"] == "worse"]
         if "parts" in value and "total" in value:
             typed["parts"] = [_typed(part) for part in value["parts"]]
         return typed

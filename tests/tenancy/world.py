@@ -339,7 +339,7 @@ def scenarios(world: World) -> None:
                 by=_buyer(world),
             )
         )
-        world.add(kind, made.public_id)
+        world.add(kind, made.public_id, f"scn_{len(kind) * 'n':0>22}")
         world.add(f"{kind}_pk", made.pk)
 
 

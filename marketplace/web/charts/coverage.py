@@ -6,6 +6,8 @@ from datetime import date
 
 from marketplace.web import formats
 from marketplace.web.charts.pen import (
+    COMPACT,
+    MEDIUM,
     MIDDLE,
     NARROW,
     WIDE,
@@ -52,9 +54,10 @@ class Frame:
     y: Scale
 
 
-def coverage_chart(stairs: Stairs, *, title: str) -> Svg:
-    """Drawn for a whole page, two thirds and a phone."""
-    return drawings(lambda width: _draw(stairs, title, width), (WIDE, MIDDLE, NARROW))
+def coverage_chart(stairs: Stairs, *, title: str, is_half: bool = False) -> Svg:
+    """Drawn for a whole page, a small laptop and a phone; `is_half`, to stand beside another."""
+    widths = (MEDIUM, COMPACT, NARROW) if is_half else (WIDE, MIDDLE, NARROW)
+    return drawings(lambda width: _draw(stairs, title, width), widths)
 
 
 def coverage_table(stairs: Stairs, *, caption: str) -> Table:
