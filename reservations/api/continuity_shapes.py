@@ -277,12 +277,12 @@ class UnderShape(serializers.Serializer[Any]):
 
 
 class ResultShape(UnderShape):
-    """A stored answer, in the shape of its question's; offers end in minutes and are not in it."""
+    """A stored answer, in the shape of POST /continuity/{question}; offers end in minutes and are not in it."""
 
     by = serializers.CharField()
     answer = serializers.SerializerMethodField()
 
-    @extend_schema_field(SaidShape)
+    @extend_schema_field({"type": "object"})
     def get_answer(self, result: ScenarioResult) -> Any:
         return ANSWERS[result.scenario.question](result.document).data
 

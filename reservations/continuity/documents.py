@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from marketplace.units.instants import rfc3339
 from marketplace.units.money import Money
 from pricing.quotes.asked_together import TogetherNeed
 from pricing.quotes.bundle_offers import BundleOffer
@@ -66,7 +67,7 @@ def offered(offer: Offer) -> dict[str, Any]:
     terms = offer.terms
     return {
         TOKEN: offer.id,
-        "valid_until": terms.valid_until.isoformat(),
+        "valid_until": rfc3339(terms.valid_until),
         "pool": terms.pool,
         "accelerator": offer.pool.accelerator.key,
         "site": offer.pool.site.public_id,
@@ -87,7 +88,7 @@ def offered(offer: Offer) -> dict[str, Any]:
 def offered_together(offer: BundleOffer) -> dict[str, Any]:
     return {
         TOKEN: offer.id,
-        "valid_until": offer.valid_until.isoformat(),
+        "valid_until": rfc3339(offer.valid_until),
         "total": offer.total.as_json(),
         "parts": [{name: value for name, value in offered(part).items() if name != TOKEN} for part in offer.parts],
     }

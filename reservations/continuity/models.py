@@ -28,7 +28,7 @@ class ScenarioQuerySet(models.QuerySet["Scenario"]):
     def with_latest(self) -> "ScenarioQuerySet":
         """With the answer worked out last and how many there are (`answers`): earlier ones are large, and not read."""
         newest = ScenarioResult.objects.order_by("scenario_id", "-pk").distinct("scenario_id")
-        found = self.select_related("organisation").annotate(answers=models.Count("results"))
+        found = self.select_related("organisation").annotate(answers=models.Count("results")).order_by("-pk")
         return found.prefetch_related(models.Prefetch("results", newest.select_related("projection")))
 
 

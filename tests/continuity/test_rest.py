@@ -5,9 +5,11 @@ from typing import Any
 
 from django.test import Client
 
+from marketplace.models import Projection
 from reservations.continuity.models import Scenario
 from tests.continuity.conftest import bought
 from tests.contracts.conftest import API, Caller
+from tests.contracts.test_schema import follows
 from tests.market import Market, key
 
 SCOPES = ("read", "quote")
@@ -35,7 +37,7 @@ def test_the_three_questions_are_answered_under_their_versions(market: Market) -
     lost = caller.post("/continuity/outage", {"sites": [site], "lost_from": day})
     assert lost.status_code == 200, lost.content
     found = lost.json()
-    assert found["under"]["projection"].startswith("prj_") or found["under"]["projection"]
+    assert found["under"]["projection"] == Projection.objects.latest("pk").public_id
     assert found["reservations"][0]["reservation"] == reservation.public_id
     assert found["reservations"][0]["from"] == day
     grown = caller.post("/continuity/growth", {"factor": "2", "from": day}).json()
@@ -44,6 +46,27 @@ def test_the_three_questions_are_answered_under_their_versions(market: Market) -
     assert bank(market).post("/quotes", {"offer": offer}).status_code == 201
     moved = caller.post("/continuity/closure", {"country": "DE", "from": day}).json()
     assert moved["reservations"][0]["alternatives"][0]["country"] == "FR"
+
+
+def test_answers_are_as_described(market: Market) -> None:
+    bought(market)
+    caller, day = bank(market), market.day(20).isoformat()
+    site = market.h100.site.public_id
+    for question, body in (
+        ("outage", {"sites": [site], "late_days": 9}),
+        ("growth", {"factor": "2", "from": day}),
+        ("growth", {"factor": "20", "from": day, "firmness": "standby"}),
+        ("closure", {"country": "DE", "from": day}),
+        ("closure", {"region": "North", "from": day}),
+    ):
+        follows("post", f"/continuity/{question}", 200, caller.post(f"/continuity/{question}", body).json())
+    made = kept(caller, market).json()
+    follows("post", "/scenarios", 201, made)
+    follows("get", "/scenarios/{public_id}", 200, caller.get(f"/scenarios/{made['id']}").json())
+    follows("get", "/scenarios", 200, caller.get("/scenarios").json())
+    again = kept(caller, market).json()
+    found = caller.get("/scenarios/compare", scenarios=f"{made['id']},{again['id']}").json()
+    follows("get", "/scenarios/compare", 200, found)
 
 
 def test_the_bundle_of_an_answer_is_quoted_as_it_stands(market: Market) -> None:
