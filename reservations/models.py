@@ -1,14 +1,16 @@
 """Every model of the package in one place, for Django; the rooms define them."""
 
+from reservations.allocation.bounds import ReservationBounds
+from reservations.allocation.causes import CauseDispute, DelayCause, DisputePost
 from reservations.allocation.models import (
     AllocationPolicy,
     Concern,
     Plan,
     PlannedReservation,
-    PlanOverride,
     PoolWatch,
     Shortfall,
 )
+from reservations.allocation.remedies import Remedy, RemedyChoice, RemedyOverride
 from reservations.billing.models import Posting, PostingLine
 from reservations.booking.amendments import Assignment, ReservationChange
 from reservations.booking.approvals import ApprovalStage
@@ -24,17 +26,23 @@ __all__ = [
     "ApprovalStage",
     "Assignment",
     "CalendarFeed",
+    "CauseDispute",
     "Concern",
+    "DelayCause",
+    "DisputePost",
     "Due",
     "OrderForm",
     "Plan",
-    "PlanOverride",
     "PlannedReservation",
     "PoolWatch",
     "Posting",
     "PostingLine",
     "Receipt",
+    "Remedy",
+    "RemedyChoice",
+    "RemedyOverride",
     "Reservation",
+    "ReservationBounds",
     "ReservationChange",
     "ReservationTransition",
     "Scenario",

@@ -7,7 +7,11 @@ from marketplace.change import change
 from marketplace.supply.queries import latest_projection
 from marketplace.units import clock
 from pricing.quotes.in_force import MarketStale
+from reservations.allocation.choosing import settle_remedy
+from reservations.allocation.credits import late_ones, write_credit
 from reservations.allocation.plans import make_plan, sellers_to_plan
+from reservations.allocation.remedies import Remedy
+from reservations.allocation.telling import announce_due
 from reservations.allocation.watching import pools_to_watch, watch_pool
 from reservations.billing.posting import post_new
 from reservations.booking.calling import CANNOT_BE_KEPT, keep_for_holder, tell_holder
@@ -117,8 +121,8 @@ def call_due_holders() -> int:
 
 @shared_task(name=WATCH_SHORTFALLS)
 def watch_due_shortfalls() -> int:
-    """Looks for what is short under the projection in force, and plans for what will probably not recover. Returns how
-    many shortfalls changed.
+    """Looks for what is short under the projection in force, plans for what will probably not recover, and tells those
+    concerned what they may choose. Returns how many shortfalls changed.
 
     Killed at any point the next run goes on: what a pool was last seen as, and what a plan is made for, stand in rows.
     """
@@ -131,4 +135,21 @@ def watch_due_shortfalls() -> int:
         changed += len(found or ())
     for seller in sellers_to_plan(now=clock.now()):
         change.run(lambda seller=seller: make_plan(seller_id=seller, projection=projection, now=clock.now()))  # type: ignore[misc]
+    while change.run(lambda: announce_due(now=clock.now())):
+        pass
     return changed
+
+
+@shared_task(name="reservations.settle_remedies")
+def settle_due_remedies() -> int:
+    """Writes down what took effect at the deadlines of remedies. True in any case."""
+    due = Remedy.objects.due(clock.now()).order_by("settles_at").values_list("pk", flat=True)[:MOST_AT_ONCE]
+    settled = [change.run(lambda pk=pk: settle_remedy(remedy_id=pk)) for pk in list(due)]  # type: ignore[misc]
+    return sum(remedy is not None for remedy in settled)
+
+
+@shared_task(name="reservations.write_delay_credits")
+def write_delay_credits() -> int:
+    """Writes down what is owed for being late and is not written yet."""
+    written = [change.run(lambda pk=pk: write_credit(reservation_id=pk)) for pk in late_ones(clock.now())]  # type: ignore[misc]
+    return sum(due is not None for due in written)

@@ -1,6 +1,6 @@
 """What a service spec says field by field, which way is better, and whether a wish for it is met: pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
@@ -58,42 +58,51 @@ class ServiceWish:
         return f"{self.field} {named}{BOUND_WORDS.get(self.how, '')}"
 
 
-BETTER, EQUAL, WORSE = "better", "equal", "worse"
+EQUAL, BETTER, WORSE = "equal", "better", "worse"
 
 
 @dataclass(frozen=True)
 class Compared:
-    """One field of a spec beside that of another: what was bought, what is offered, and how that is judged."""
+    """A field of two specs: what one has, what the other offers in its place, and how that compares."""
 
     field: str
-    bought: Any
-    offered: Any
+    has: Any
+    offers: Any
     verdict: str
 
     def as_json(self) -> dict[str, Any]:
-        return {"field": self.field, "bought": self.bought, "offered": self.offered, "verdict": self.verdict}
+        return {"field": self.field, "has": self.has, "offers": self.offers, "verdict": self.verdict}
 
 
-def compare(bought: Mapping[str, Any], offered: Mapping[str, Any]) -> list[Compared]:
-    """Field by field, those that were bought, and then what comes on top. What has no direction must be the same."""
-    found = [Compared(name, value, offered.get(name), _verdict(name, value, offered)) for name, value in bought.items()]
-    return found + [Compared(name, None, value, BETTER) for name, value in offered.items() if name not in bought]
+def compared(has: Mapping[str, Any], offers: Mapping[str, Any]) -> tuple[Compared, ...]:
+    """A spec against another that would take its place, field by field: "equal or better" is that none is worse.
+
+    A field that is not offered is worse, one that only the other has is better; one without a direction must be equal.
+    """
+    return tuple(
+        Compared(field, has.get(field), offers.get(field), _verdict(field, has, offers))
+        for field in sorted({*has, *offers})
+    )
 
 
-def is_equal_or_better(bought: Mapping[str, Any], offered: Mapping[str, Any]) -> bool:
-    """Whether nothing that was bought would be less."""
-    return all(_verdict(name, value, offered) != WORSE for name, value in bought.items())
-
-
-def _verdict(field: str, bought: Any, offered: Mapping[str, Any]) -> str:
-    has, way = offered.get(field), DIRECTIONS.get(field, SAME)
-    if has == bought:
+def _verdict(field: str, has: Mapping[str, Any], offers: Mapping[str, Any]) -> str:
+    if field not in offers:
+        return WORSE
+    if field not in has:
+        return BETTER
+    old, new = has[field], offers[field]
+    if old == new:
         return EQUAL
-    if way == ALL and isinstance(has, list) and isinstance(bought, list):
-        return BETTER if set(map(str, bought)) <= set(map(str, has)) else WORSE
-    if way in BOUNDS and _is_number(has) and _is_number(bought):
-        return BETTER if (has > bought) == (way == MORE) else WORSE
+    way = DIRECTIONS.get(field)
+    if way in BOUNDS and _is_number(old) and _is_number(new):
+        return BETTER if (new > old) == (way == MORE) else WORSE
+    if way == ALL and isinstance(old, list) and isinstance(new, list):
+        return EQUAL if set(old) == set(new) else BETTER if set(old) < set(new) else WORSE
     return WORSE
+
+
+def equal_or_better(rows: Sequence[Compared]) -> bool:
+    return all(row.verdict != WORSE for row in rows)
 
 
 def read_wishes(body: Any) -> tuple[tuple[ServiceWish, ...], list[Found]]:

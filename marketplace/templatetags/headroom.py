@@ -74,6 +74,12 @@ def day(value: date) -> SafeString:
 
 
 @register.filter
+def iso_day(value: str) -> SafeString:
+    """A day that was stored as text, such as 2027-03-24."""
+    return day(date.fromisoformat(value))
+
+
+@register.filter
 def day_or_never(value: date) -> SafeString | str:
     """A date, or a word for one that no scenario knows."""
     return "no date known" if value == date.max else day(value)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 from psycopg import RawCursor
 
 MODELS_KEPT = STATEMENTS_KEPT = 128  # there are a handful of each
@@ -45,7 +45,8 @@ def insertion(row: models.Model, *, unless: str = "") -> Write:
     """The INSERT of a row without an id; `unless` names a write of the statement that makes it needless by returning
     something."""
     table, sql, fields = _insertion(type(row), unless)
-    return Write(table, sql, [field.get_db_prep_save(field.pre_save(row, add=True), connection) for field in fields])
+    database = connections[DEFAULT_DB_ALIAS]  # and not `connection`, which looks it up anew for every field
+    return Write(table, sql, [field.get_db_prep_save(field.pre_save(row, add=True), database) for field in fields])
 
 
 def _cursor() -> RawCursor[tuple[Any, ...]]:

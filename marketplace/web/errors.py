@@ -357,6 +357,36 @@ CODES: dict[str, Code] = {
         "The assignment is not open for this, or not yet. Nothing was changed.",
         "“status” of the assignment says where it stands, and “allowed_actions” what is possible.",
     ),
+    "remedy_closed": Code(
+        409,
+        "The time to choose is over",
+        "The deadline of this remedy has passed, or what was chosen has taken effect. Nothing was changed.",
+        "“standing” of the remedy is what took effect, or will at “settles_at”.",
+    ),
+    "long_stop": Code(
+        409,
+        "The long-stop date has not come",
+        "One may leave with a full refund from the contract's long-stop date on. Nothing was changed.",
+        "“contract.delay_terms.long_stop_days” counts from the first day that was agreed.",
+    ),
+    "dispute_open": Code(
+        409,
+        "The cause is disputed already",
+        "This cause was disputed for this reservation already. Nothing was changed.",
+        "GET /api/v1/reservations/{id}/disputes finds the thread: go on there, if it is open.",
+    ),
+    "dispute_closed": Code(
+        409,
+        "The dispute is resolved",
+        "This dispute has its outcome. Nothing was changed.",
+        "“outcome” and “days” of the dispute say how it ended.",
+    ),
+    "served_elsewhere": Code(
+        409,
+        "The block is served in another pool than it was bought in",
+        "The block is served in another pool than it was bought in, so nothing can be added. Nothing was changed.",
+        "Buy what you need beside it with POST /api/v1/offers. Fewer GPUs, an earlier end and an exit are possible.",
+    ),
     "idempotency_mismatch": Code(
         422,
         "The idempotency key was used for another request",

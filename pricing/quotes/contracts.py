@@ -187,7 +187,12 @@ def contract_of(contract_id: int | None) -> ContractPolicy:
 
     Such a quote promised nothing about delay: what was in force when it was made stays in force.
     """
-    return ContractPolicy(version=0, delay=None) if contract_id is None else _version(contract_id)
+    return _shipped() if contract_id is None else _version(contract_id)
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> ContractPolicy:
+    return ContractPolicy(version=0, delay=None)
 
 
 @lru_cache(maxsize=VERSIONS_KEPT)

@@ -1,24 +1,18 @@
-"""A plan as staff read it: what it optimised, what each rule did, whom it touched; and where they decide otherwise."""
+"""A plan as staff read it: what it optimised, what each rule did, whom it touched, who decided otherwise."""
 
 from typing import Any
 
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.contrib import admin
 from django.core.paginator import Paginator
-from django.db.models import Count, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.urls import URLPattern, path
-from django.views.decorators.http import require_POST
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 
-from marketplace.admin.base import BUSY, FrozenAdmin, author
-from marketplace.change import change as changes
-from marketplace.units import clock
+from marketplace.admin.base import FrozenAdmin
 from marketplace.units.firmness import FIRMNESS
 from marketplace.web import formats
-from reservations.allocation.models import Plan, PlannedReservation, PlanOverride
-from reservations.allocation.overriding import NotOffered, OverrideReasonMissing, PlannedNotFound, override
+from reservations.allocation.models import Plan, PlannedReservation
 from reservations.allocation.reckoning import SIZES
+from reservations.allocation.remedies import Remedy, RemedyOverride
 
 A_PAGE = 100
 RULES = (
@@ -49,8 +43,7 @@ class PlanAdmin(FrozenAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Plan]:
         rows = super().get_queryset(request).defer("inputs", "result").select_related("policy", "before", "after")
-        counted = rows.defer("inputs", "result", "before__inputs", "after__inputs")
-        return counted.annotate(overrides=Count("reservations__overrides", distinct=True))
+        return rows.defer("inputs", "result", "before__inputs", "after__inputs")
 
     @admin.display(description="Harm")
     def harm(self, plan: Plan) -> str:
@@ -66,37 +59,13 @@ class PlanAdmin(FrozenAdmin):
 
     @admin.display(description="Overrides")
     def overridden(self, plan: Plan) -> int:
-        return plan.overrides  # type: ignore[attr-defined]
-
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(require_POST(self.override_view))
-        return [path("<slug:public_id>/override/", view, name="plan-override"), *super().get_urls()]
+        return RemedyOverride.objects.filter(remedy__plan=plan.public_id).count()
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         found = _story(request, object_id) if self.has_view_permission(request) and object_id.isdecimal() else {}
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **found})
-
-    def override_view(self, request: HttpRequest, public_id: str) -> HttpResponse:
-        if not request.user.has_perm("reservations.change_plan"):
-            raise PermissionDenied
-        plan = Plan.objects.defer("inputs", "result").filter(public_id=public_id).first()
-        if plan is None:
-            raise Http404
-        asked = {name: request.POST.get(name, "") for name in ("reservation", "kind", "reason")}
-        by = author(request)
-        try:
-            changes.run(lambda: override(plan=public_id, by=by, now=clock.now(), **asked))
-        except PlannedNotFound as error:
-            raise Http404 from error
-        except (OverrideReasonMissing, NotOffered) as refused:
-            messages.error(request, f"{refused} Nothing was changed.")
-        except changes.Busy:
-            messages.error(request, BUSY)
-        else:
-            messages.success(request, "It is proposed instead, and stands in the list of overrides.")
-        return redirect("admin:reservations_plan_change", plan.pk)
 
 
 def _gap(summary: dict[str, Any]) -> str:
@@ -122,9 +91,18 @@ def _story(request: HttpRequest, object_id: str) -> dict[str, Any]:
         "by_class": _by_class(summary["plan"]),
         "sizes": _sizes(),
         "page_of": page,
-        "overrides": PlanOverride.objects.filter(planned__plan=plan).select_related("planned__reservation"),
+        "rows": _with_remedies(plan, page),
+        "overrides": RemedyOverride.objects.filter(remedy__plan=plan.public_id).select_related("remedy__reservation"),
         "short_of": plan.shortfalls.select_related("pool__site", "pool__accelerator"),
     }
+
+
+def _with_remedies(plan: Plan, page: Any) -> list[tuple[PlannedReservation, Remedy | None]]:
+    """The page's reservations, each with what its buyer was offered, once it was."""
+    reservations = [each.reservation_id for each in page]
+    told = Remedy.objects.filter(plan=plan.public_id, reservation__in=reservations)
+    by_reservation = {each.reservation_id: each for each in told}
+    return [(each, by_reservation.get(each.reservation_id)) for each in page]
 
 
 def _compared(summary: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

@@ -30,7 +30,7 @@ MOST_DAYS = 2557
 FIELDS = (
     "pk", "public_id", "pool_id", "firmness", "start", "end", "total", "claim_id", "more_claims", "accepted_at",
     "organisation_id", "quote__public_id", "quote__contract_id", "quote__bundle_id", "quote__spec_id",
-    "quote__on_behalf_of_id", "quantity",
+    "quote__on_behalf_of_id", "quote__pool_id", "quantity",
 )  # fmt: skip
 
 

@@ -124,11 +124,13 @@ class AllocationPolicy(models.Model):
                 & Q(propose_standard__lt=F("recovered_standard"), recovered_standard__lte=1)
                 & Q(propose_standby__lt=F("recovered_standby"), recovered_standby__lte=1),
                 name="a_remedy_is_proposed_below_recovery",
+                violation_error_message="A remedy is proposed below where the watch ends: else plans would flap.",
             ),
             models.CheckConstraint(
                 condition=Q(short_usd_firm__gte=F("short_usd_standard"))
                 & Q(short_usd_standard__gte=F("short_usd_standby"), short_usd_standby__gte=0, moved_usd__gte=0),
                 name="a_surer_class_weighs_more",
+                violation_error_message="A GPU-day of a surer class weighs as much as the next or more, none below 0.",
             ),
         ]
 
@@ -247,7 +249,7 @@ class PlanQuerySet(models.QuerySet["Plan"]):
 class Plan(models.Model):
     """The plan of least harm for what was short: a pure function of the inputs and the seed that stand here.
 
-    Never edited: staff may override what it says of one reservation, and that is a row of its own with a reason.
+    Never edited. Where staff decide otherwise for a buyer, that is a row of the remedy, with a reason.
     """
 
     public_id = models.CharField(max_length=40, unique=True, default=new_plan_id, editable=False)
@@ -287,6 +289,7 @@ class PlannedReservation(models.Model):
     is_proposed = models.BooleanField(help_text="The plan's choice waits for consent")
     lottery = models.BigIntegerField(help_text="Its ticket: of equal plans the lower tickets are touched")
     announced_at = models.DateTimeField(null=True, blank=True)
+    told = models.CharField(max_length=300, blank=True, help_text="What of it could not be announced, and why")
 
     class Meta:
         ordering = ["plan_id", "place"]
@@ -295,21 +298,3 @@ class PlannedReservation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reservation_id} in {self.plan_id}"
-
-
-class PlanOverride(models.Model):
-    """A member of staff decided otherwise than the plan for one reservation, and said why. Append-only."""
-
-    planned = models.ForeignKey(PlannedReservation, on_delete=models.PROTECT, related_name="overrides")
-    before = models.CharField(max_length=20, help_text="The kind that was proposed")
-    after = models.CharField(max_length=20, help_text="The kind that is proposed instead")
-    reason = models.CharField(max_length=2000)
-    by = models.CharField(max_length=254)
-    by_user_id = models.BigIntegerField(null=True)
-    at = models.DateTimeField()
-
-    class Meta:
-        ordering = ["-id"]
-
-    def __str__(self) -> str:
-        return f"{self.before} to {self.after} by {self.by}"

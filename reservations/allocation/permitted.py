@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketplace.catalogue.models import Pool, ServiceSpec
-from marketplace.catalogue.service import ServiceWish, is_equal_or_better, read_wishes
+from marketplace.catalogue.service import ServiceWish, compared, equal_or_better, read_wishes
 from marketplace.screening.queries import Party, clear
 from pricing.demand.models import QUOTE, Enquiry
+from reservations.allocation.bounds import ReservationBounds
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What a buyer named when it bought; None where it named nothing and so bought what it bought."""
+    """What a buyer named in the need that led to its quote. Bounds may widen or narrow it later; both bind."""
 
     accelerators: frozenset[str]
     sites: frozenset[str]
@@ -24,6 +25,27 @@ class Wish:
     sellers: frozenset[str]
     service: tuple[ServiceWish, ...]
     divisible: bool
+
+    def permits(self, pool: Pool, offered: dict[str, Any]) -> bool:
+        """An empty set is "any", as in a search."""
+        named = (
+            (self.accelerators, pool.accelerator.key),
+            (self.sites, pool.site.public_id),
+            (self.jurisdictions, pool.site.jurisdiction),
+            (self.sellers, pool.seller.public_id),
+        )
+        within = all(not names or name in names for names, name in named)
+        return within and all(each.met_by(offered) for each in self.service)
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a reservation's holder allows, as `bounds.ReservationBounds` says it; hashable, and without the row."""
+
+    sites: frozenset[str]
+    jurisdictions: frozenset[str]
+    sellers: frozenset[str]
+    accelerators: frozenset[str]
 
 
 def wishes_of(rows: Sequence[dict[str, Any]]) -> dict[str, Wish]:
@@ -44,22 +66,37 @@ def allowed_pools(
 ) -> NDArray[np.bool_]:
     """(n, pools): its own pool; and others that the buyer's wish and screening permit and that are equal or better."""
     place = {pool.pk: at for at, pool in enumerate(pools)}
-    specs = _newest_specs(pools)
-    bought = dict(
-        ServiceSpec.objects.filter(pk__in={row["quote__spec_id"] for row in rows}).values_list("pk", "document")
-    )
+    specs, bounds = _newest_specs(pools), _bounds(rows)
+    wanted = {row["quote__spec_id"] for row in rows}
+    bought = dict(ServiceSpec.objects.filter(pk__in=wanted).values_list("pk", "document"))
     known: dict[Any, NDArray[np.bool_]] = {}
     found = np.zeros((len(rows), len(pools)), dtype=bool)
     for at, row in enumerate(rows):
-        own, wish = pools[place[row["pool_id"]]], wishes.get(row["quote__public_id"])
-        key = (row["quote__spec_id"], own.pk, wish)
+        agreed = pools[place[row["quote__pool_id"]]]
+        allows, wish = bounds.get(row["pk"]) or _usual(agreed), wishes.get(row["quote__public_id"])
+        key = (row["quote__spec_id"], agreed.pk, allows, wish)
         if key not in known:
             document = bought[row["quote__spec_id"]]
-            known[key] = np.array([_may_stand_in(own, each, document, specs.get(each.pk, {}), wish) for each in pools])
-        found[at] = known[key]
+            known[key] = np.array(
+                [_may_stand_in(agreed, each, document, specs.get(each.pk, {}), allows, wish) for each in pools]
+            )
+        # What has begun stays where it runs.
+        found[at] = known[key] & (row["start"] > now.date())
     found &= _cleared(rows, found, pools, now)
     found[np.arange(len(rows)), [place[row["pool_id"]] for row in rows]] = True
     return found
+
+
+def _bounds(rows: Sequence[dict[str, Any]]) -> dict[int, Bounds]:
+    said = ReservationBounds.objects.filter(reservation__in=[row["pk"] for row in rows])
+    names = ("sites", "jurisdictions", "sellers", "accelerators")
+    return {pk: Bounds(*map(frozenset, named)) for pk, *named in said.values_list("reservation_id", *names)}
+
+
+def _usual(agreed: Pool) -> Bounds:
+    """Without a word: the accelerator, the law and the seller that the contract names, on any site of theirs."""
+    law, seller = agreed.site.jurisdiction, agreed.seller.public_id
+    return Bounds(frozenset(), frozenset({law}), frozenset({seller}), frozenset({agreed.accelerator.key}))
 
 
 def _newest_specs(pools: Sequence[Pool]) -> dict[int, dict[str, Any]]:
@@ -67,24 +104,22 @@ def _newest_specs(pools: Sequence[Pool]) -> dict[int, dict[str, Any]]:
     return dict(rows.values_list("pool_id", "document"))
 
 
-def _may_stand_in(own: Pool, other: Pool, bought: dict[str, Any], offered: dict[str, Any], wish: Wish | None) -> bool:
-    """Whether a pool is within what the buyer named and equal or better, field by field. A buyer who named nothing
-    bought its seller, jurisdiction and accelerator; another accelerator must be one that was named."""
-    named = wish or Wish(
-        frozenset({own.accelerator.key}), frozenset(), frozenset({own.site.jurisdiction}),
-        frozenset({own.seller.public_id}), (), False,
-    )  # fmt: skip
+def _may_stand_in(
+    own: Pool, other: Pool, bought: dict[str, Any], offered: dict[str, Any], bounds: Bounds, wish: Wish | None
+) -> bool:
+    """Whether a pool is within what the holder allows and the need named, and equal or better, field by field."""
     within = (
-        other.accelerator_id == own.accelerator_id or other.accelerator.key in named.accelerators,
-        not named.accelerators or other.accelerator.key in named.accelerators,
-        not named.sites or other.site.public_id in named.sites,
-        not named.jurisdictions or other.site.jurisdiction in named.jurisdictions,
-        not named.sellers or other.seller.public_id in named.sellers,
+        not bounds.sites or other.site.public_id in bounds.sites,
+        other.site.jurisdiction in bounds.jurisdictions,
+        other.seller.public_id in bounds.sellers,
+        other.accelerator.key in bounds.accelerators,
         other.fabric == own.fabric,
         other.accelerator.memory_gb >= own.accelerator.memory_gb,
         other.accelerator.bf16_tflops >= own.accelerator.bf16_tflops,
     )
-    return all(within) and is_equal_or_better(bought, offered) and all(each.met_by(offered) for each in named.service)
+    if not all(within) or not equal_or_better(compared(bought, offered)):
+        return False
+    return wish is None or wish.permits(other, offered)
 
 
 def _cleared(

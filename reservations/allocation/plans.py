@@ -120,20 +120,22 @@ def _write_reservations(made: Plan, planned: Planned, found: Gathered, projectio
     chosen, fallback = planned.place(outcome.chosen).tolist(), planned.place(outcome.fallback).tolist()
     plain = planned.place(outcome.baseline.chosen).tolist()
     drawn, asks = tickets(made.seed, planned.question.key).tolist(), outcome.proposed.tolist()
+    rows = zip(range(len(found.reservations)), found.reservations, map(offering.of, range(len(chosen))), strict=True)
     PlannedReservation.objects.bulk_create(
         (
             PlannedReservation(
                 plan=made,
                 reservation_id=reservation,
                 place=place,
-                offered=offering.of(place),
+                offered=offered,
+                announced_at=None if offered else made.made_at,  # who stays as contracted has nothing to choose
                 chosen=chosen[place],
                 fallback=fallback[place],
                 plain=plain[place],
                 is_proposed=asks[place],
                 lottery=drawn[place],
             )
-            for place, reservation in enumerate(found.reservations)
+            for place, reservation, offered in rows
         ),
         batch_size=AT_ONCE,
     )

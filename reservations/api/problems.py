@@ -4,12 +4,16 @@ Each failure carries its sentence, so that REST, web and admin say the same; her
 """
 
 from marketplace.api.problems import Problem, error, explain
+from reservations.allocation import choosing, leaving, stating
 from reservations.booking import assigning, changed, changes, lifecycle
 from reservations.booking.plans import WrongWish
 
 
 @explain.register(lifecycle.ReservationNotFound)
 @explain.register(assigning.AssignmentNotFound)
+@explain.register(choosing.RemedyNotFound)
+@explain.register(stating.DisputeNotFound)
+@explain.register(stating.CauseNotFound)
 def _(failure: Exception) -> Problem:
     return Problem("not_found")
 
@@ -87,3 +91,48 @@ def _(failure: assigning.ReceiverUnknown) -> Problem:
 @explain.register
 def _(failure: assigning.GroundsUnknown) -> Problem:
     return Problem("invalid", errors=[error("/grounds", "unknown", str(failure))])
+
+
+@explain.register
+def _(failure: choosing.RemedyClosed) -> Problem:
+    return Problem("remedy_closed", str(failure))
+
+
+@explain.register
+def _(failure: choosing.RemedyStale) -> Problem:
+    return Problem("change_stale", str(failure))
+
+
+@explain.register
+def _(failure: choosing.ChoiceUnknown) -> Problem:
+    return Problem("invalid", errors=[error("/choice", "unknown", str(failure))])
+
+
+@explain.register
+def _(failure: stating.DisputeOpen) -> Problem:
+    return Problem("dispute_open", str(failure))
+
+
+@explain.register
+def _(failure: stating.DisputeClosed) -> Problem:
+    return Problem("dispute_closed", str(failure))
+
+
+@explain.register
+def _(failure: stating.NothingSaid) -> Problem:
+    return Problem("invalid", errors=[error("/text", "invalid", str(failure))])
+
+
+@explain.register
+def _(failure: changes.ServedElsewhere) -> Problem:
+    return Problem("served_elsewhere", str(failure))
+
+
+@explain.register
+def _(failure: leaving.NoLongStop) -> Problem:
+    return Problem("long_stop", str(failure))
+
+
+@explain.register
+def _(failure: leaving.LongStopNotReached) -> Problem:
+    return Problem("long_stop", str(failure))

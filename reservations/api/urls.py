@@ -17,6 +17,16 @@ from reservations.api.changes import AcceptDelivery, Changes, Transitions
 from reservations.api.continuity import AskClosure, AskGrowth, AskOutage
 from reservations.api.long_holds import HoldQuote, PreviewHold
 from reservations.api.money import Dues, Receipts
+from reservations.api.remedies import (
+    Causes,
+    ChooseRemedy,
+    Disputes,
+    LeaveReservation,
+    OneDispute,
+    OneRemedy,
+    PostToDispute,
+    Remedies,
+)
 from reservations.api.scenarios import CompareScenarios, OneScenario, RecomputeScenario, Scenarios
 from reservations.api.supply import Plans, ReservationSupply, Shortfalls
 from reservations.api.views import AcceptQuote, OneReservation, Reservations
@@ -56,6 +66,14 @@ urlpatterns = [
     path("reservations/<slug:public_id>/supply", ReservationSupply.as_view()),
     path("shortfalls", Shortfalls.as_view()),
     path("plans", Plans.as_view()),
+    path("remedies", Remedies.as_view()),
+    path("remedies/<slug:public_id>", OneRemedy.as_view()),
+    path("remedies/<slug:public_id>/choose", ChooseRemedy.as_view()),
+    path("reservations/<slug:public_id>/leave", LeaveReservation.as_view()),
+    path("reservations/<slug:public_id>/causes", Causes.as_view()),
+    path("reservations/<slug:public_id>/disputes", Disputes.as_view()),
+    path("disputes/<slug:public_id>", OneDispute.as_view()),
+    path("disputes/<slug:public_id>/posts", PostToDispute.as_view()),
     path("calendar-feed", CalendarFeedDoor.as_view()),
     path("continuity/outage", AskOutage.as_view()),
     path("continuity/growth", AskGrowth.as_view()),

@@ -25,4 +25,6 @@ AGAINST = {
     "fee": FEES,
     "hold_fee": FEES,
     "late_payment": UNAPPLIED,
+    "delay_credit": CREDITS,
+    "long_stop": DEFERRED,
 }

@@ -17,6 +17,7 @@ from reservations.booking.models import Reservation
 
 UP_FRONT, CHANGE, RETURNED, FEE = "up_front", "change", "returned", "fee"
 LAPSED, LATE_PAYMENT, HOLD_FEE = "lapsed", "late_payment", "hold_fee"
+DELAY_CREDIT, LONG_STOP_REFUND = "delay_credit", "long_stop"
 REASONS = [
     (UP_FRONT, "Due up front"),
     (CHANGE, "Due up front for what a change adds"),
@@ -25,6 +26,8 @@ REASONS = [
     (LAPSED, "No longer due: the reservation has lapsed"),
     (LATE_PAYMENT, "Paid after the end of the reservation"),
     (HOLD_FEE, "Fee of a long hold"),
+    (DELAY_CREDIT, "Credit for being late"),
+    (LONG_STOP_REFUND, "Refund: late beyond the long-stop date"),
 ]
 
 

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('marketplace', '0008_screening'),
-        ('reservations', '0015_money_ledger'),
+        ('reservations', '0011_choices'),
     ]
 
     operations = [

@@ -16,6 +16,8 @@ from marketplace.web import formats
 from marketplace.web.access import member_page, require_buyer
 from pricing.quotes.actions import QuoteNotFound
 from pricing.web.quotes import quote_context
+from reservations.allocation.deciding import OPEN
+from reservations.allocation.remedies import Remedy
 from reservations.allocation.standing import supply_standing
 from reservations.booking.actions import accept_quote
 from reservations.booking.lifecycle import ReservationNotFound
@@ -24,6 +26,7 @@ from reservations.booking.states import CANCELLED, PENDING_APPROVAL, PENDING_PAY
 from reservations.web.approvals import approval_context
 from reservations.web.life import life_context
 from reservations.web.refusals import REFUSALS, sentence
+from reservations.web.remedies import remedy_context
 
 ROWS_A_PAGE = 25
 COLUMNS = (
@@ -78,7 +81,10 @@ def portfolio(request: HttpRequest, found: Membership) -> HttpResponse:
     now = clock.now()
     page = Paginator(_owned(found), ROWS_A_PAGE).get_page(request.GET.get("page"))
     rows = [(reservation, reservation.state(now)) for reservation in page.object_list]
-    return render(request, "reservations/portfolio.html", {"nav": "portfolio", "page": page, "rows": rows})
+    waiting = Remedy.objects.of(found.organisation_id).in_state(OPEN, now).filter(reservation__in=page.object_list)
+    to_choose = set(waiting.values_list("reservation_id", flat=True))
+    shown = {"nav": "portfolio", "page": page, "rows": rows, "to_choose": to_choose}
+    return render(request, "reservations/portfolio.html", shown)
 
 
 @require_GET
@@ -90,6 +96,7 @@ def show(request: HttpRequest, found: Membership, public_id: str) -> HttpRespons
         raise Http404
     context = quote_context(reservation.quote, found) | {"nav": "portfolio", "reservation": reservation}
     context |= life_context(reservation, found, context["now"])
+    context |= remedy_context(reservation, found, context["now"])
     context |= approval_context(reservation, found, context["stands"])
     context["supply"] = supply_standing(reservation, now=context["now"])
     return render(request, "reservations/reservation.html", context)

@@ -3,6 +3,7 @@ alone can do has no code there, and says its own sentence."""
 
 from marketplace.api.problems import refusals, sentence
 from pricing.web.refusals import REFUSALS as OF_PRICING
+from reservations.allocation import announcing, choosing, stating
 from reservations.api import approval_problems as approval_problems
 from reservations.api import continuity_problems as continuity_problems
 from reservations.api import problems as problems
@@ -11,6 +12,14 @@ from reservations.booking import assigning, delivery, on_behalf, payments
 __all__ = ["REFUSALS", "sentence"]
 
 OF_STAFF: tuple[type[Exception], ...] = (
+    announcing.NotAnnounced,
+    announcing.ProposalRefused,
+    choosing.DeadlineNotLater,
+    choosing.OverrideReasonMissing,
+    stating.CauseConfirmed,
+    stating.CauseRefused,
+    stating.OutcomeUnknown,
+    stating.SecondPersonConfirms,
     assigning.ConsentReasonMissing,
     delivery.HandoverTooEarly,
     on_behalf.ReasonMissing,

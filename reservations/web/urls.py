@@ -10,6 +10,7 @@ from reservations.web import (
     changing,
     continuity,
     long_holds,
+    remedies,
     waitlist,
 )
 
@@ -44,6 +45,10 @@ urlpatterns = [
     path("reservations/<str:public_id>/accept-delivery/", changing.take_delivery, name="accept-delivery"),
     path("reservations/<str:public_id>/assign/", assigning.offer, name="assign"),
     path("reservations/<str:public_id>/change/<str:kind>/", changing.ask, name="change"),
+    path("reservations/<str:public_id>/dispute/", remedies.dispute, name="dispute-cause"),
+    path("reservations/<str:public_id>/leave/", remedies.leave, name="leave-reservation"),
+    path("remedies/<str:public_id>/choose/", remedies.choose_remedy, name="choose-remedy"),
+    path("disputes/<str:public_id>/", remedies.thread, name="dispute"),
     path("changes/<str:public_id>/", changing.quoted, name="change-quote"),
     path("assignments/", assigning.listing, name="assignments"),
     path("assignments/<str:public_id>/<str:decision>/", assigning.decide, name="decide-assignment"),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 from tests.races import contender  # first: it loads Django
 
@@ -18,8 +19,10 @@ from marketplace.parties.models import Organisation  # isort: skip
 from marketplace.parties.spending import CostCentre  # isort: skip
 from marketplace.supply.models import Projection  # isort: skip
 from marketplace.tasks import watch_exposure  # isort: skip
+from marketplace.units import clock  # isort: skip
 from marketplace.units.period import Period  # isort: skip
 from pricing.quotes.actions import PriceChanged, take_quote  # isort: skip
+from reservations.allocation.choosing import choose  # isort: skip
 from reservations.booking.actions import accept_quote  # isort: skip
 import tests.budgets  # isort: skip
 from reservations.tasks import serve_due_waitlist  # isort: skip
@@ -205,3 +208,26 @@ def serve_waitlist() -> int:
 def work(name: str, *arguments: object) -> object:
     """One function of this module, by name: a race of different contenders."""
     return globals()[name](*arguments)
+
+
+def choose_remedy(remedy: str, choice: str, user_id: int, organisation_id: int) -> str:
+    """Chooses, as often as somebody else was faster; the choice that stands then is another's to say."""
+    by = Actor("race", user_id=user_id, organisation_id=organisation_id)
+    while True:
+        try:
+            change.run(
+                lambda: choose(remedy=remedy, choice=choice, by=by, organisation_id=organisation_id, roles={"buyer"})
+            )
+        except change.Busy:
+            continue
+        return choice
+
+
+def choose_or_buy(what: str, *arguments: Any) -> Any:
+    """One of the choosers, or a rival who wants the same days."""
+    if what == "choose":
+        return choose_remedy(*arguments)
+    pool_id, start, end, quantity = arguments
+    lines = [ledger.Line(pool_id, Period(start, end), quantity)]
+    change.run(lambda: ledger.commit(holder="rsv_rival", firmness="firm", lines=lines, now=clock.now()))
+    return quantity

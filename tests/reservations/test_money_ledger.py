@@ -2,11 +2,10 @@
 
 from datetime import timedelta
 from decimal import Decimal
-from threading import Barrier, Thread
 
 import pytest
 from django.core.management import call_command
-from django.db import IntegrityError, connection, connections, transaction
+from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 from hypothesis import HealthCheck, given, settings
@@ -27,7 +26,7 @@ from reservations.tasks import post_new_money
 from tests.cockpit import Cockpit, signed_in
 from tests.contracts.conftest import calls_of
 from tests.holding import held
-from tests.market import Market, open_market
+from tests.market import Market
 from tests.reservations.test_booking import accept
 
 
@@ -141,29 +140,6 @@ def test_any_order_of_events_and_sweeps_leaves_the_books_balanced_and_equal_to_t
     entries = list(account_of(market.bank.organisation.pk))
     assert entries[0].balance == owed
     assert sum(each.amount for each in entries) == owed
-
-
-@pytest.mark.django_db(transaction=True)
-def test_two_sweeps_at_once_post_nothing_twice() -> None:
-    market = open_market()
-    block = accept(market.bank, held(market, market.bank))
-    for number in range(40):
-        charge(block, "10", key=str(number))
-    start, done = Barrier(4), []
-
-    def sweep() -> None:
-        start.wait()
-        done.append(post_new_money())
-        connections.close_all()
-
-    threads = [Thread(target=sweep) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    post_new_money()
-    assert Posting.objects.count() == 40
-    assert differences() == []
 
 
 def test_the_account_reads_the_same_on_the_page_over_rest_and_as_csv(market: Market, block: Reservation) -> None:

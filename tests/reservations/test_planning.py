@@ -148,7 +148,7 @@ def test_a_block_waits_for_the_first_day_that_has_room_and_is_credited_by_the_da
     assert planned.options.lines[row, 1].tolist() == [0, 20, 30, 64]
     # 15 days late, 2 of grace: 13 days x $100 x 50 %.
     assert (planned.options.late_days[row], planned.options.harm_usd[row]) == (15, 650.0)
-    assert planned.outcome.harm == planned.outcome.bound == 65_000
+    assert planned.outcome.harm == 65_000 >= planned.outcome.bound
     assert "substitute" not in kinds(planned.options)
 
 
@@ -168,7 +168,7 @@ def test_the_share_cap_withholds_what_is_beyond_it() -> None:
 
 def test_a_fixed_end_loses_days_and_an_interruption_keeps_those_before_it() -> None:
     fixed = plan(one_block(end_moves=[False], end=[40], term_days=[35]), seed=1)
-    (row,) = fixed.outcome.chosen.tolist()
+    (row,) = fixed.outcome.fallback.tolist()  # all of its days later would need consent
     assert fixed.options.lines[row, 1].tolist() == [0, 20, 40, 64]
     assert fixed.options.short_gpu_days[row] == 15 * 64
     limits = np.full((3, 2, DAYS), 64, dtype=np.int64)

@@ -131,6 +131,12 @@ ROUTES: dict[str, Row] = {
     "changes/<str:public_id>/": page("change", GET="member"),
     "assignments/": page(GET="member"),
     "assignments/<str:public_id>/<str:decision>/": page("assignment", "decision", POST="buyer"),
+    "reservations/<str:public_id>/dispute/": page(
+        "reservation", POST="buyer", sends={"cause": "{cause}", "text": "no"}
+    ),
+    "reservations/<str:public_id>/leave/": page("reservation", POST="buyer"),
+    "remedies/<str:public_id>/choose/": page("remedy", POST="buyer", sends={"choice": "{choice}"}),
+    "disputes/<str:public_id>/": page("dispute", GET="member", POST="buyer", sends={"text": "and more"}),
     "capacity/together/": page(GET="member"),
     "capacity/ramp/": page(GET="member"),
     "bundles/": page(GET="member"),
@@ -225,6 +231,16 @@ ROUTES: dict[str, Row] = {
         "scenario", GET="read", PATCH="quote", DELETE="quote", sends={"name": "X"}
     ),
     "api/v1/scenarios/<slug:public_id>/recompute": door("scenario", POST="quote"),
+    "api/v1/remedies": door(GET="read", asks={"reservation": "{reservation}"}),
+    "api/v1/remedies/<slug:public_id>": door("remedy", GET="read"),
+    "api/v1/remedies/<slug:public_id>/choose": door("remedy", POST="commit", sends={"choice": "{choice}"}),
+    "api/v1/reservations/<slug:public_id>/leave": door("reservation", POST="commit"),
+    "api/v1/reservations/<slug:public_id>/causes": door("reservation", GET="read"),
+    "api/v1/reservations/<slug:public_id>/disputes": door(
+        "reservation", GET="read", POST="commit", sends={"cause": "{cause}", "text": "no"}
+    ),
+    "api/v1/disputes/<slug:public_id>": door("dispute", GET="read"),
+    "api/v1/disputes/<slug:public_id>/posts": door("dispute", POST="commit", sends={"text": "and more"}),
     "api/v1/calendar-feed": door(POST="commit", DELETE="commit"),
     "api/v1/balances": door(GET="read"),
     "api/v1/account-entries": door(GET="read"),
@@ -339,10 +355,12 @@ ROUTES: dict[str, Row] = {
     "admin/reservations/reservation/sell/bundle/<slug:public_id>/release/": staff(
         "bundle", POST="pricing.change_quote"
     ),
-    "admin/reservations/plan/<slug:public_id>/override/": staff(
-        "no_row",
-        POST="reservations.change_plan",
-        sends={"reservation": "{reservation}", "kind": "exit"},
+    "admin/reservations/remedy/<slug:public_id>/override/": staff(
+        "remedy", GET="reservations.change_remedy", POST="reservations.change_remedy"
+    ),
+    "admin/reservations/delaycause/<int:pk>/confirm/": staff("no_row", POST="reservations.change_delaycause"),
+    "admin/reservations/causedispute/<slug:public_id>/thread/": staff(
+        "dispute", GET="reservations.change_causedispute", POST="reservations.change_causedispute"
     ),
     # Staff: tables
     **dict(table("reservations.allocationpolicy", "view add")),
@@ -368,7 +386,11 @@ ROUTES: dict[str, Row] = {
     **dict(table("reservations.assignment", "view")),
     **dict(table("reservations.calendarfeed", "view")),
     **dict(table("reservations.scenario", "view", "scenario_pk")),
+    **dict(table("reservations.causedispute", "view")),
+    **dict(table("reservations.delaycause", "view add")),
     **dict(table("reservations.due", "view")),
+    **dict(table("reservations.remedy", "view")),
+    **dict(table("reservations.remedyoverride", "view")),
     **dict(table("reservations.posting", "view")),
     **dict(table("reservations.receipt", "view add")),
     **dict(table("marketplace.claim", "view", "claim_pk")),

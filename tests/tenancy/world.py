@@ -34,11 +34,14 @@ from pricing.negotiation.counters import Wish
 from pricing.quotes.actions import release_quote, take_quote
 from pricing.quotes.asked_together import RampNeed, parse_together
 from pricing.quotes.bundling import take_bundle
+from pricing.quotes.delays import WEATHER
 from pricing.quotes.models import Quote
 from pricing.quotes.need import Need, Range
 from pricing.quotes.queries import known_names
 from pricing.quotes.ramp_search import answer_ramp
 from pricing.quotes.search import search
+from reservations.allocation.announcing import Why, announce
+from reservations.allocation.stating import confirm_cause, open_dispute, state_cause
 from reservations.booking import plans as changes
 from reservations.booking import states
 from reservations.booking.actions import accept_quote
@@ -46,6 +49,7 @@ from reservations.booking.amendments import GROUNDS
 from reservations.booking.assigning import consent_to_assignment, offer_assignment
 from reservations.booking.changes import quote_change
 from reservations.booking.feeds import open_feed
+from reservations.booking.models import Reservation
 from reservations.booking.waitlist.actions import join, parse_wish
 from reservations.continuity.actions import save_scenario
 from reservations.continuity.asked import parse_question
@@ -249,6 +253,31 @@ def change_and_assignment(world: World) -> None:
     world.add("assignment", made.public_id)
 
 
+def slip(world: World) -> None:
+    """A remedy for the reservation, a cause that two people confirmed, and the bank's dispute about it."""
+    market, whose, held = world.market, world.market.bank.organisation.pk, world.things["reservation"].name
+    block, now = Reservation.objects.get(public_id=held), clock.now()
+    why = Why(f"{CANARY} substation", f"{CANARY} bottleneck")
+    remedy = change.run(lambda: announce(reservation=block, plan=None, proposed=(), why=why, now=now))
+    world.add("remedy", remedy.public_id)
+    world.add("choice", remedy.default.public_id)
+    people = [world.staff("reservations.add_delaycause"), world.staff("reservations.change_delaycause")]
+    stated, confirmed = (User.objects.get(email=each.name).as_actor(None) for each in people)
+    cause = state_cause(
+        kind=WEATHER, days=3, began=now.date(), notice_at=now, statement="Ice on the lines", evidence="Met office 12",
+        site=market.h100.site, by=stated, now=now,
+    )  # fmt: skip
+    change.run(lambda: confirm_cause(cause=cause.public_id, by=confirmed))
+    world.add("cause", cause.public_id)
+    made = change.run(
+        lambda: open_dispute(
+            reservation=held, cause=cause.public_id, text=f"{CANARY} says no", by=_buyer(world),
+            organisation_id=whose, roles=states.roles_of_member(BUYER),
+        )
+    )  # fmt: skip
+    world.add("dispute", made.public_id)
+
+
 def rules(world: World) -> None:
     """The bank's own rules: a cost centre with a budget, an approval chain; those whom it buys for; who may sign."""
     bank, now = world.market.bank.organisation, clock.now()
@@ -370,6 +399,7 @@ DEEDS: list[Callable[[World], None]] = [
     api_key,
     calendar,
     negotiation,
+    slip,
     change_and_assignment,
     rules,
     request,
