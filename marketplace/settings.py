@@ -266,6 +266,7 @@ UNFOLD = {
                     staff_table("Reservations", "event_available", "reservations.reservation"),
                     staff_page("Deliveries", "local_shipping", "deliveries", "reservations.view_reservation"),
                     staff_table("Assignments", "move_down", "reservations.assignment"),
+                    staff_table("Continuity scenarios", "shield", "reservations.scenario"),
                     staff_table("Remedies", "healing", "reservations.remedy"),
                     staff_table("Overrides", "gavel", "reservations.remedyoverride"),
                     staff_table("Causes of delay", "event_busy", "reservations.delaycause"),

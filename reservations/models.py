@@ -19,6 +19,7 @@ from reservations.booking.models import Reservation, ReservationTransition
 from reservations.booking.money import Due, Receipt
 from reservations.booking.papers import OrderForm
 from reservations.booking.waitlist.models import WaitlistEntry, WaitlistOffer, WaitlistPass
+from reservations.continuity.models import Scenario, ScenarioResult
 from reservations.delivery.models import Delivery, DeliveryAct, EndNotice, NodeResult, Serving, ServingRun
 
 __all__ = [
@@ -49,6 +50,8 @@ __all__ = [
     "ReservationBounds",
     "ReservationChange",
     "ReservationTransition",
+    "Scenario",
+    "ScenarioResult",
     "Serving",
     "ServingRun",
     "Shortfall",

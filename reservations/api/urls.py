@@ -1,6 +1,6 @@
 from django.urls import path
 
-from reservations.api import approval_problems, problems
+from reservations.api import approval_problems, continuity_problems, problems
 from reservations.api.account import AccountEntries, Balances
 from reservations.api.approvals import Approvals, Approve, Decline, OrderFormDoor, Withdraw
 from reservations.api.assignments import (
@@ -14,6 +14,7 @@ from reservations.api.assignments import (
 from reservations.api.bundles import AcceptBundle
 from reservations.api.calendars import CalendarFeedDoor
 from reservations.api.changes import AcceptDelivery, Changes, Transitions
+from reservations.api.continuity import AskClosure, AskGrowth, AskOutage
 from reservations.api.delivery import (
     AcceptHandover,
     Deliveries,
@@ -39,11 +40,17 @@ from reservations.api.remedies import (
     Remedies,
 )
 from reservations.api.report_previews import PreviewDisruption, PreviewMilestone
+from reservations.api.scenarios import CompareScenarios, OneScenario, RecomputeScenario, Scenarios
 from reservations.api.supply import Plans, ReservationSupply, Shortfalls
 from reservations.api.views import AcceptQuote, OneReservation, Reservations
 from reservations.api.waitlist import OneWaitlistEntry, Waitlist, WithdrawWaitlistEntry
 
-__all__ = ["approval_problems", "problems", "urlpatterns"]  # importing the problems registers them
+__all__ = [
+    "approval_problems",
+    "continuity_problems",
+    "problems",
+    "urlpatterns",
+]  # importing the problems registers them
 
 urlpatterns = [
     path("waitlist", Waitlist.as_view()),
@@ -93,6 +100,13 @@ urlpatterns = [
     path("disputes/<slug:public_id>/posts", PostToDispute.as_view()),
     path("calendar-feed", CalendarFeedDoor.as_view()),
     path("energy", EnergyDoor.as_view()),
+    path("continuity/outage", AskOutage.as_view()),
+    path("continuity/growth", AskGrowth.as_view()),
+    path("continuity/closure", AskClosure.as_view()),
+    path("scenarios", Scenarios.as_view()),
+    path("scenarios/compare", CompareScenarios.as_view()),
+    path("scenarios/<slug:public_id>", OneScenario.as_view()),
+    path("scenarios/<slug:public_id>/recompute", RecomputeScenario.as_view()),
     path("balances", Balances.as_view()),
     path("account-entries", AccountEntries.as_view()),
     path("dues", Dues.as_view()),

@@ -5,6 +5,7 @@ from marketplace.api.problems import refusals, sentence
 from pricing.web.refusals import REFUSALS as OF_PRICING
 from reservations.allocation import announcing, choosing, stating
 from reservations.api import approval_problems as approval_problems
+from reservations.api import continuity_problems as continuity_problems
 from reservations.api import problems as problems
 from reservations.booking import assigning, on_behalf, payments
 
