@@ -93,7 +93,7 @@ class Stand:
         """From the suite's own server, where they are made already."""
         source = make_conninfo(os.environ["DATABASE_URL"], dbname=ready_made())
         dump: list[str | Path] = [postgres.binaries() / "pg_dump", "--no-owner", "--no-privileges", source]
-        load = [
+        load: list[str | Path] = [
             postgres.binaries() / "psql",
             "--quiet",
             "--no-psqlrc",
