@@ -44,6 +44,9 @@ def pytest_configure(config: pytest.Config) -> None:
 HEAVY = ("tests/faults/", "tests/browser/", "tests/machine/", "tests/tenancy/", "tests/races/")
 
 
+AT_THE_STAND = [f"tests/faults/test_{name}.py" for name in ("kills", "over_http", "queue_and_clock")]
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "Scheduler":
     return ByWorld(config, log)
 
@@ -53,7 +56,7 @@ class ByWorld(Scheduler):
 
     def _split_scope(self, nodeid: str) -> str:
         module = nodeid.split("::")[0]
-        return "the stand" if module.startswith("tests/faults/") and "launcher" not in module else module
+        return "the stand" if module in AT_THE_STAND else module
 
 
 def broker_of(number: int) -> str:
