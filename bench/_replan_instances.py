@@ -13,8 +13,8 @@ cut), read off once and not fitted.
   hundred is larger than 400); 30, 60, 90, 180 or 365 days; half start within two weeks of the tranche, as sold with it,
   and the others at any day that leaves them touched. Contract order is random against class, size and date.
 - Terms, by contract: credit of 50 or 100 % of the daily price from day 0, 7 or 14 on, capped at 15, 25 or 50 % of the
-  total; the end moves with the start in 60 %; waits until some seven dates (that on which the tranche becomes ready, and
-  steps before and after). Days lost because the end does not move count as short.
+  total; the end moves with the start in 60 %; waits until some seven dates (that on which the tranche becomes ready,
+  and steps before and after). Days lost because the end does not move count as short.
 - Substitutes: 55 % name up to three other pools (30 % of these in a clause agreed before, the others only with the
   buyer's consent), at 0 to 8 % of the total for the dearer pool. Standard and standby may be paused while a derate
   lasts, and 40 % of them allow three quarters of their GPUs.

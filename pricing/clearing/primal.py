@@ -1,9 +1,9 @@
 """A choice that fits, and better ones: construct at the prices, then insert, swap and eject. Pure.
 
 The primal half of the kernel (ENGINE section 4 of the design): ruin and recreate after Schrimpf et al. 2000. A unit
-that pays more than it would if it were alone is put first, whoever stands in the way is taken out, and all are put back one
-after the other, each the cheapest way that fits; what came out no worse is kept. Costs are whole cents and the random
-numbers Python's own from a seed, so the same question gives the same answer on any machine.
+that pays more than it would if it were alone is put first, some who stand in the way are taken out, and all are put
+back one after the other, each the cheapest way that fits; what came out no worse is kept. Costs are whole cents and the
+random numbers Python's own from a seed, so the same question gives the same answer on any machine.
 """
 
 from collections.abc import Iterable, Sequence
