@@ -29,6 +29,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from bench._options import Line, Option, Terms, case_from, not_served, waits
 from reservations.allocation.case import Case, Weights
 
 POOLS, DAYS = 20, 730
@@ -146,87 +147,46 @@ def _months(use: Ints, spare: NDArray[np.float64]) -> Ints:
     return np.maximum.accumulate(limits // 8 * 8, axis=0)
 
 
-@dataclass
-class _Option:
-    lines: list[tuple[int, int, int, int]]
-    harm: float = 0.0
-    loss: int = 0
-    short: int = 0
-    moves: bool = False
-    consent: bool = False
-
-
-@dataclass(frozen=True)
-class _Terms:
-    """Of one contract, drawn once."""
-
-    rate: float
-    grace: int
-    cap: float
-    end_moves: bool
-    total: float
-    daily: float
-
-    def credit(self, late: int) -> float:
-        return round(min(max(late - self.grace, 0) * self.daily * self.rate, self.cap * self.total), 2)
-
-
 def _case(contracts: Contracts, limits: Ints, events: Events, rng: Generator) -> Case:
     every = [_options(contracts, at, events, rng) for at in range(len(contracts))]
-    options = [option for mine in every for option in mine]
-    lines = [line for option in options for line in option.lines]
-    first = np.cumsum([0] + [len(mine) for mine in every])
-    columns = np.array(lines, dtype=np.int64).T
-    order = rng.permutation(len(contracts))
-    return Case(
-        limits=limits, key=np.arange(len(contracts)) + 10_000, firmness=contracts.firmness, rank=order,
-        group=contracts.group, buyer=contracts.buyer, price=contracts.price, now_option=first[:-1].copy(), first=first,
-        harm_usd=np.array([option.harm for option in options]),
-        moves=np.array([option.moves for option in options]),
-        short_gpu_days=np.array([option.short for option in options]),
-        needs_consent=np.array([option.consent for option in options]),
-        loss=np.array([option.loss for option in options]),
-        line_first=np.cumsum([0] + [len(option.lines) for option in options]),
-        pool=columns[0], start=columns[1], end=columns[2], gpus=columns[3],
-    )  # fmt: skip
+    return case_from(
+        every,
+        limits=limits,
+        key=np.arange(len(contracts)) + 10_000,
+        firmness=contracts.firmness,
+        rank=rng.permutation(len(contracts)),
+        group=contracts.group,
+        buyer=contracts.buyer,
+        price=contracts.price,
+    )
 
 
-def _options(contracts: Contracts, at: int, events: Events, rng: Generator) -> list[_Option]:
+def _options(contracts: Contracts, at: int, events: Events, rng: Generator) -> list[Option]:
     pool, start, end = int(contracts.pool[at]), int(contracts.start[at]), int(contracts.end[at])
     gpus, firmness = int(contracts.gpus[at]), int(contracts.firmness[at])
     daily = 24 * gpus * float(contracts.price[at])
-    terms = _Terms(
+    terms = Terms(
         float(rng.choice((0.5, 1.0))), int(rng.choice((0, 7, 14))), float(rng.choice((0.15, 0.25, 0.5))),
         bool(rng.random() < 0.6), daily * (end - start), daily,
     )  # fmt: skip
     event = int(events.start[pool]), int(events.end[pool])
-    found = [_Option([(pool, start, end, gpus)])]
+    found = [Option([(pool, start, end, gpus)])]
     if events.derates[pool]:
         found += _cut(found[0].lines[0], event, firmness, terms, rng)
     elif start >= event[0]:
-        found += _waits(found[0].lines[0], event[1], terms, rng)
+        found += waits(found[0].lines[0], _steps(start, event[1], rng), terms, DAYS)
     found += _substitutes(found[0].lines[0], len(events.start), terms, rng)
-    whole = gpus * (end - start)
-    found.append(_Option([], round(0.3 * terms.total, 2), gpus * DAYS * 2, short=whole))
+    found.append(not_served(found[0].lines[0], terms, DAYS))
     return found
 
 
-def _waits(line: tuple[int, int, int, int], ready: int, terms: _Terms, rng: Generator) -> list[_Option]:
-    pool, start, end, gpus = line
-    steps = {max(ready - start, 7) + extra for extra in (0, 14, 30, 60, 120)}
-    steps |= set(rng.integers(7, max(ready - start, 8) + 1, 3).tolist())
-    found = []
-    for late in sorted(steps):
-        last = end + late if terms.end_moves else end
-        if start + late < min(last, DAYS) and last <= DAYS:
-            short = 0 if terms.end_moves else gpus * late
-            found.append(_Option([(pool, start + late, last, gpus)], terms.credit(late), gpus * late, short))
-    return found
+def _steps(start: int, ready: int, rng: Generator) -> list[int]:
+    """Days late of the waits that are offered."""
+    within = rng.integers(7, max(ready - start, 8) + 1, 3).tolist()
+    return [*(max(ready - start, 7) + extra for extra in (0, 14, 30, 60, 120)), *within]
 
 
-def _cut(
-    line: tuple[int, int, int, int], event: tuple[int, int], firmness: int, terms: _Terms, rng: Generator
-) -> list[_Option]:
+def _cut(line: Line, event: tuple[int, int], firmness: int, terms: Terms, rng: Generator) -> list[Option]:
     """While a derate lasts: fewer GPUs, or none."""
     pool, start, end, gpus = line
     first, last = max(start, event[0]), min(end, event[1])
@@ -238,13 +198,13 @@ def _cut(
     if firmness and fewer and rng.random() < 0.4:
         cut, owed = gpus - fewer, round(terms.credit(days + terms.grace) * (gpus - fewer) / gpus, 2)
         kept = (pool, first, last, fewer)
-        found.append(_Option(sorted([*paused, kept]), owed, cut * days, cut * days))
+        found.append(Option(sorted([*paused, kept]), owed, cut * days, cut * days))
     if paused:
-        found.append(_Option(paused, terms.credit(days + terms.grace), gpus * days, gpus * days, consent=not firmness))
+        found.append(Option(paused, terms.credit(days + terms.grace), gpus * days, gpus * days, consent=not firmness))
     return found
 
 
-def _substitutes(line: tuple[int, int, int, int], hit: int, terms: _Terms, rng: Generator) -> list[_Option]:
+def _substitutes(line: Line, hit: int, terms: Terms, rng: Generator) -> list[Option]:
     pool, start, end, gpus = line
     if rng.random() >= 0.55:
         return []
@@ -252,7 +212,7 @@ def _substitutes(line: tuple[int, int, int, int], hit: int, terms: _Terms, rng: 
     names = [int(name) for name in rng.permutation(np.unique(near))[: int(rng.integers(1, 4))] if name != pool]
     agreed = rng.random() < 0.3
     return [
-        _Option([(name, start, end, gpus)], round(float(rng.uniform(0, 0.08)) * terms.total, 2), moves=True,
+        Option([(name, start, end, gpus)], round(float(rng.uniform(0, 0.08)) * terms.total, 2), moves=True,
                 consent=not agreed)
         for name in names
     ]  # fmt: skip

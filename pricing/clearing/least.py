@@ -79,14 +79,14 @@ class _Least:
 
     def run(self) -> None:
         self._search(self.effort // 2)
-        self._prove(max(self.effort // 6, 100))
+        self._prove(max(self.effort // 6, 20))
         if self.effort and self.problem.count <= SMALL:
             self._whole()
         elif self.effort:
             self._core()
             for turn in range(max(self.effort // 700, 1)):
                 self._pools(turn)
-            self._prove(max(self.effort // 6, 100))
+            self._prove(max(self.effort // 6, 20))
         self._search(self.effort // 2)
 
     def _search(self, steps: int) -> None:
