@@ -20,16 +20,19 @@ SCENARIOS, DAYS = 100, 400
 
 
 def open_slipping_market() -> Market:
-    """Both halls stand: what is installed is certain, but for the derate. A small one far off lets firm be sold."""
     found = open_market()
-    ensure_default_contract(now=clock.now())
-    for pool in (found.h100, found.gb200):
-        pool.projects.get().milestones.create(kind="power", planned=found.day(-9), actual=found.day(-9))
-        far = pool.projects.create(
-            campus=f"far {pool.pk}", ordinal=1, name="Hall 9", gpus=72, mw=1, h100_equivalents=72
-        )
-        far.milestones.create(kind="chips", planned=found.day(390))
+    let_it_slip(found)
     return found
+
+
+def let_it_slip(market: Market) -> None:
+    """Both halls stand: what is installed is certain, but for the derate. A small one far off lets firm be sold. And
+    contracts have terms on delay from now on."""
+    ensure_default_contract(now=clock.now())
+    for pool in (market.h100, market.gb200):
+        pool.projects.get().milestones.create(kind="power", planned=market.day(-9), actual=market.day(-9))
+        far = pool.projects.create(campus=f"far {pool.pk}", ordinal=1, name="Far", gpus=72, mw=1, h100_equivalents=72)
+        far.milestones.create(kind="chips", planned=market.day(390))
 
 
 def reserved(market: Market, party: Party | None = None, **changed: Any) -> Reservation:

@@ -53,6 +53,13 @@ class Compiled(Generic[M]):
             rows = cursor.fetchmany(1)
         return self._read(rows[0]) if rows else None
 
+    def get(self, **values: Any) -> M:
+        """The row, which is there."""
+        found = self.first(**values)
+        if found is None:
+            raise self._compiler.klass_info["model"].DoesNotExist(values)
+        return found
+
     def first_at(self, **values: Any) -> tuple[M, datetime] | None:
         """The same with the time, read once the row is there: of a queryset that locks, after the lock.
 
@@ -60,7 +67,7 @@ class Compiled(Generic[M]):
         returns, which it does not before it has the lock.
         """
         with connection.cursor() as cursor:
-            cursor.execute(f"SELECT locked.*, clock_timestamp() FROM ({self._sql}) AS locked", self._parameters(values))
+            cursor.execute(self._sql_at, self._parameters(values))
             rows = cursor.fetchmany(1)
         return (self._read(rows[0][:-1]), clock.seen(rows[0][-1])) if rows else None
 
@@ -74,9 +81,18 @@ class Compiled(Generic[M]):
     def _sql(self) -> str:
         return cast(str, self._compiler.sql[0])
 
+    @cached_property
+    def _sql_at(self) -> str:
+        return f"SELECT locked.*, clock_timestamp() FROM ({self._sql}) AS locked"
+
     def _parameters(self, values: dict[str, Any]) -> list[Any]:
         values.setdefault("now", clock.frozen_at())
         return [values[each.name] if isinstance(each, Given) else each for each in self._compiler.sql[1]]
+
+    @cached_property
+    def _converters(self) -> dict[int, Any]:
+        compiler = self._compiler
+        return dict(compiler.get_converters([column[0] for column in compiler.select[: compiler.col_count]]))
 
     @cached_property
     def _populators(self) -> list[Any]:
@@ -94,7 +110,7 @@ class Compiled(Generic[M]):
     def _read(self, row: tuple[Any, ...]) -> M:
         """As Django's own ModelIterable does it."""
         compiler = self._compiler
-        (row,) = compiler.results_iter([[row]])
+        (row,) = compiler.apply_converters([row], self._converters) if self._converters else (row,)
         start, end, names = self._own
         found = compiler.klass_info["model"].from_db(connection.alias, names, row[start:end])
         for populator in self._populators:

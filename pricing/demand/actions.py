@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from marketplace.catalogue.models import Pool
 from marketplace.units.period import Period
 from marketplace.units.prepared import planned_once
-from marketplace.units.writes import Write, insertion, run
+from marketplace.units.writes import Write, insert, insertion, run
 from pricing.demand.models import LOST, OFFERED, QUOTE, QUOTED, REFUSED, SEARCH, TAKEN, Enquiry
 
 NAMED = ("accelerators", "sites", "jurisdictions", "sellers")
@@ -80,7 +80,7 @@ def record_enquiry(*, found: Answered, organisation_id: int | None, now: datetim
     """Keeps what was asked for and what the market had for it. One INSERT and no read: every search waits for it."""
     in_parts = [part for split in found.splits for part in split.parts]
     prices = {offer.pool.pk: float(offer.unit_price) for offer in reversed([*found.offers, *in_parts])}
-    return Enquiry.objects.create(
+    enquiry = Enquiry(
         **_fields(found.need),
         organisation_id=organisation_id,
         offers=len(found.offers) + len(found.splits),
@@ -91,6 +91,8 @@ def record_enquiry(*, found: Answered, organisation_id: int | None, now: datetim
         source=SEARCH,
         created_at=now,
     )
+    insert(enquiry)
+    return enquiry
 
 
 def record_standing_wish(
