@@ -178,6 +178,8 @@ CELERY_BEAT_SCHEDULE = {
     "settle-remedies": {"task": "reservations.settle_remedies", "schedule": 10.0},
     "write-delay-credits": {"task": "reservations.write_delay_credits", "schedule": 600.0},
     "settle-unpaid-changes": {"task": "reservations.settle_unpaid_changes", "schedule": 60.0},
+    "allot-projects": {"task": "reservations.allot_projects", "schedule": 60.0},
+    "remind-of-ends": {"task": "reservations.remind_of_ends", "schedule": 60.0},
     "post-money": {"task": "reservations.post_money", "schedule": 10.0},
     "call-holders": {"task": "reservations.call_holders", "schedule": 60.0},
 }
@@ -262,7 +264,9 @@ UNFOLD = {
                     staff_table("Bundles", "inventory_2", "pricing.bundle"),
                     staff_table("Waitlist", "hourglass_empty", "reservations.waitlistentry"),
                     staff_table("Reservations", "event_available", "reservations.reservation"),
+                    staff_page("Deliveries", "local_shipping", "deliveries", "reservations.view_reservation"),
                     staff_table("Assignments", "move_down", "reservations.assignment"),
+                    staff_table("Continuity scenarios", "shield", "reservations.scenario"),
                     staff_table("Remedies", "healing", "reservations.remedy"),
                     staff_table("Overrides", "gavel", "reservations.remedyoverride"),
                     staff_table("Causes of delay", "event_busy", "reservations.delaycause"),

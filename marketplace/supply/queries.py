@@ -168,6 +168,13 @@ def delivery_confidences(
     return [next(given) if inside else None for inside in covered]
 
 
+def pool_scenarios(*, pool_id: int, projection: Projection) -> tuple[Delivery, date] | None:
+    """A pool's scenarios over all days of a projection, with its first day; None where it does not know the pool."""
+    found = _scenarios(projection.pk)
+    place = found.places.get(pool_id)
+    return None if place is None else (found.delivery(place, projection.days), found.first_day)
+
+
 @lru_cache(maxsize=PROJECTIONS_KEPT)
 def _scenarios(projection_id: int) -> Scenarios:
     projection = Projection.objects.get(pk=projection_id)

@@ -8,4 +8,4 @@ RULES = Path(__file__).resolve().parent.parent / "quotes" / "sql" / "0016_purcha
 class Migration(migrations.Migration):
     dependencies = [("pricing", "0012_delay")]
 
-    operations = [migrations.RunSQL(RULES.read_text())]
+    operations = [migrations.RunSQL(RULES.read_text(), reverse_sql=migrations.RunSQL.noop)]

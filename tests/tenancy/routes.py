@@ -115,10 +115,31 @@ ROUTES: dict[str, Row] = {
     "negotiations/<str:public_id>/reply/": page("negotiation", POST="buyer", sends={"sentence": "please"}),
     "negotiations/<str:public_id>/withdraw/": page("negotiation", POST="buyer"),
     "approvals/": page(GET="member"),
+    "continuity/": page(GET="member"),
+    "continuity/scenarios/": page(POST="buyer", sends={"question": "growth", "name": "X", "asked": "factor=2"}),
+    "continuity/compare/": page(GET="member", asks={"scenario": "{scenario}"}),
+    "continuity/scenarios/<str:public_id>/": page("scenario", GET="member"),
+    "continuity/scenarios/<str:public_id>/export.csv": page("scenario", GET="member"),
+    "continuity/scenarios/<str:public_id>/<str:verb>/": page(
+        "scenario", "scenario_verb", POST="buyer", sends={"name": "X"}
+    ),
+    "continuity/<slug:question>.csv": page("question", GET="member", shared=True),
+    "continuity/<slug:question>/": page("question", GET="member", shared=True),
     "reservations/<str:public_id>/approve/": page("request", POST="buyer"),
     "reservations/<str:public_id>/decline/": page("request", POST="buyer", sends={"reason": "not this year"}),
     "reservations/<str:public_id>/withdraw/": page("request", POST="buyer"),
     "reservations/<str:public_id>/order-form/": page("reservation", GET="member"),
+    "reservations/<str:public_id>/delivery/results/": page(
+        "reservation", POST="buyer", sends={"results": "fabric,collective_gb_s,360"}
+    ),
+    "reservations/<str:public_id>/delivery/accept/": page("reservation", POST="buyer"),
+    "reservations/<str:public_id>/delivery/reject/": page("reservation", POST="buyer", sends={"reason": "too slow"}),
+    "reservations/<str:public_id>/delivery.csv": page("reservation", GET="member"),
+    "selling/deliveries/": page(GET="member"),
+    "selling/deliveries/<str:public_id>/": page("reservation", GET="member", of="seller"),
+    "selling/deliveries/<str:public_id>/<str:act>/": page(
+        "reservation", "act", POST="buyer", of="seller", sends={"ready_on": "{day}"}
+    ),
     "reservations/<str:public_id>/accept-delivery/": page("reservation", POST="buyer"),
     "reservations/<str:public_id>/assign/": page("reservation", GET="member", POST="buyer"),
     "reservations/<str:public_id>/change/<str:kind>/": page("reservation", "kind", GET="member", POST="buyer"),
@@ -217,6 +238,25 @@ ROUTES: dict[str, Row] = {
     "api/v1/reservations/<slug:public_id>/changes": door(
         "reservation", GET="read", POST="commit", sends={"kind": "extend", "end_exclusive": "{later}"}
     ),
+    "api/v1/deliveries": door(GET="supply"),
+    "api/v1/reservations/<slug:public_id>/delivery": door("reservation", GET="read"),
+    "api/v1/reservations/<slug:public_id>/delivery/ready": door(
+        "reservation", POST="supply", of="seller", sends={"ready_on": "{day}"}
+    ),
+    "api/v1/reservations/<slug:public_id>/delivery/handover": door(
+        "reservation", POST="supply", of="seller", sends={"contact": "desk", "access_reference": "ticket 4711"}
+    ),
+    "api/v1/reservations/<slug:public_id>/delivery/provider-results": door(
+        "reservation", POST="supply", of="seller", sends={"fabric": {"collective_gb_s": "360"}}
+    ),
+    "api/v1/reservations/<slug:public_id>/delivery/results": door(
+        "reservation", POST="commit", sends={"fabric": {"collective_gb_s": "360"}}
+    ),
+    "api/v1/reservations/<slug:public_id>/delivery/accept": door("reservation", POST="commit"),
+    "api/v1/reservations/<slug:public_id>/delivery/reject": door(
+        "reservation", POST="commit", sends={"tests": ["collective_gb_s"], "reason": "too slow for what was sold"}
+    ),
+    "api/v1/reservations/<slug:public_id>/delivery/hand-back": door("reservation", POST="supply", of="seller"),
     "api/v1/reservations/<slug:public_id>/transitions": door("reservation", GET="read"),
     "api/v1/reservations/<slug:public_id>/accept-delivery": door("reservation", POST="commit"),
     "api/v1/reservations/<slug:public_id>/assignments": door(
@@ -227,6 +267,20 @@ ROUTES: dict[str, Row] = {
     "api/v1/assignments/<slug:public_id>/accept": door("assignment", POST="commit", of="affiliate"),
     "api/v1/assignments/<slug:public_id>/decline": door("assignment", POST="commit", of="affiliate"),
     "api/v1/assignments/<slug:public_id>/withdraw": door("assignment", POST="commit"),
+    "api/v1/continuity/outage": door(POST="read", sends={"sites": [], "late_days": 9}),
+    "api/v1/continuity/growth": door(POST="read", sends={"factor": "2", "from": "{day}"}),
+    "api/v1/continuity/closure": door(POST="read", sends={"country": "DE", "from": "{day}"}),
+    "api/v1/scenarios": door(
+        GET="read",
+        POST="quote",
+        asks={"after": "{scenario}"},
+        sends={"name": "X", "question": "growth", "inputs": {"factor": "2", "from": "{day}"}},
+    ),
+    "api/v1/scenarios/compare": door(GET="read", asks={"scenarios": "{scenario},{other_scenario}"}),
+    "api/v1/scenarios/<slug:public_id>": door(
+        "scenario", GET="read", PATCH="quote", DELETE="quote", sends={"name": "X"}
+    ),
+    "api/v1/scenarios/<slug:public_id>/recompute": door("scenario", POST="quote"),
     "api/v1/remedies": door(GET="read", asks={"reservation": "{reservation}"}),
     "api/v1/remedies/<slug:public_id>": door("remedy", GET="read"),
     "api/v1/remedies/<slug:public_id>/choose": door("remedy", POST="commit", sends={"choice": "{choice}"}),
@@ -335,6 +389,10 @@ ROUTES: dict[str, Row] = {
     "admin/reservations/reservation/life/<slug:public_id>/hand-over/": staff(
         "reservation", POST="reservations.change_reservation"
     ),
+    "admin/reservations/reservation/life/<slug:public_id>/deliver/<slug:act>/": staff(
+        "reservation", "act", POST="reservations.change_reservation", sends={"ready_on": "{day}"}
+    ),
+    "admin/reservations/reservation/deliveries/": staff(GET="reservations.view_reservation"),
     "admin/reservations/reservation/trial-balance/": staff(GET="reservations.view_posting"),
     "admin/reservations/reservation/no-longer-clear/": staff(
         GET="reservations.view_reservation+marketplace.view_clearance"
@@ -383,6 +441,7 @@ ROUTES: dict[str, Row] = {
     **dict(table("pricing.contractpolicy", "view add")),
     **dict(table("reservations.assignment", "view")),
     **dict(table("reservations.calendarfeed", "view")),
+    **dict(table("reservations.scenario", "view", "scenario_pk")),
     **dict(table("reservations.causedispute", "view")),
     **dict(table("reservations.delaycause", "view add")),
     **dict(table("reservations.due", "view")),

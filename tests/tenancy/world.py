@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from django.contrib.auth.models import Permission
@@ -62,6 +62,10 @@ from reservations.booking.changes import quote_change
 from reservations.booking.feeds import open_feed
 from reservations.booking.models import Reservation
 from reservations.booking.waitlist.actions import join, parse_wish
+from reservations.continuity.actions import save_scenario
+from reservations.continuity.asked import parse_question
+from reservations.continuity.holdings import known_places
+from reservations.continuity.queries import work_out
 from tests.market import PASSWORD, Market, Party, key, member, open_market, party, phase
 from tests.tenancy.walking import Answer, Caller
 
@@ -164,7 +168,10 @@ def open_world() -> World:
     world.add("word", "confirm", "confirm")
     world.add("kind", "extend", "extend")
     world.add("decision", "withdraw", "withdraw")
+    world.add("act", "ready", "ready")
+    world.add("question", "growth", "growth")
     world.add("verb", "disable", "disable")
+    world.add("scenario_verb", "rename", "rename")
     world.add("error_code", "busy", "nothing")
     world.add("no_row", "987654321")
     world.add("no_page", "nothing/here/", "nothing/there/")
@@ -377,6 +384,27 @@ def waitlist(world: World) -> None:
     world.figures.append(CEILING)
 
 
+def scenarios(world: World) -> None:
+    """Two questions about the bank's own portfolio, kept for the organisation, and one that is its author's alone."""
+    bank, now = world.market.bank.organisation, clock.now()
+    body = {"factor": "2", "from": world.market.day(40).isoformat(), "firmness": "standby"}
+    asked = parse_question("growth", body, today=now.date(), known=known_places())
+    answer = work_out(question=asked, organisation_id=bank.pk, now=now)
+    for kind, seen_by in (("scenario", "organisation"), ("other_scenario", "organisation"), ("private_one", "private")):
+        made = change.run(
+            partial(
+                save_scenario,
+                name=f"{CANARY} {kind}",
+                visibility=seen_by,
+                answer=answer,
+                organisation=bank,
+                by=_buyer(world),
+            )
+        )
+        world.add(kind, made.public_id, f"scn_{len(kind) * 'n':0>22}")
+        world.add(f"{kind}_pk", made.pk)
+
+
 def webhook(world: World) -> None:
     """An endpoint, and an event that is on its way to it. Its address leads nowhere: nothing is sent in these tests."""
     bank, now = world.market.bank.organisation, clock.now()
@@ -410,6 +438,7 @@ DEEDS: list[Callable[[World], None]] = [
     request,
     bundle,
     waitlist,
+    scenarios,
     webhook,
     records,
 ]
