@@ -17,7 +17,7 @@ def report(now: datetime) -> int:
     if MilestoneReport.objects.exists():
         return 0
     coming = Milestone.objects.filter(actual=None, planned__gt=now.date(), project__gpus__gt=0)
-    firsts = coming.order_by("project__pool__seller", "planned", "pk").distinct("project__pool__seller")
+    firsts = coming.order_by("project__pool__seller_id", "planned", "pk").distinct("project__pool__seller_id")
     for milestone in firsts.select_related("project__pool__seller"):
         change.run(lambda row=milestone: _report(row, now))  # type: ignore[misc]
     return MilestoneReport.objects.count()
