@@ -4,7 +4,14 @@ from marketplace.capacity.models import CapacityDay, Claim, ClaimLine, LedgerEnt
 from marketplace.catalogue.models import Accelerator, Pool, ServiceSpec, Site
 from marketplace.change.models import Change
 from marketplace.journal.models import Entry
-from marketplace.outbox.models import Event
+from marketplace.outbox.models import (
+    Event,
+    WebhookAttempt,
+    WebhookCursor,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookSecret,
+)
 from marketplace.parties.agreements import MasterAgreement, SigningAuthority
 from marketplace.parties.models import ApiKey, Membership, Organisation, User
 from marketplace.parties.spending import (
@@ -24,10 +31,12 @@ from marketplace.screening.models import (
     ScreeningPolicy,
 )
 from marketplace.supply.models import (
+    DisclosurePolicy,
     Disruption,
     MaintenanceWindow,
     Milestone,
     MilestoneNote,
+    MilestoneReport,
     PoolOutlook,
     Project,
     Projection,
@@ -54,6 +63,7 @@ __all__ = [
     "Clearance",
     "ClearanceProposal",
     "CostCentre",
+    "DisclosurePolicy",
     "Disruption",
     "EndCustomer",
     "Entry",
@@ -66,6 +76,7 @@ __all__ = [
     "Membership",
     "Milestone",
     "MilestoneNote",
+    "MilestoneReport",
     "Organisation",
     "Pool",
     "PoolOutlook",
@@ -81,4 +92,9 @@ __all__ = [
     "SiteExposure",
     "SupplyPolicy",
     "User",
+    "WebhookAttempt",
+    "WebhookCursor",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookSecret",
 ]

@@ -1,5 +1,6 @@
 """Settings. Everything that differs between machines comes from the environment; see docs/map.md."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -17,6 +18,12 @@ else:
 ALLOWED_HOSTS = os.environ.get("HEADROOM_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1],testserver").split(",")
 BASE_URL = os.environ.get("HEADROOM_BASE_URL", "http://localhost:8300")
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
+
+# From this the secrets of webhooks are derived: with another one every receiver needs a new secret.
+WEBHOOK_KEY = hashlib.sha256(b"webhooks\0" + (os.environ.get("HEADROOM_WEBHOOK_KEY") or SECRET_KEY).encode()).digest()
+# Only on a local machine: webhooks also to this machine itself, in plain HTTP and at any port.
+WEBHOOKS_TO_LOOPBACK = LOCAL and os.environ.get("HEADROOM_WEBHOOKS_TO_LOOPBACK") == "1"
+WEBHOOKS_CA_FILE = os.environ.get("HEADROOM_WEBHOOKS_CA_FILE") or None
 
 INSTALLED_APPS = [
     "unfold",
@@ -139,6 +146,11 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_TIME_LIMIT = 300
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# What waits for servers of strangers has workers of its own: no other sweep waits behind it.
+CELERY_TASK_ROUTES = {
+    "marketplace.deliver_webhooks": {"queue": "webhooks"},
+    "marketplace.retry_webhooks": {"queue": "webhooks"},
+}
 # Every task is a sweep over rows that are due: it may run twice, late or not at all until the next tick.
 CELERY_BEAT_SCHEDULE = {
     "project-supply": {"task": "marketplace.project_supply", "schedule": 10.0},
@@ -150,6 +162,9 @@ CELERY_BEAT_SCHEDULE = {
         "task": "marketplace.release_expired_holds",
         "schedule": 10.0,
     },
+    "fan-out-events": {"task": "marketplace.fan_out_events", "schedule": 2.0, "options": {"expires": 10}},
+    "deliver-webhooks": {"task": "marketplace.deliver_webhooks", "schedule": 5.0, "options": {"expires": 10}},
+    "retry-webhooks": {"task": "marketplace.retry_webhooks", "schedule": 5.0, "options": {"expires": 10}},
     "forecast-demand": {"task": "pricing.forecast_demand", "schedule": 60.0},
     "watch-exposure": {"task": "marketplace.watch_exposure", "schedule": 60.0},
     "solve-prices": {"task": "pricing.solve_prices", "schedule": 10.0},
@@ -157,8 +172,15 @@ CELERY_BEAT_SCHEDULE = {
     "publish-tape": {"task": "pricing.publish_tape", "schedule": 10.0},
     "expire-quotes": {"task": "pricing.expire_quotes", "schedule": 10.0},
     "serve-waitlist": {"task": "reservations.serve_waitlist", "schedule": 15.0},
+    "watch-shortfalls": {"task": "reservations.watch_shortfalls", "schedule": 30.0},
     "make-order-forms": {"task": "reservations.make_order_forms", "schedule": 10.0},
     "settle-reservations": {"task": "reservations.settle", "schedule": 10.0},
+    "settle-remedies": {"task": "reservations.settle_remedies", "schedule": 10.0},
+    "write-delay-credits": {"task": "reservations.write_delay_credits", "schedule": 600.0},
+    "settle-unpaid-changes": {"task": "reservations.settle_unpaid_changes", "schedule": 60.0},
+    "allot-projects": {"task": "reservations.allot_projects", "schedule": 60.0},
+    "remind-of-ends": {"task": "reservations.remind_of_ends", "schedule": 60.0},
+    "post-money": {"task": "reservations.post_money", "schedule": 10.0},
     "call-holders": {"task": "reservations.call_holders", "schedule": 60.0},
 }
 
@@ -202,7 +224,7 @@ def staff_table(title: str, icon: str, model: str) -> dict[str, object]:
         # Pages with an entry of their own (Sell capacity, Capacity) live below a table's address.
         "active": lambda request: (
             request.path.startswith(f"/admin/{app}/{name}/")
-            and request.path.split("/")[4] not in ("sell", "capacity", "calibration")
+            and request.path.split("/")[4] not in ("sell", "capacity", "calibration", "providers")
         ),
     }
 
@@ -242,9 +264,17 @@ UNFOLD = {
                     staff_table("Bundles", "inventory_2", "pricing.bundle"),
                     staff_table("Waitlist", "hourglass_empty", "reservations.waitlistentry"),
                     staff_table("Reservations", "event_available", "reservations.reservation"),
+                    staff_page("Deliveries", "local_shipping", "deliveries", "reservations.view_reservation"),
                     staff_table("Assignments", "move_down", "reservations.assignment"),
+                    staff_table("Continuity scenarios", "shield", "reservations.scenario"),
+                    staff_table("Remedies", "healing", "reservations.remedy"),
+                    staff_table("Overrides", "gavel", "reservations.remedyoverride"),
+                    staff_table("Causes of delay", "event_busy", "reservations.delaycause"),
+                    staff_table("Disputes", "forum", "reservations.causedispute"),
                     staff_table("Receipts", "payments", "reservations.receipt"),
                     staff_table("Dues", "request_page", "reservations.due"),
+                    staff_table("Ledger of money", "menu_book", "reservations.posting"),
+                    staff_page("Trial balance", "balance", "trial-balance", "reservations.view_posting"),
                     staff_table("Calendar addresses", "calendar_add_on", "reservations.calendarfeed"),
                 ],
             },
@@ -265,6 +295,9 @@ UNFOLD = {
                 "separator": True,
                 "items": [
                     staff_table("Projects", "construction", "marketplace.project"),
+                    staff_page("Providers", "handshake", "providers", "marketplace.view_milestonereport"),
+                    staff_table("Milestone reports", "flag", "marketplace.milestonereport"),
+                    staff_table("Disclosure", "visibility", "marketplace.disclosurepolicy"),
                     staff_table("Disruptions", "storm", "marketplace.disruption"),
                     staff_table("Maintenance", "engineering", "marketplace.maintenancewindow"),
                     staff_table("Projections", "query_stats", "marketplace.projection"),
@@ -274,6 +307,9 @@ UNFOLD = {
                     staff_table("Promises", "verified", "marketplace.supplypolicy"),
                     staff_table("Exposure", "warning", "marketplace.siteexposure"),
                     staff_table("Selling stops", "block", "marketplace.sellingstop"),
+                    staff_table("Shortfalls", "trending_down", "reservations.shortfall"),
+                    staff_table("Plans", "alt_route", "reservations.plan"),
+                    staff_table("Allocation policies", "gavel", "reservations.allocationpolicy"),
                     staff_table("Pools", "dns", "marketplace.pool"),
                     staff_table("Service specs", "description", "marketplace.servicespec"),
                     staff_table("Sites", "location_on", "marketplace.site"),
@@ -301,6 +337,8 @@ UNFOLD = {
                 "items": [
                     staff_table("Journal", "history", "marketplace.entry"),
                     staff_table("Events", "notifications", "marketplace.event"),
+                    staff_table("Webhooks", "webhook", "marketplace.webhookendpoint"),
+                    staff_table("Webhook deliveries", "outgoing_mail", "marketplace.webhookdelivery"),
                     staff_table("Claims", "lock_clock", "marketplace.claim"),
                     staff_table("Ledger", "receipt_long", "marketplace.ledgerentry"),
                     staff_table("Staff groups", "groups", "auth.group"),

@@ -1,5 +1,8 @@
 """Sweeps over what is due on the ground floor. Each may run twice, late, or beside another: rows decide."""
 
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+
 from celery import shared_task
 
 from marketplace.capacity.actions import publish_limits, publish_projection, release_expired_holds
@@ -11,8 +14,21 @@ from marketplace.capacity.stops import (
     settle_stop,
     write_limits,
 )
-from marketplace.celery import PROJECT_SUPPLY, SERVE_WAITLIST, SOLVE_PRICES, WATCH_EXPOSURE, wake
+from marketplace.celery import (
+    ALLOT_PROJECTS,
+    DELIVER_WEBHOOKS,
+    PROJECT_SUPPLY,
+    RETRY_WEBHOOKS,
+    SERVE_WAITLIST,
+    SOLVE_PRICES,
+    WATCH_EXPOSURE,
+    WATCH_SHORTFALLS,
+    wake,
+)
 from marketplace.change import change
+from marketplace.outbox.connecting import Outcome
+from marketplace.outbox.delivering import ILL, WELL, Parcel, fan_out, note, send, take
+from marketplace.outbox.subscribing import connector
 from marketplace.supply.actions import project_due, request_daily_projection
 from marketplace.supply.policies import request_if_changed
 from marketplace.supply.queries import unpublished_projection
@@ -33,9 +49,11 @@ def project_due_supply() -> bool:
     for outlook in projection.pools.select_related("pool").order_by("pool_id"):
         change.run(lambda outlook=outlook: publish_limits(projection=projection, pool=outlook.pool))  # type: ignore[misc]
     change.run(lambda: publish_projection(projection=projection, now=clock.now()))
+    wake(WATCH_SHORTFALLS)  # first: buyers wait for it
     wake(SOLVE_PRICES)
     wake(WATCH_EXPOSURE)
     wake(SERVE_WAITLIST)
+    wake(ALLOT_PROJECTS)
     return True
 
 
@@ -67,3 +85,59 @@ def watch_exposure() -> int:
     for stop_id in lifted:
         change.run(lambda stop_id=stop_id: settle_stop(stop_id=stop_id, now=clock.now()))  # type: ignore[misc]
     return sum(stop is not None for stop in judged)
+
+
+@shared_task(name="marketplace.fan_out_events")
+def fan_out_events() -> int:
+    """Turns events into deliveries to those who asked for them, some thousands a transaction, and wakes the courier."""
+    read = 0
+    while found := change.run(lambda: fan_out(now=clock.now())):
+        read += found
+    if read:
+        wake(DELIVER_WEBHOOKS)
+    return read
+
+
+@shared_task(name=DELIVER_WEBHOOKS)
+def deliver_webhooks() -> int:
+    """Sends what is due to endpoints that answer well."""
+    return deliver(WELL)
+
+
+@shared_task(name=RETRY_WEBHOOKS)
+def retry_webhooks() -> int:
+    """Sends what is due to endpoints that failed or were slow: apart, so that nobody else waits for them."""
+    return deliver(ILL)
+
+
+PARALLEL = 32
+RUN_SECONDS = 20.0
+
+
+def deliver(lane: str) -> int:
+    """Takes what is due and sends it, many at once, until nothing is or the time is over. Returns how many were sent.
+
+    Requests run in threads and outside of every transaction; rows are touched here alone. Killed at any moment, the
+    leases of what was in hand run out, and it is sent again.
+    """
+    began, sent, flying = time.monotonic(), 0, dict[Future[Outcome], Parcel]()
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        while True:
+            if time.monotonic() - began < RUN_SECONDS:
+                flying |= _send_off(pool, lane, most=PARALLEL - len(flying))
+            if not flying:
+                return sent
+            done, _ = wait(flying, timeout=0.2, return_when=FIRST_COMPLETED)
+            for each in done:
+                parcel, outcome = flying.pop(each), each.result()
+                change.run(lambda: note(parcel=parcel, outcome=outcome, now=clock.now()))  # noqa: B023
+            sent += len(done)
+
+
+def _send_off(pool: ThreadPoolExecutor, lane: str, *, most: int) -> dict[Future[Outcome], Parcel]:
+    if most <= 0:
+        return {}
+    now, by = clock.now(), connector()
+    parcels = change.run(lambda: take(lane=lane, most=most, now=now))
+    stamp = int(now.timestamp())
+    return {pool.submit(send, parcel, timestamp=stamp, connector=by): parcel for parcel in parcels}

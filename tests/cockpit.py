@@ -9,7 +9,7 @@ from django.test import Client
 from marketplace.models import Milestone, Organisation, Pool, Project, User
 from marketplace.parties.staff_roles import SALES, SUPPLY_PLANNER, ensure_staff_groups
 from marketplace.units import clock
-from tests.market import H100_LIMITS, PASSWORD, open_market
+from tests.market import H100_LIMITS, PASSWORD, Market
 
 FIRM_GPUS = H100_LIMITS[0]
 
@@ -28,8 +28,7 @@ class Cockpit:
     root: User
 
 
-def open_cockpit() -> Cockpit:
-    market = open_market()
+def open_cockpit(market: Market) -> Cockpit:
     project = Project.objects.get(pool=market.h100)
     groups = ensure_staff_groups()
     return Cockpit(

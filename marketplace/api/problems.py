@@ -12,9 +12,10 @@ from rest_framework.response import Response
 
 from marketplace.api.authentication import ScopeRequired
 from marketplace.change.change import Busy, IdempotencyMismatch, InProgress
-from marketplace.web.errors import PROBLEM_JSON, problem_json
+from marketplace.web.errors import CODES, PROBLEM_JSON, problem_json
 
 Error = dict[str, str]
+OURS = ("marketplace", "pricing", "reservations")
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,20 @@ def _(failure: InProgress) -> Problem:
 @explain.register
 def _(failure: Busy) -> Problem:
     return Problem("busy", retry_after=1)
+
+
+def refusals() -> tuple[type[Exception], ...]:
+    """The failures of our own that have been given a code, for a page to catch."""
+    return tuple(kind for kind in explain.registry if kind.__module__.partition(".")[0] in OURS)
+
+
+def sentence(failure: Exception) -> str:
+    """What people read on a page where REST answers with a problem: the same words."""
+    found = explain(failure)
+    if found is None:
+        return str(failure)
+    at_fault = " ".join(each["message"] for each in found.errors) if found.code == "invalid" else ""
+    return found.detail or at_fault or CODES[found.code].meaning
 
 
 def handler(failure: Exception, context: dict[str, Any]) -> Response | None:

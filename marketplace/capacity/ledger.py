@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 import numpy as np
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, connection, transaction
 from numpy.typing import NDArray
 from psycopg import errors
 
@@ -36,6 +36,16 @@ class Wanted:
     holder: str
     firmness: str
     line: Line
+
+
+@dataclass(frozen=True)
+class WantedTogether:
+    """One of many claims that are each taken or not: some lines, whole, under a holder of its own."""
+
+    holder: str
+    firmness: str
+    lines: tuple[Line, ...]
+    expires_at: datetime
 
 
 @dataclass(frozen=True)
@@ -109,12 +119,39 @@ def hold_all(*, wanted: Sequence[Wanted], expires_at: datetime, now: datetime) -
     return [found[number] for number in range(len(wanted))]
 
 
+def hold_each(*, wanted: Sequence[WantedTogether], now: datetime) -> list[Claimed | None]:
+    """Keeps what fits of many claims, each whole or not at all, in the order given: None for one that does not fit.
+
+    All days that any of them touches are locked first, by (pool, day), so their own order may be anything.
+    """
+    if not wanted:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(_DAYS_OF_ALL, _columns([line for each in wanted for line in each.lines]))
+    return [_held_or_not(each, now) for each in wanted]
+
+
+def _held_or_not(each: WantedTogether, now: datetime) -> Claimed | None:
+    try:
+        with transaction.atomic():
+            return _claim(each.holder, each.firmness, HELD, each.expires_at, each.lines, now)
+    except InsufficientHeadroom:
+        return None
+
+
 def lock_claims(*, claim_ids: Sequence[int]) -> None:
     """Locks several claims, by id, before the first of them moves: who moves one of them alone then waits for all."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT 1 FROM marketplace_claim WHERE id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE", [list(claim_ids)]
         )
+
+
+def lock_claims_and_days(*, claim_ids: Sequence[int]) -> None:
+    """Locks several claims, by id, then all days of their lines, by (pool, day): before several calls on them."""
+    lock_claims(claim_ids=claim_ids)
+    with connection.cursor() as cursor:
+        cursor.execute(_DAYS_OF_CLAIMS, [list(claim_ids)])
 
 
 def commit(*, holder: str, firmness: str, lines: Sequence[Line], now: datetime) -> Claimed:
@@ -279,6 +316,21 @@ _CUT = f"""
 
 _EXPIRED_HOLD = "SELECT 1 FROM marketplace_claim WHERE id = %s AND status = 'held' AND expires_at <= %s FOR UPDATE"
 _HAND_OVER = "UPDATE marketplace_claim SET holder = %s, changed_at = %s WHERE id = %s AND status = 'held'"
+_DAYS_OF_ALL = """
+    SELECT 1 FROM marketplace_capacityday d
+    WHERE EXISTS (
+        SELECT FROM unnest(%s::bigint[], %s::date[], %s::date[], %s::date[], %s::int[])
+            AS l (pool, start, "end", occupied_end, quantity)
+        WHERE l.pool = d.pool_id AND d.day >= l.start AND d.day < l.occupied_end)
+    ORDER BY d.pool_id, d.day FOR UPDATE
+"""
+_DAYS_OF_CLAIMS = """
+    SELECT 1 FROM marketplace_capacityday d
+    WHERE EXISTS (
+        SELECT FROM marketplace_claimline l
+        WHERE l.claim_id = ANY(%s::bigint[]) AND l.pool_id = d.pool_id AND d.day >= l.start AND d.day < l.occupied_end)
+    ORDER BY d.pool_id, d.day FOR UPDATE
+"""
 _DAYS_OF_BOTH = """
     WITH wanted (pool_id, first, until) AS (
         SELECT pool_id, start, occupied_end FROM marketplace_claimline WHERE claim_id = %s

@@ -15,11 +15,13 @@ from marketplace.units.period import Period
 
 @dataclass(frozen=True)
 class Served:
-    """A claim's block from the first day asked on: `required` (days,) is all that is served before it, and itself."""
+    """A claim's block from the first day asked on: `required` (days,) is all that is served before it, and itself,
+    its own `gpus`."""
 
     claim_id: int
     period: Period
     required: NDArray[np.int64]
+    gpus: int
 
 
 def served(*, pool_id: int, claim_ids: Collection[int], first_day: date, now: datetime) -> list[Served]:
@@ -52,5 +54,5 @@ def served(*, pool_id: int, claim_ids: Collection[int], first_day: date, now: da
         if ends[row] > first_day:
             period = Period(max(starts[row], first_day), ends[row])
             use = np.cumsum(steps[: (period.end - first_day).days])
-            found.append(Served(int(claims[row]), period, use[(period.start - first_day).days :]))
+            found.append(Served(int(claims[row]), period, use[(period.start - first_day).days :], int(gpus[row])))
     return found

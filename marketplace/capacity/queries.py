@@ -36,8 +36,9 @@ class Inventory:
         return np.maximum(self.nested - self.limits, 0)
 
 
+_COLUMNS = 12
 _ROWS = """
-    SELECT * FROM (
+    FROM (
         SELECT pool_id, array_agg(day - %(start)s::date),
             array_agg(limit_firm), array_agg(limit_standard), array_agg(limit_standby),
             array_agg(firm_held + firm_committed), array_agg(standard_held + standard_committed),
@@ -58,6 +59,14 @@ _ROWS = """
 
 def inventory(*, pool_ids: Sequence[int], period: Period, now: datetime) -> Inventory:
     """Limits and use of the pools over the period as of `now`. A day without a row has no limit and no use."""
+    return inventory_beside(pool_ids=pool_ids, period=period, now=now)[0]
+
+
+def inventory_beside(
+    *, pool_ids: Sequence[int], period: Period, now: datetime, beside: str = "", **values: Any
+) -> tuple[Inventory, tuple[Any, ...]]:
+    """The same, and the columns `beside` (SQL, with `values` among its parameters) in the same snapshot: none where no
+    day has a row."""
     place = {pool_id: index for index, pool_id in enumerate(pool_ids)}
     limits = np.zeros((len(place), len(FIRMNESS), period.days), dtype=np.int64)
     use = np.zeros_like(limits)
@@ -66,16 +75,19 @@ def inventory(*, pool_ids: Sequence[int], period: Period, now: datetime) -> Inve
         "start": period.start,
         "end": period.end,
         "now": now,
+        **values,
     }
+    further: tuple[Any, ...] = ()
     with connection.cursor() as cursor:
-        cursor.execute(_ROWS, parameters)
-        for pool_id, days, *columns in cursor.fetchall():
+        cursor.execute(f"SELECT {', '.join(['*', *([beside] if beside else [])])} {_ROWS}", parameters)
+        for found in cursor.fetchall():
+            (pool_id, days, *columns), further = found[:_COLUMNS], found[_COLUMNS:]
             at, row = np.asarray(days, dtype=np.int64), place[pool_id]
             limits[row][:, at] = columns[:3]
             use[row][:, at] = columns[3:6]
             for firmness, first, last, quantity in zip(*(column or () for column in columns[6:]), strict=True):
                 use[row, rank(firmness), max(0, first) : last] -= quantity
-    return Inventory(tuple(place), period, limits, np.cumsum(use, axis=1))
+    return Inventory(tuple(place), period, limits, np.cumsum(use, axis=1)), further
 
 
 @dataclass(frozen=True)

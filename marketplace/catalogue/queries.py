@@ -1,8 +1,11 @@
+from functools import lru_cache
 from typing import Any
 
 from django.db.models import QuerySet
 
 from marketplace.catalogue.models import Pool, ServiceSpec
+
+SPECS_KEPT = 1024  # in this process: a version is never rewritten
 
 
 def pools_with_specs(*, accelerator: str | None = None, site: str | None = None) -> QuerySet[Pool]:
@@ -19,3 +22,8 @@ def service_documents() -> dict[int, dict[str, Any]]:
     """Pool -> its newest service spec, with the pool's fabric among the fields."""
     newest = ServiceSpec.objects.select_related("pool").order_by("pool_id", "-version").distinct("pool_id")
     return {spec.pool_id: {"fabric": spec.pool.fabric, **spec.document} for spec in newest}
+
+
+@lru_cache(maxsize=SPECS_KEPT)
+def service_spec(spec_id: int) -> ServiceSpec:
+    return ServiceSpec.objects.get(pk=spec_id)

@@ -1,6 +1,6 @@
 """What a service spec says field by field, which way is better, and whether a wish for it is met: pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
@@ -56,6 +56,53 @@ class ServiceWish:
         """`nvlink_domain_gpus of 8 or more`."""
         named = ", ".join(self.value) if self.how == "all" else str(self.value)
         return f"{self.field} {named}{BOUND_WORDS.get(self.how, '')}"
+
+
+EQUAL, BETTER, WORSE = "equal", "better", "worse"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A field of two specs: what one has, what the other offers in its place, and how that compares."""
+
+    field: str
+    has: Any
+    offers: Any
+    verdict: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {"field": self.field, "has": self.has, "offers": self.offers, "verdict": self.verdict}
+
+
+def compared(has: Mapping[str, Any], offers: Mapping[str, Any]) -> tuple[Compared, ...]:
+    """A spec against another that would take its place, field by field: "equal or better" is that none is worse.
+
+    A field that is not offered is worse, one that only the other has is better; one without a direction must be equal.
+    """
+    return tuple(
+        Compared(field, has.get(field), offers.get(field), _verdict(field, has, offers))
+        for field in sorted({*has, *offers})
+    )
+
+
+def _verdict(field: str, has: Mapping[str, Any], offers: Mapping[str, Any]) -> str:
+    if field not in offers:
+        return WORSE
+    if field not in has:
+        return BETTER
+    old, new = has[field], offers[field]
+    if old == new:
+        return EQUAL
+    way = DIRECTIONS.get(field)
+    if way in BOUNDS and _is_number(old) and _is_number(new):
+        return BETTER if (new > old) == (way == MORE) else WORSE
+    if way == ALL and isinstance(old, list) and isinstance(new, list):
+        return EQUAL if set(old) == set(new) else BETTER if set(old) < set(new) else WORSE
+    return WORSE
+
+
+def equal_or_better(rows: Sequence[Compared]) -> bool:
+    return all(row.verdict != WORSE for row in rows)
 
 
 def read_wishes(body: Any) -> tuple[tuple[ServiceWish, ...], list[Found]]:

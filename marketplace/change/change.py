@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from django.db import OperationalError, connection, transaction
 from psycopg import errors
+from psycopg.types.json import Jsonb
 
 from marketplace.capacity.actions import release_expired_holds
 from marketplace.capacity.ledger import Refused
@@ -104,8 +105,12 @@ def _reserve(organisation_id: int, key: str, digest: str) -> bool:
 
 @planned_once()
 def _store(organisation_id: int, key: str, answer: Answer) -> None:
-    row = Change.objects.filter(organisation_id=organisation_id, key=key)
-    row.update(status=answer.status, answer=answer.body)
+    values: list[Any] = [answer.status, Jsonb(answer.body), organisation_id, key]
+    with connection.cursor() as cursor:
+        cursor.execute(_STORE, values)
+
+
+_STORE = "UPDATE marketplace_change SET status = %s, answer = %s WHERE organisation_id = %s AND key = %s"
 
 
 def _stored(organisation_id: int, key: str, digest: str) -> Answer:

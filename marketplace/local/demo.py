@@ -47,7 +47,7 @@ def start(family: Family, home: Home, options: Options) -> str:
         address = web.address(socket)
         env = servers.environment(home, start_servers(family, home)) | of_this_clone(address)
         prepare(family, home, env, address)
-        with step("web, worker and beat"):
+        with step("web, workers and beat"):
             start_programs(family, home, env, socket.fileno())
             wait_until_healthy(family, address)
     with step("prices"):
@@ -104,6 +104,9 @@ def start_programs(family: Family, home: Home, env: dict[str, str], socket: int)
     programs = {
         "web": gunicorn,
         "worker": [*celery, "worker", "-c", "2", "--without-gossip", "--without-mingle", "--without-heartbeat"],
+        # Threads: it waits for other servers, and computes nothing.
+        "courier": [*celery, "worker", "-P", "threads", "-c", "2", "-Q", "webhooks", "-n", "courier@%h"]
+        + ["--without-gossip", "--without-mingle", "--without-heartbeat"],
         "beat": [*celery, "beat", "-s", str(schedule), "--pidfile="],
     }
     for name, args in programs.items():

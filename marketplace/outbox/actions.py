@@ -1,11 +1,11 @@
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
 from psycopg.types.json import Jsonb
 
 from marketplace.journal.actor import Actor
 from marketplace.outbox.models import Event, new_event_id
+from marketplace.units.writes import Write, run
 
 
 def emit(
@@ -31,29 +31,23 @@ def tell(
 ) -> None:
     """`journal.record` and `emit` of one change under one name, in one statement: for the changes that happen all
     day."""
-    values: dict[str, Any] = {
-        "at": now,
-        "name": name,
-        "subject": subject,
-        "actor": by.label,
-        "user": by.user_id,
-        "key": by.key_id,
-        "for": by.organisation_id,
-        "after": Jsonb(after),
-        "public_id": new_event_id(),
-        "organisation": organisation_id,
-        "data": Jsonb(data),
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_TELL, values)
+    run(*telling(by=by, name=name, subject=subject, organisation_id=organisation_id, now=now, after=after, data=data))
 
 
-_TELL = """
-    WITH entry AS (
-        INSERT INTO marketplace_entry
-            (at, actor, user_id, key_id, organisation_id, verb, subject, before, after, reason)
-        VALUES (%(at)s, %(actor)s, %(user)s, %(key)s, %(for)s, %(name)s, %(subject)s, NULL, %(after)s, '')
-    )
+def telling(
+    *, by: Actor, name: str, subject: str, organisation_id: int, now: datetime, after: Any, data: dict[str, Any]
+) -> tuple[Write, Write]:
+    """What `tell` writes, for whoever writes more in the same statement."""
+    entry = (now, by.label, by.user_id, by.key_id, by.organisation_id, name, subject, Jsonb(after))
+    event = (new_event_id(), organisation_id, name, subject, Jsonb(data), now)
+    return Write("entry", _ENTRY, entry), Write("event", _EVENT, event)
+
+
+_ENTRY = """
+    INSERT INTO marketplace_entry (at, actor, user_id, key_id, organisation_id, verb, subject, before, after, reason)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, NULL, %s, '')
+"""
+_EVENT = """
     INSERT INTO marketplace_event (public_id, organisation_id, name, subject, data, created_at)
-    VALUES (%(public_id)s, %(organisation)s, %(name)s, %(subject)s, %(data)s, %(at)s)
+    VALUES (%s, %s, %s, %s, %s, %s)
 """

@@ -1,8 +1,10 @@
 from datetime import datetime
 
+from django.db.models import QuerySet
+
 from marketplace.parties.actions import digest_of
 from marketplace.parties.models import ApiKey, Membership, User
-from marketplace.units import clock
+from marketplace.units.compiled import Compiled, given
 from marketplace.units.prepared import planned_once
 
 
@@ -12,12 +14,17 @@ def live_key(*, secret: str) -> tuple[ApiKey, datetime] | None:
 
     The clock comes with the row: every request asks here first.
     """
-    keys = ApiKey.objects.select_related("organisation").annotate(read_at=clock.EXPRESSION)
-    key = next(iter(keys.filter(digest=digest_of(secret), revoked_at=None).order_by()), None)
-    if key is None:
+    found = _not_revoked.first_at(digest=digest_of(secret))
+    if found is None:
         return None
-    now = clock.seen(key.read_at)
+    key, now = found
     return None if key.expires_at is not None and key.expires_at <= now else (key, now)
+
+
+@Compiled
+def _not_revoked() -> QuerySet[ApiKey]:
+    keys = ApiKey.objects.select_related("organisation")
+    return keys.filter(digest=given("digest"), revoked_at=None).order_by()
 
 
 def membership_of(*, user: User, chosen: str | None = None) -> Membership | None:

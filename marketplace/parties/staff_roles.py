@@ -4,13 +4,21 @@ from django.contrib.auth.models import Group, Permission
 
 SALES, SUPPLY_PLANNER, FINANCE, COMPLIANCE = "Sales", "Supply planner", "Finance", "Compliance"
 APPS = ("marketplace", "pricing", "reservations")
-HIDDEN = ("change",)  # stored answers to idempotency keys: a customer's own, and no business of staff
+HIDDEN = (
+    "change",
+    "webhooksecret",
+    "webhookcursor",
+)  # stored answers to idempotency keys: a customer's own, and no business of staff
 
 # Selling: `add_quote` holds capacity for a customer, `change_quote` gives it back, `add_reservation` accepts,
-# `change_reservation` asks for changes and exits and hands over, `change_assignment` consents.
+# `change_reservation` asks for changes and exits and hands over, `change_assignment` consents, `change_remedy`
+# overrides with a reason, `change_causedispute` answers and resolves.
 SELL = ("add_quote", "change_quote", "change_negotiation", "add_reservation") + (
     "change_reservation",
     "change_assignment",
+    "change_remedy",
+    "change_causedispute",
+    "change_delaycause",
 )
 MONEY = ("add_receipt",)  # bank transfers are recorded, and never changed
 ACCOUNTS = (
@@ -25,7 +33,9 @@ ACCOUNTS = (
     "change_apikey",
     "add_masteragreement",
     "change_masteragreement",
+    "change_webhookendpoint",  # switches one off; nothing about it is edited
 )
+# `add_delaycause` states why something is late, `change_delaycause` is the second person's word.
 # `add_clearanceproposal` asks, `change_clearanceproposal` is the second person's word, `add_clearance` blocks.
 SCREEN = (
     "add_clearanceproposal",
@@ -39,7 +49,7 @@ BUILD = tuple(
     f"{verb}_{model}"
     for model in ("accelerator", "site", "pool", "project", "milestone", "disruption", "maintenancewindow")
     for verb in ("add", "change")
-) + ("add_servicespec", "add_projectiondue")
+) + ("add_servicespec", "add_projectiondue", "add_delaycause", "change_delaycause")
 
 
 def ensure_staff_groups() -> dict[str, Group]:

@@ -1,5 +1,6 @@
 """Projections: made when something asks for them, stored whole, never edited."""
 
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from marketplace.supply.promises import promised_limits
 from marketplace.supply.queries import BuildOut, build_out
 from marketplace.supply.reporting import LONGEST_REASON, request_projection
 from marketplace.supply.slips import DEFAULT_POLICY
+from marketplace.supply.trusting import trusted
 from marketplace.supply.world import Ints
 
 HORIZON_DAYS = 7 * 365 + 2
@@ -44,29 +46,60 @@ def request_daily_projection(*, now: datetime) -> bool:
     return True
 
 
-def project_supply(
-    *, reason: str, now: datetime, scenarios: int = SCENARIOS, days: int = HORIZON_DAYS, seed: int = SEED
-) -> Projection:
-    """Runs the scenarios over the build-out as it stands; stores quantiles, limits, ready days and inputs."""
-    found, promised = build_out(now.date()), ensure_default_policy(now=now)
-    learned = learned_policy(DEFAULT_POLICY, slip_observations(now.date()))
+@dataclass(frozen=True)
+class Asked:
+    """What the scenarios are run over, as it is known now."""
+
+    found: BuildOut
+    promised: SupplyPolicy
+    learned: Learned
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the scenarios: quantiles and ready days, and the limits (pools, 3, days) that keep the promises."""
+
+    result: ProjectedSupply
+    limits: Ints
+
+
+def asked(*, now: datetime) -> Asked:
+    """Reads the build-out as it stands, the promises in force, and what slips have taught."""
+    today = now.date()
+    learned = learned_policy(DEFAULT_POLICY, slip_observations(today))
+    return Asked(trusted(build_out(today), learned.policy, today), ensure_default_policy(now=now), learned)
+
+
+def run_scenarios(known: Asked, *, scenarios: int = SCENARIOS, days: int = HORIZON_DAYS, seed: int = SEED) -> Run:
+    """Runs the scenarios: reads and writes nothing, so that what was only tried can be looked at, too."""
+    found, learned = known.found, known.learned
     result = project(found.world, learned.policy, seed=seed, scenarios=scenarios, days=days)
     limits = promised_limits(
         found.world,
         result.ready.days,
         learned.policy,
-        promises_of(promised),
+        promises_of(known.promised),
         (result.p90, result.p50, result.p10),
         seed=seed,
         # Beyond the market's last known project nothing is known well enough to be sold firm.
         firm_days=found.world.last_known_day() + 1,
     )
+    return Run(result, limits)
+
+
+def project_supply(
+    *, reason: str, now: datetime, scenarios: int = SCENARIOS, days: int = HORIZON_DAYS, seed: int = SEED
+) -> Projection:
+    """Runs the scenarios over the build-out as it stands; stores quantiles, limits, ready days and inputs."""
+    known = asked(now=now)
+    found, run = known.found, run_scenarios(known, scenarios=scenarios, days=days, seed=seed)
+    result, limits = run.result, run.limits
     projection = Projection.objects.create(
         first_day=now.date(),
         days=days,
         scenarios=scenarios,
         seed=seed,
-        inputs=_inputs(found, promised, learned),
+        inputs=_inputs(found, known.promised, known.learned),
         reason=reason,
         created_at=now,
     )

@@ -9,7 +9,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from marketplace.units import firmness as classes
-from marketplace.units.money import Money
+from marketplace.units.money import Money, usd_from_cents
 from marketplace.web import formats
 from marketplace.web.charts.table import Table
 
@@ -27,6 +27,12 @@ def _amount(value: Money | Decimal | float) -> tuple[Decimal | float, str]:
 def money(value: Money | Decimal | float) -> str:
     """`$2,634,508.80` for a total, `$3.63` for a price per GPU-hour."""
     return formats.money(*_amount(value))
+
+
+@register.filter
+def from_cents(cents: int) -> str:
+    """Whole US cents as money."""
+    return formats.money(usd_from_cents(cents).amount)
 
 
 @register.filter
@@ -65,6 +71,12 @@ register.filter("short_id", formats.short_id)
 def day(value: date) -> SafeString:
     """A date in `<time>`: `24 Mar 2027`."""
     return format_html('<time datetime="{}">{}</time>', value.isoformat(), formats.day(value))
+
+
+@register.filter
+def iso_day(value: str) -> SafeString:
+    """A day that was stored as text, such as 2027-03-24."""
+    return day(date.fromisoformat(value))
 
 
 @register.filter

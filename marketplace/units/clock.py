@@ -6,7 +6,6 @@ from contextvars import ContextVar
 from datetime import UTC, date, datetime
 
 from django.db import connection
-from django.db.models import DateTimeField, Func
 
 _frozen: ContextVar[datetime | None] = ContextVar("frozen", default=None)
 
@@ -23,12 +22,8 @@ def now() -> datetime:
     return at.astimezone(UTC)
 
 
-# For a row that is read anyway: saves the statement of `now`. Not with a lock, which the row is read before.
-EXPRESSION = Func(function="clock_timestamp", output_field=DateTimeField())
-
-
 def seen(at: datetime) -> datetime:
-    """The time that EXPRESSION read, or the time a test has frozen."""
+    """The time that a statement read beside its rows (units/compiled.py), or the time a test has frozen."""
     return _frozen.get() or at.astimezone(UTC)
 
 

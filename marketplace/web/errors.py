@@ -101,13 +101,13 @@ CODES: dict[str, Code] = {
     "price_changed": Code(
         409,
         "The price has risen",
-        "The block costs more than it was offered for. Nothing is held.",
+        "It costs more than it was offered for. Nothing was done.",
         "“offer” is the same block at the present price: take a quote with it, or ask again for other dates.",
     ),
     "insufficient_headroom": Code(
         409,
         "There is not enough headroom",
-        "The block no longer fits. Nothing is held.",
+        "The block no longer fits. Nothing was done.",
         "“nearest” lists needs that do fit, each ready to send to POST /api/v1/offers.",
     ),
     "hold_limit": Code(
@@ -357,6 +357,36 @@ CODES: dict[str, Code] = {
         "The assignment is not open for this, or not yet. Nothing was changed.",
         "“status” of the assignment says where it stands, and “allowed_actions” what is possible.",
     ),
+    "remedy_closed": Code(
+        409,
+        "The time to choose is over",
+        "The deadline of this remedy has passed, or what was chosen has taken effect. Nothing was changed.",
+        "“standing” of the remedy is what took effect, or will at “settles_at”.",
+    ),
+    "long_stop": Code(
+        409,
+        "The long-stop date has not come",
+        "One may leave with a full refund from the contract's long-stop date on. Nothing was changed.",
+        "“contract.delay_terms.long_stop_days” counts from the first day that was agreed.",
+    ),
+    "dispute_open": Code(
+        409,
+        "The cause is disputed already",
+        "This cause was disputed for this reservation already. Nothing was changed.",
+        "GET /api/v1/reservations/{id}/disputes finds the thread: go on there, if it is open.",
+    ),
+    "dispute_closed": Code(
+        409,
+        "The dispute is resolved",
+        "This dispute has its outcome. Nothing was changed.",
+        "“outcome” and “days” of the dispute say how it ended.",
+    ),
+    "served_elsewhere": Code(
+        409,
+        "The block is served in another pool than it was bought in",
+        "The block is served in another pool than it was bought in, so nothing can be added. Nothing was changed.",
+        "Buy what you need beside it with POST /api/v1/offers. Fewer GPUs, an earlier end and an exit are possible.",
+    ),
     "idempotency_mismatch": Code(
         422,
         "The idempotency key was used for another request",
@@ -380,6 +410,25 @@ CODES: dict[str, Code] = {
         "Prices are too old to sell on",
         "The projection behind the market is older than its policy allows. No new quote is made.",
         "Try again after the seconds in “Retry-After”. Quotes that you have stay good.",
+    ),
+    "too_many_scenarios": Code(
+        409,
+        "As many scenarios as one may keep",
+        "You keep as many scenarios as one may. Nothing was kept.",
+        "Delete one that nobody needs any more: DELETE /scenarios/{id}. That cannot be undone.",
+    ),
+    "not_the_author": Code(
+        409,
+        "Somebody else kept it",
+        "This scenario is somebody else's, who alone can change it. Nothing was changed.",
+        "Ask whoever is named, or keep one of your own: POST /scenarios with the same inputs. An administrator may "
+        "delete a scenario that the organisation sees.",
+    ),
+    "scenario_archived": Code(
+        409,
+        "The scenario is archived",
+        "This scenario is archived. Nothing was changed.",
+        "Bring it back first: PATCH /scenarios/{id} with “archived”: false.",
     ),
     "internal_error": Code(
         500,

@@ -1,7 +1,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from marketplace.web import calibration, errors, organisation, pages, signing, spending
+from marketplace.web import calibration, errors, organisation, pages, providing, signing, spending, webhooks
 
 urlpatterns = [
     path("health/", pages.health, name="health"),
@@ -21,5 +21,13 @@ urlpatterns = [
     path("organisation/signing/authorities/<slug:public_id>/revoke/", signing.revoke, name="revoke-authority"),
     path("organisation/signing/end-customers/", signing.register, name="register-end-customer"),
     path("organisation/signing/end-customers/<slug:public_id>/archive/", signing.archive, name="archive-end-customer"),
+    path("organisation/webhooks/", webhooks.show, name="webhooks"),
+    path("organisation/webhooks/deliveries/<slug:public_id>/again/", webhooks.again, name="redeliver"),
+    path("organisation/webhooks/<slug:public_id>/", webhooks.one, name="webhook"),
+    path("organisation/webhooks/<slug:public_id>/<slug:verb>/", webhooks.act, name="act-on-webhook"),
+    path("selling/build-out/", providing.show, name="providing"),
+    path("selling/build-out/report/", providing.report, name="report-milestone"),
+    path("selling/build-out/file/", providing.send_file, name="send-supply-file"),
+    path("selling/build-out/disclosure/", providing.publish_disclosure, name="publish-disclosure"),
     path("errors/<slug:code>/", errors.problem, name="problem"),
 ]

@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.contrib.admin.utils import flatten_fieldsets
 from django.forms.models import model_to_dict
 from django.http import HttpRequest
+from django.utils.html import format_html_join
 
 from marketplace.admin.base import StaffAdmin, author
 from marketplace.change import change as changes
@@ -18,13 +19,26 @@ LEAD = timedelta(minutes=10)  # time to read a copied policy through before it s
 RULES: Any = (
     (None, {"fields": ("seller", "starts_at", "reason")}),
     ("Payment", {"fields": (("payment_days", "deposit_percent"),)}),
-    ("Delivery", {"fields": (("acceptance_days", "turnaround_days"),)}),
+    (
+        "Delivery",
+        {
+            "fields": (
+                ("handover", "ready_notice_days"),
+                ("acceptance_days", "turnaround_days", "end_notice_days", "project_shown"),
+                "acceptance_tests",
+            )
+        },
+    ),
     (
         "Changes",
         {"fields": (("lock_hours", "change_minutes"), ("first_call_days", "first_call_hours"), "assignment_days")},
     ),
     ("Exits", {"fields": ("exits",)}),
+    ("If delivery is late", {"fields": ("delay",)}),
 )
+
+
+RECORD: Any = ("Record", {"fields": (("version", "public_id"), "published_by")})
 
 
 class ContractForm(forms.ModelForm):
@@ -59,10 +73,18 @@ class ContractPolicyAdmin(StaffAdmin):
     list_filter = ("seller",)
     list_select_related = ("seller",)
     autocomplete_fields = ("seller",)
-    fieldsets = (*RULES, ("Record", {"fields": (("version", "public_id"), "published_by")}))
+    fieldsets = (*RULES, ("In words", {"fields": ("delay_in_words",)}), RECORD)
     add_fieldsets = RULES
-    readonly_fields = ("version", "public_id", "published_by")
+    readonly_fields = ("version", "public_id", "published_by", "delay_in_words")
     change_form_outer_before_template = "admin/pricing/contractpolicy/next.html"
+
+    @admin.display(description="If delivery is late")
+    def delay_in_words(self, policy: ContractPolicy) -> str:
+        """As the customer reads it on the quote and the order form."""
+        terms = policy.delay_terms
+        if terms is None:
+            return "No terms on delay"
+        return format_html_join("", "<p><b>{}</b>: {}.</p>", terms.in_words())
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -16,7 +16,6 @@ from django.utils.html import format_html
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from marketplace.admin.base import LongAdmin, author
-from marketplace.capacity.ledger import InsufficientHeadroom
 from marketplace.change import change as changes
 from marketplace.models import User
 from marketplace.units import clock
@@ -24,19 +23,17 @@ from marketplace.units.firmness import CHOICES
 from marketplace.units.money import Money, unit_price
 from marketplace.units.period import Period
 from marketplace.web import formats
-from pricing.negotiation import actions, desk
+from pricing.negotiation import desk
 from pricing.negotiation.deals import Deal
 from pricing.negotiation.margins import limit_of
 from pricing.negotiation.models import STATES, WITH_SALES, Negotiation
 from pricing.negotiation.queries import steps_of
-from pricing.quotes.actions import MarketStale, PriceChanged, QuoteExpired
-from pricing.quotes.holds import HoldCooldown, HoldLimit
+from pricing.quotes.in_force import MarketStale
 from pricing.quotes.need import LONGEST_BLOCK_DAYS
+from pricing.web.refusals import REFUSALS, sentence
 
-REFUSALS = (
-    desk.BeyondLimit, desk.NotLower, desk.DoesNotFit, desk.ReasonMissing, desk.TellsFigures, actions.SentenceMissing,
-    actions.NegotiationClosed, HoldLimit, HoldCooldown, PriceChanged, InsufficientHeadroom, MarketStale, QuoteExpired,
-    changes.Busy,
+OF_DESK: tuple[type[Exception], ...] = (
+    desk.BeyondLimit, desk.NotLower, desk.DoesNotFit, desk.ReasonMissing, desk.TellsFigures, *REFUSALS,
 )  # fmt: skip
 MAY_ANSWER = "pricing.change_negotiation"
 
@@ -236,14 +233,8 @@ def _answered(request: HttpRequest, public_id: str, verb: str, form: forms.Form)
         else:
             more = dict(said)
         changes.run(lambda: getattr(desk, verb)(public_id=public_id, by=by, staff=staff, **more))
-    except REFUSALS as refused:
-        form.add_error(None, _why_not(refused))
+    except OF_DESK as refused:
+        form.add_error(None, sentence(refused))
         return False
     messages.success(request, "Said. The buyer sees it in the thread.")
     return True
-
-
-def _why_not(refused: Exception) -> str:
-    if isinstance(refused, changes.Busy):
-        return "Somebody else is changing this quote. Nothing was done; please try again."
-    return str(refused) or "The quote's time is over. Nothing was done."

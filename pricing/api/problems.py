@@ -6,6 +6,8 @@ from marketplace.api.problems import Problem, error, explain
 from marketplace.capacity.ledger import InsufficientHeadroom
 from marketplace.units import clock
 from marketplace.units.instants import rfc3339
+from marketplace.units.money import Money
+from marketplace.web import formats
 from pricing.api.shapes import BindingShape, BundleOfferShape, OfferShape
 from pricing.curve.queries import NoPrice
 from pricing.negotiation import actions as negotiation
@@ -13,6 +15,7 @@ from pricing.negotiation.counters import BadCounter
 from pricing.quotes import actions, long_holds
 from pricing.quotes.bundling import BundlePriceChanged
 from pricing.quotes.holds import HoldCooldown, HoldLimit
+from pricing.quotes.in_force import MarketStale
 from pricing.quotes.need import BadNeed
 from pricing.quotes.offers import OfferInvalid
 from pricing.quotes.refusals import Refusal
@@ -45,14 +48,18 @@ def _(failure: actions.OfferExpired) -> Problem:
     return Problem("offer_expired")
 
 
+def _dearer(total: Money) -> str:
+    return f"It costs {formats.money(total.amount)} now, more than it was offered for. Nothing was done."
+
+
 @explain.register
 def _(failure: actions.PriceChanged) -> Problem:
-    return Problem("price_changed", more={"offer": OfferShape(failure.offer).data})
+    return Problem("price_changed", _dearer(failure.offer.total), more={"offer": OfferShape(failure.offer).data})
 
 
 @explain.register
 def _(failure: BundlePriceChanged) -> Problem:
-    return Problem("price_changed", more={"offer": BundleOfferShape(failure.offer).data})
+    return Problem("price_changed", _dearer(failure.offer.total), more={"offer": BundleOfferShape(failure.offer).data})
 
 
 @explain.register
@@ -79,7 +86,7 @@ def _(failure: InsufficientHeadroom) -> Problem:
     return Problem("insufficient_headroom", more={"nearest": []})
 
 
-@explain.register(actions.MarketStale)
+@explain.register(MarketStale)
 @explain.register(NoPrice)
 def _(failure: Exception) -> Problem:
     return Problem("prices_stale", retry_after=STALE_RETRY_SECONDS)

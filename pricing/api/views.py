@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any, ClassVar
 
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -10,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from marketplace.api.idempotency import answer_once
+from marketplace.api.kept_shapes import shown_as
 from marketplace.api.pagination import PageParams, cursor_page
 from marketplace.api.schema import keyed, problems
 from marketplace.api.strict import Strict, Text, read
@@ -17,6 +19,7 @@ from marketplace.api.views import Door
 from marketplace.capacity.ledger import InsufficientHeadroom
 from marketplace.change import change
 from marketplace.units import clock
+from marketplace.units.compiled import Compiled, given
 from marketplace.units.prepared import planned_once
 from pricing.api.answers import JSON, search_json, together_json
 from pricing.api.bundles import take_whole
@@ -196,8 +199,12 @@ class ReleaseQuote(Door):
 @planned_once()
 def shown(quote: Quote, now: datetime | None = None) -> Any:
     """The quote as it stands (at its making: no need to ask for the time), read back with all that it names."""
-    fresh = Quote.objects.with_terms().get(pk=quote.pk)
-    return QuoteShape(fresh, context={"now": now or clock.now()}).data
+    return shown_as(QuoteShape, _with_terms.get(pk=quote.pk), {"now": now or clock.now()})
+
+
+@Compiled
+def _with_terms() -> QuerySet[Quote]:
+    return Quote.objects.with_terms().filter(pk=given("pk")).order_by()
 
 
 def _filters(params: dict[str, Any]) -> dict[str, Any]:

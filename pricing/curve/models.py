@@ -64,6 +64,12 @@ class PricePolicyQuerySet(models.QuerySet["PricePolicy"]):
             raise PricePolicy.DoesNotExist("No default price policy has started yet.")
         return {seller_id: latest.get(seller_id) or latest[None] for seller_id in wanted}
 
+    def id_in_force(self, now: models.Expression) -> models.Subquery:
+        """The same as part of a query over pools: the id of the version, none before any has started."""
+        of_seller = Q(seller_id=OuterRef("seller_id")) | Q(seller=None)
+        found = self.filter(of_seller, starts_at__lte=now)
+        return models.Subquery(found.order_by(models.F("seller_id").asc(nulls_last=True), "-version").values("pk")[:1])
+
     def default_at(self, at: datetime) -> "PricePolicy | None":
         """The market's default policy at that time; None before the first has started."""
         return self.filter(seller=None, starts_at__lte=at).order_by("-version").first()

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 
 import numpy as np
+from django.db import connection
 from numpy.typing import NDArray
 
 from marketplace.units.compute import gpu_hours
@@ -14,7 +15,7 @@ from marketplace.units.money import Money, rounded, usd_from_cents
 from marketplace.units.period import Period
 from pricing.curve import scarcity
 from pricing.curve.constants import Constants, stored_constants
-from pricing.curve.models import PoolCurve, PriceVersion
+from pricing.curve.models import PoolCurve, PricePolicy, PriceVersion
 from pricing.curve.terms import Applied, Blocks, Terms, apply, floor_cents, lead_weighted
 
 Room = NDArray[np.int64]
@@ -124,6 +125,25 @@ def current_versions() -> dict[int, int]:
     """Seller -> id of their latest price version."""
     latest = PriceVersion.objects.order_by("seller_id", "-id").distinct("seller_id")
     return dict(latest.values_list("seller_id", "id"))
+
+
+def current_version(seller_id: int) -> int:
+    """The id of the seller's latest price version. Raises NoPrice where none has been solved."""
+    with connection.cursor() as cursor:
+        cursor.execute(CURRENT_VERSION.format(seller="%s"), [seller_id])
+        row = cursor.fetchone()
+    if row is None:
+        raise NoPrice
+    return int(row[0])
+
+
+CURRENT_VERSION = "SELECT id FROM pricing_priceversion WHERE seller_id = {seller} ORDER BY id DESC LIMIT 1"
+
+
+@lru_cache(maxsize=VERSIONS_KEPT)
+def price_policy(policy_id: int) -> PricePolicy:
+    """The version with that id: nobody rewrites one (a trigger refuses it)."""
+    return PricePolicy.objects.get(pk=policy_id)
 
 
 @lru_cache(maxsize=VERSIONS_KEPT)

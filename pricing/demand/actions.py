@@ -6,11 +6,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
-from django.db import connection
-
 from marketplace.catalogue.models import Pool
 from marketplace.units.period import Period
 from marketplace.units.prepared import planned_once
+from marketplace.units.writes import Write, insert, insertion, run
 from pricing.demand.models import LOST, OFFERED, QUOTE, QUOTED, REFUSED, SEARCH, TAKEN, Enquiry
 
 NAMED = ("accelerators", "sites", "jurisdictions", "sellers")
@@ -81,7 +80,7 @@ def record_enquiry(*, found: Answered, organisation_id: int | None, now: datetim
     """Keeps what was asked for and what the market had for it. One INSERT and no read: every search waits for it."""
     in_parts = [part for split in found.splits for part in split.parts]
     prices = {offer.pool.pk: float(offer.unit_price) for offer in reversed([*found.offers, *in_parts])}
-    return Enquiry.objects.create(
+    enquiry = Enquiry(
         **_fields(found.need),
         organisation_id=organisation_id,
         offers=len(found.offers) + len(found.splits),
@@ -92,6 +91,8 @@ def record_enquiry(*, found: Answered, organisation_id: int | None, now: datetim
         source=SEARCH,
         created_at=now,
     )
+    insert(enquiry)
+    return enquiry
 
 
 def record_standing_wish(
@@ -111,7 +112,7 @@ def record_standing_wish(
     )
 
 
-def record_quoted(
+def quoted(
     *,
     organisation_id: int,
     quote: str,
@@ -121,9 +122,10 @@ def record_quoted(
     period: Period,
     unit_price: Decimal,
     now: datetime,
-) -> None:
-    """Joins a new quote to the enquiry that it answers; a quote without one is a wish of its own."""
-    quoted: dict[str, Any] = {
+) -> tuple[Write, Write]:
+    """Joins a new quote to the enquiry that it answers; a quote without one is a wish of its own. What is to be written
+    with the quote."""
+    columns: dict[str, Any] = {
         "outcome": QUOTED,
         "pool_id": pool.pk,
         "quote": quote,
@@ -132,15 +134,13 @@ def record_quoted(
         "quoted_gpus": quantity,
         "quoted_days": period.days,
     }
-    if _join(quoted, organisation_id=organisation_id, firmness=firmness, start=period.start):
-        return
     body = {
         "quantity": quantity,
         "duration_days": period.days,
         "start": {"from": period.start.isoformat(), "to": period.start.isoformat()},
         "firmness": firmness,
     }
-    Enquiry.objects.create(
+    wish = Enquiry(
         organisation_id=organisation_id,
         need=body,
         offers=1,
@@ -158,8 +158,10 @@ def record_quoted(
         offered_pools=[pool.pk],
         offered_prices=[float(unit_price)],
         created_at=now,
-        **quoted,
+        **columns,
     )
+    joined = _joining(columns, organisation_id=organisation_id, firmness=firmness, start=period.start)
+    return joined, insertion(wish, unless=joined.name)
 
 
 def record_replaced(
@@ -171,14 +173,14 @@ def record_replaced(
     )
 
 
-def record_taken(*, quote: str, now: datetime) -> None:
-    """The quote was accepted: the wish is served."""
-    _end(quote, TAKEN, now)
+def taken(*, quote: str, now: datetime) -> Write:
+    """The quote was accepted, so the wish is served. What is to be written with the acceptance."""
+    return _ending(quote, TAKEN, now)
 
 
 def record_lost(*, quote: str, now: datetime) -> None:
     """The quote was released or its time ran out: the buyer did not want it at its price."""
-    _end(quote, LOST, now)
+    run(_ending(quote, LOST, now))
 
 
 def wish_of(quantity: int, days: int, start: date, firmness: str, *named: Sequence[str]) -> str:
@@ -206,30 +208,30 @@ def _fields(need: Asked) -> dict[str, Any]:
     }
 
 
-def _join(quoted: Mapping[str, Any], *, organisation_id: int, firmness: str, start: date) -> bool:
+def _joining(columns: Mapping[str, Any], *, organisation_id: int, firmness: str, start: date) -> Write:
     """Writes the quote into the newest of the organisation's last enquiries to which its block was an answer, unless
     there is none without a quote."""
-    wanted = {**quoted, "organisation": organisation_id, "firmness": firmness, "start": start, "most": LONGEST_TRIED}
-    with connection.cursor() as cursor:
-        cursor.execute(_JOIN, {**wanted, "offered": OFFERED})
-        return bool(cursor.rowcount)
+    which = (organisation_id, LONGEST_TRIED, OFFERED, firmness, start, columns["quoted_days"], columns["pool_id"])
+    return Write("joined", _JOIN % ", ".join(f"{name} = %s" for name in columns), (*columns.values(), *which, OFFERED))
 
 
 _JOIN = """
-    UPDATE pricing_enquiry SET outcome = %(outcome)s, pool_id = %(pool_id)s, quote = %(quote)s,
-        unit_price = %(unit_price)s, quoted_at = %(quoted_at)s, quoted_gpus = %(quoted_gpus)s,
-        quoted_days = %(quoted_days)s
+    UPDATE pricing_enquiry SET %s
     WHERE id = (
         SELECT id FROM (
-            SELECT * FROM pricing_enquiry WHERE organisation_id = %(organisation)s ORDER BY id DESC LIMIT %(most)s
+            SELECT * FROM pricing_enquiry WHERE organisation_id = %%s ORDER BY id DESC LIMIT %%s
         ) AS recent
-        WHERE outcome = %(offered)s AND firmness = %(firmness)s AND %(start)s BETWEEN start_from AND start_to
-            AND days >= %(quoted_days)s AND %(pool_id)s = ANY(offered_pools)
+        WHERE outcome = %%s AND firmness = %%s AND %%s BETWEEN start_from AND start_to
+            AND days >= %%s AND %%s = ANY(offered_pools)
         ORDER BY id DESC LIMIT 1
     -- Two quotes at once of one enquiry: the second finds it quoted, and is a row of its own with the same wish.
-    ) AND outcome = %(offered)s
+    ) AND outcome = %%s
+    RETURNING id
 """
 
 
-def _end(quote: str, outcome: str, now: datetime) -> None:
-    Enquiry.objects.filter(quote=quote, ended_at=None).update(outcome=outcome, ended_at=now)
+def _ending(quote: str, outcome: str, now: datetime) -> Write:
+    return Write("end_of_wish", _END_OF_WISH, (outcome, now, quote))
+
+
+_END_OF_WISH = "UPDATE pricing_enquiry SET outcome = %s, ended_at = %s WHERE quote = %s AND ended_at IS NULL"

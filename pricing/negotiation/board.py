@@ -18,8 +18,8 @@ from pricing.curve import scarcity
 from pricing.curve.models import PricePolicy
 from pricing.curve.queries import Price, pool_prices
 from pricing.negotiation.deals import Deal
-from pricing.quotes.actions import MarketStale
 from pricing.quotes.blocks import Starts
+from pricing.quotes.in_force import MarketStale
 from pricing.quotes.market import current_market
 from pricing.quotes.models import Quote
 from pricing.quotes.need import Need, Range

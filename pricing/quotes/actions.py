@@ -4,35 +4,34 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import numpy as np
 from django.db import IntegrityError
-from numpy.typing import NDArray
+from django.db.models import QuerySet
 
 from marketplace.capacity import ledger
-from marketplace.capacity.queries import inventory
 from marketplace.catalogue.models import Pool
 from marketplace.journal.actions import record
 from marketplace.journal.actor import SYSTEM, Actor
-from marketplace.outbox.actions import emit, tell
+from marketplace.outbox.actions import emit, telling
 from marketplace.parties.models import Organisation
 from marketplace.screening.actions import end_customer_of
 from marketplace.screening.models import EndCustomer
 from marketplace.screening.queries import check_cleared
-from marketplace.supply.models import Projection
 from marketplace.supply.queries import delivery_confidence
 from marketplace.units import clock
+from marketplace.units.compiled import Compiled, given
 from marketplace.units.compute import gpu_hours
-from marketplace.units.firmness import rank
 from marketplace.units.ids import new_id
 from marketplace.units.instants import rfc3339
 from marketplace.units.money import unit_price
 from marketplace.units.prepared import planned_once
+from marketplace.units.writes import Write, insert, run
 from pricing.curve.models import PricePolicy
-from pricing.curve.queries import PoolPrices, Price, current_versions, pool_prices, price_version
-from pricing.demand.actions import record_lost, record_quoted
-from pricing.quotes.contracts import ContractPolicy, contract_of
+from pricing.curve.queries import PoolPrices, Price, pool_prices
+from pricing.demand.actions import quoted, record_lost, taken
+from pricing.quotes.contracts import ContractPolicy
 from pricing.quotes.holds import Block, check_hold
-from pricing.quotes.models import EXPIRED, OPEN, RELEASED, REPLACED, Quote, TermsDocument
+from pricing.quotes.in_force import Locked, check_fresh, policies_of, seen_under_lock
+from pricing.quotes.models import ACCEPTED, EXPIRED, OPEN, RELEASED, REPLACED, Quote
 from pricing.quotes.offers import CONFIDENCE_STEP, Offer, OfferTerms, make_offer, read_token
 
 REFERENCE_CONSTRAINT = "one_quote_per_client_reference"
@@ -48,10 +47,6 @@ class PriceChanged(ledger.Refused):
     def __init__(self, offer: Offer) -> None:
         super().__init__("The price rose since the offer was made.", [offer.pool.pk])
         self.offer = offer
-
-
-class MarketStale(Exception):
-    """The projection behind the limits is older than policy allows: no new quote is made until a newer one is in."""
 
 
 class QuoteNotFound(Exception):
@@ -118,10 +113,9 @@ class Priced:
     """What the lock showed: the use per day, its price there, and the versions behind it."""
 
     prices: PoolPrices
-    projection: Projection
     use: list[int]
     price: Price
-    required: NDArray[np.int64]
+    locked: Locked
 
 
 @planned_once()
@@ -143,15 +137,11 @@ def take_quote(
     holds lapse. `held_until` is another expiry than the policy's: that of an offer from the waitlist.
     """
     terms = read_token(offer, organisation_id=organisation.pk)
-    now = clock.now()
+    pool, policy, contract, now = policies_of(terms.pool)
     if terms.valid_until <= now:
         raise OfferExpired
     if client_reference and _is_taken(organisation.pk, client_reference):
         raise ClientReferenceTaken
-    named = ContractPolicy.objects.id_in_force(now)
-    pool = Pool.objects.select_related("seller").annotate(contract_id=named).get(public_id=terms.pool)
-    policy = PricePolicy.objects.in_force(pool.seller, now)
-    contract = contract_of(pool.contract_id)
     customer = end_customer_of(organisation_id=organisation.pk, public_id=on_behalf_of)
     whose = customer.pk if customer else None
     check_cleared(organisation_id=organisation.pk, pool_id=pool.pk, end_customer_id=whose, now=now)
@@ -163,9 +153,8 @@ def take_quote(
     priced = price_under_lock(taking, claimed)
     if priced.price.total.amount > terms.total.amount:
         raise PriceChanged(offer_again(taking, priced))
-    quote = write_quote(taking, claimed.claim_id, priced)
-    remember(quote)
-    tell_of_quote(quote, by)
+    quote = make_quote(taking, claimed.claim_id, priced)
+    write(quote, *_remembering(quote), *_telling_of(quote, by))
     return quote
 
 
@@ -176,7 +165,11 @@ def _is_taken(organisation_id: int, client_reference: str) -> bool:
 
 def remember(quote: Quote) -> None:
     """Demand hears what became of the wish."""
-    record_quoted(
+    run(*_remembering(quote))
+
+
+def _remembering(quote: Quote) -> tuple[Write, ...]:
+    return quoted(
         organisation_id=quote.organisation_id,
         quote=quote.public_id,
         pool=quote.pool,
@@ -201,20 +194,16 @@ def _hold(taking: Taking) -> ledger.Claimed:
 
 def price_under_lock(taking: Taking, claimed: ledger.Claimed) -> Priced:
     terms, pool, now = taking.terms, taking.pool, taking.now
-    version_id = current_versions()[pool.seller_id]
-    version = price_version(version_id)
-    if now - version.projection.created_at > timedelta(hours=taking.policy.projection_max_age_hours):
-        raise MarketStale
-    prices = pool_prices([version_id])[pool.pk]
+    locked = seen_under_lock(pool, terms.firmness, terms.period, now)
+    version = locked.version
+    check_fresh(version, taking.policy, now)
+    prices = pool_prices([version.pk])[pool.pk]
     (room,) = claimed.rooms
     price = prices.price(
         terms.firmness, terms.period, room, terms.quantity, quoted_on=now.date(), prepaid=terms.prepayment
     )
     use = prices.curve(terms.firmness, terms.period).limit - room
-    # The rows are locked, so this read is of what was just written: the nested use with this block in it.
-    found = inventory(pool_ids=[pool.pk], period=terms.period, now=now)
-    required = found.nested[0, rank(terms.firmness)]
-    return Priced(prices, version.projection, use.astype(int).tolist(), price, required)
+    return Priced(prices, use.astype(int).tolist(), price, locked)
 
 
 def offer_again(taking: Taking, priced: Priced) -> Offer:
@@ -224,7 +213,7 @@ def offer_again(taking: Taking, priced: Priced) -> Offer:
         pool=taking.pool,
         prices=priced.prices,
         policy=taking.policy,
-        projection=priced.projection,
+        projection=priced.locked.version.projection,
         quantity=terms.quantity,
         asked_quantity=terms.asked_quantity,
         period=terms.period,
@@ -232,7 +221,7 @@ def offer_again(taking: Taking, priced: Priced) -> Offer:
         total=priced.price.total,
         price_lines=lambda: priced.price.lines,
         prepayment=terms.prepayment,
-        required=priced.required,
+        required=priced.locked.required,
         organisation_id=terms.organisation_id,
         now=taking.now,
     )
@@ -240,11 +229,16 @@ def offer_again(taking: Taking, priced: Priced) -> Offer:
 
 def write_quote(taking: Taking, claim_id: int, priced: Priced, **more: Any) -> Quote:
     """Writes a quote that stands on a claim; `more` are fields that a quote made otherwise than from an offer has."""
-    document = TermsDocument.objects.filter(in_force_from__lte=taking.now).first()
-    if document is None:
-        raise MarketStale
+    quote = make_quote(taking, claim_id, priced, **more)
+    write(quote)
+    return quote
+
+
+def make_quote(taking: Taking, claim_id: int, priced: Priced, **more: Any) -> Quote:
+    """The same quote, not yet written."""
+    document = priced.locked.document
     terms = taking.terms
-    quote = Quote(
+    return Quote(
         public_id=taking.public_id,
         organisation_id=terms.organisation_id,
         pool=taking.pool,
@@ -253,7 +247,7 @@ def write_quote(taking: Taking, claim_id: int, priced: Priced, **more: Any) -> Q
         asked_quantity=terms.asked_quantity,
         start=terms.period.start,
         end=terms.period.end,
-        spec=taking.pool.specs.latest("version"),
+        spec=priced.locked.spec,
         terms=document,
         terms_digest=document.digest,
         contract_id=taking.contract.pk,
@@ -267,21 +261,27 @@ def write_quote(taking: Taking, claim_id: int, priced: Priced, **more: Any) -> Q
         on_behalf_of=taking.on_behalf_of,
         **{**_price_fields(taking, priced), **more},
     )
+
+
+def write(quote: Quote, *beside: Write) -> None:
+    """Writes a new quote, and what goes with it, in one statement."""
     try:
-        quote.save(force_insert=True)
+        insert(quote, *beside)
     except IntegrityError as failure:
         # Two quotes at once with one reference: both passed the check above, the constraint stops the second.
         if REFERENCE_CONSTRAINT in str(failure):
             raise ClientReferenceTaken from failure
         raise
-    return quote
 
 
 def _price_fields(taking: Taking, priced: Priced) -> dict[str, Any]:
     """What the quote keeps of its price: enough to compute it again."""
     terms = taking.terms
     confidence = delivery_confidence(
-        pool_id=taking.pool.pk, period=terms.period, required=priced.required, projection=priced.projection
+        pool_id=taking.pool.pk,
+        period=terms.period,
+        required=priced.locked.required,
+        projection=priced.locked.version.projection,
     )
     return {
         "total": priced.price.total.amount,
@@ -296,8 +296,12 @@ def _price_fields(taking: Taking, priced: Priced) -> dict[str, Any]:
 
 
 def tell_of_quote(quote: Quote, by: Actor) -> None:
+    run(*_telling_of(quote, by))
+
+
+def _telling_of(quote: Quote, by: Actor) -> tuple[Write, ...]:
     total = quote.money.as_json()
-    tell(
+    return telling(
         by=by,
         name="quote.created",
         subject=quote.public_id,
@@ -314,11 +318,10 @@ def lock_open_quote(*, public_id: str, organisation_id: int) -> tuple[Quote, dat
     Raises QuoteNotFound, QuoteExpired, QuoteClosed or PartOfBundle. The clock is read after the lock: a request
     that waited past the expiry is too late.
     """
-    rows = Quote.objects.of(organisation_id).select_related("pool__seller", "organisation", "contract", "on_behalf_of")
-    quote = rows.filter(public_id=public_id).select_for_update(of=("self",)).first()
-    if quote is None:
+    found = _locked.first_at(public_id=public_id, organisation_id=organisation_id)
+    if found is None:
         raise QuoteNotFound
-    now = clock.now()
+    quote, now = found
     state = quote.state(now)
     if state == EXPIRED:
         raise QuoteExpired
@@ -327,6 +330,22 @@ def lock_open_quote(*, public_id: str, organisation_id: int) -> tuple[Quote, dat
     if quote.bundle is not None:
         raise PartOfBundle(quote.bundle.public_id)
     return quote, now
+
+
+@Compiled
+def _locked() -> QuerySet[Quote]:
+    rows = Quote.objects.of(given("organisation_id")).select_related("pool__seller", "organisation", "on_behalf_of")
+    return rows.filter(public_id=given("public_id")).order_by().select_for_update(of=("self",))
+
+
+def accepted(*, quote: Quote, now: datetime) -> tuple[Write, ...]:
+    """A locked quote that was open is accepted, and the wish behind it served: what is to be written with what was
+    made of it."""
+    quote.status = ACCEPTED
+    return Write("accepted", _ACCEPTED, (ACCEPTED, quote.pk)), taken(quote=quote.public_id, now=now)
+
+
+_ACCEPTED = "UPDATE pricing_quote SET status = %s WHERE id = %s"
 
 
 def release_quote(*, public_id: str, by: Actor, organisation_id: int) -> Quote:

@@ -6,13 +6,12 @@ all is worked out from the room that each found under its lock.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from django.db import IntegrityError
 
 from marketplace.capacity import ledger
-from marketplace.capacity.queries import inventory
 from marketplace.catalogue.models import Pool
 from marketplace.journal.actions import record
 from marketplace.journal.actor import Actor
@@ -22,14 +21,12 @@ from marketplace.screening.actions import end_customer_of
 from marketplace.screening.models import EndCustomer
 from marketplace.screening.queries import Party, ScreeningRequired, clear
 from marketplace.units import clock
-from marketplace.units.firmness import rank
 from marketplace.units.ids import new_id
 from marketplace.units.instants import rfc3339
-from pricing.curve.models import PricePolicy, PriceVersion
-from pricing.curve.queries import Price, current_versions, pool_prices
+from pricing.curve.models import PricePolicy
+from pricing.curve.queries import Price, pool_prices
 from pricing.quotes.actions import (
     ClientReferenceTaken,
-    MarketStale,
     OfferExpired,
     Priced,
     QuoteClosed,
@@ -45,6 +42,7 @@ from pricing.quotes.bundle_offers import BundleOffer, BundleTerms, read_bundle_t
 from pricing.quotes.bundles import Bundle, new_bundle_id
 from pricing.quotes.contracts import ContractPolicy
 from pricing.quotes.holds import Block, check_hold
+from pricing.quotes.in_force import Locked, check_fresh, seen_under_lock
 from pricing.quotes.models import EXPIRED, OPEN, RELEASED, Quote
 from pricing.quotes.parts import Part, price_together
 
@@ -70,15 +68,13 @@ class _Claimed:
     taking: Taking
     claim: ledger.Claimed
     part: Part
-    version: PriceVersion
+    locked: Locked
 
     def priced(self, price: Price) -> Priced:
-        taking, part = self.taking, self.part
+        part = self.part
         limit = part.prices.curve(part.firmness, part.period).limit
-        # The rows are locked, so this read is of what was just written: the nested use with all parts in it.
-        found = inventory(pool_ids=[part.pool_id], period=part.period, now=taking.now)
         use = (limit - self.claim.rooms[0]).astype(int).tolist()
-        return Priced(part.prices, self.version.projection, use, price, found.nested[0, rank(part.firmness)])
+        return Priced(part.prices, use, price, self.locked)
 
 
 def take_bundle(
@@ -195,29 +191,19 @@ def _hold_all(takings: Sequence[Taking]) -> list[_Claimed]:
         expires_at=takings[0].expires_at,
         now=takings[0].now,
     )
-    versions = _versions(takings)
-    return [_found(taking, claim, versions) for taking, claim in zip(takings, claims, strict=True)]
+    return [_found(taking, claim) for taking, claim in zip(takings, claims, strict=True)]
 
 
-def _versions(takings: Sequence[Taking]) -> dict[int, PriceVersion]:
-    """The price version in force of each seller. Raises MarketStale where one's projection is too old."""
-    current = current_versions()
-    ids = {current[each.pool.seller_id] for each in takings}
-    found = {each.seller_id: each for each in PriceVersion.objects.select_related("projection").filter(pk__in=ids)}
-    for each in takings:
-        oldest = each.now - timedelta(hours=each.policy.projection_max_age_hours)
-        if found[each.pool.seller_id].projection.created_at < oldest:
-            raise MarketStale
-    return found
-
-
-def _found(taking: Taking, claim: ledger.Claimed, versions: Mapping[int, PriceVersion]) -> _Claimed:
+def _found(taking: Taking, claim: ledger.Claimed) -> _Claimed:
+    """All parts are claimed, so the nested use of each has all of them in it. Raises MarketStale."""
     terms, pool = taking.terms, taking.pool
-    version = versions[pool.seller_id]
+    locked = seen_under_lock(pool, terms.firmness, terms.period, taking.now)
+    version = locked.version
+    check_fresh(version, taking.policy, taking.now)
     prices = pool_prices([version.pk])[pool.pk]
     cents = prices.day_cents(terms.firmness, terms.period, claim.rooms[0], terms.quantity)
     part = Part(prices, pool.pk, terms.firmness, terms.period, terms.quantity, cents, terms.prepayment)
-    return _Claimed(taking, claim, part, version)
+    return _Claimed(taking, claim, part, locked)
 
 
 def _offer_again(kind: str, takings: Sequence[Taking], priced: Sequence[Priced]) -> BundleOffer:

@@ -22,10 +22,11 @@ from marketplace.units.money import Money, usd_from_cents
 from marketplace.units.period import Period
 from pricing.curve import scarcity
 from pricing.curve.models import PricePolicy, PriceVersion
-from pricing.curve.queries import PoolPrices, Price, current_versions, pool_prices
-from pricing.quotes.actions import MarketStale, tell_of_quote
+from pricing.curve.queries import PoolPrices, Price, current_version, pool_prices, price_version
+from pricing.quotes.actions import tell_of_quote
 from pricing.quotes.changes import Ints, Part
 from pricing.quotes.holds import Block, check_hold
+from pricing.quotes.in_force import check_fresh
 from pricing.quotes.models import OPEN, Quote
 from pricing.quotes.offers import CONFIDENCE_STEP
 
@@ -82,7 +83,7 @@ def take_change(
     public_id, expires_at = new_id("qte"), now + (kept_for or asked.of.contract_terms.change_hold)
     _check_hold(asked, now)
     claim_id = _hold(asked, public_id, expires_at, now)
-    version = PriceVersion.objects.select_related("projection").get(pk=current_versions()[asked.of.pool.seller_id])
+    version = price_version(current_version(asked.of.pool.seller_id))
     prices = pool_prices([version.pk])[asked.of.pool_id]
     additions, confidence = _priced(asked, prices, version, now) if asked.added else ([], asked.of.delivery_confidence)
     effect = _effect(asked, additions)
@@ -144,8 +145,7 @@ def _hold(asked: Asked, holder: str, expires_at: datetime, now: datetime) -> int
 def _priced(asked: Asked, prices: PoolPrices, version: PriceVersion, now: datetime) -> tuple[list[Addition], Decimal]:
     """Each added part at the use found under the lock, and the odds of the least sure of them."""
     policy = PricePolicy.objects.in_force(asked.of.pool.seller, now)
-    if now - version.projection.created_at > timedelta(hours=policy.projection_max_age_hours):
-        raise MarketStale
+    check_fresh(version, policy, now)
     found = inventory(pool_ids=[asked.of.pool_id], period=asked.period, now=now)
     row = rank(asked.of.firmness)
     # Below what is added lies what all others use and what the holder uses already; its own turnaround does not count.

@@ -2,12 +2,14 @@
 
 import hashlib
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 from pricing.quotes.models import TermsDocument
 
 VERSION = "2026-11"
 TEXT = Path(__file__).with_name("terms") / f"{VERSION}.txt"
+DOCUMENTS_KEPT = 64  # in this process: a version is never rewritten
 
 
 def ensure_terms(*, now: datetime) -> TermsDocument:
@@ -23,3 +25,8 @@ def ensure_terms(*, now: datetime) -> TermsDocument:
         },
     )
     return document
+
+
+@lru_cache(maxsize=DOCUMENTS_KEPT)
+def terms_document(document_id: int) -> TermsDocument:
+    return TermsDocument.objects.get(pk=document_id)

@@ -12,6 +12,7 @@ from typing import Any
 CONVENIENCE, SWITCHING, BREACH = "convenience", "provider_switching", "breach"
 INSOLVENCY, SANCTIONS, REGULATOR = "insolvency", "sanctions", "regulators_order"
 CAUSES = (CONVENIENCE, SWITCHING, BREACH, INSOLVENCY, SANCTIONS, REGULATOR)
+LONG_STOP = "long_stop"  # late beyond the date in the terms on delay: always free, so no seller sets its figures
 OF_CUSTOMER = (CONVENIENCE, SWITCHING)  # a customer gives these alone; the others need staff, evidence and two people
 IN_WORDS = {
     CONVENIENCE: "Because you want to",
@@ -20,6 +21,7 @@ IN_WORDS = {
     INSOLVENCY: "Insolvency",
     SANCTIONS: "Sanctions",
     REGULATOR: "Order of a regulator",
+    LONG_STOP: "Late beyond the long-stop date",
 }
 WHOLE = 10_000  # rates are hundredths of a percent
 MOST_STEPS = 12

@@ -16,11 +16,11 @@ from django.views.decorators.http import require_GET, require_POST
 from marketplace.catalogue.models import Pool
 from marketplace.change import change
 from marketplace.parties.models import Membership
+from marketplace.screening.models import EndCustomer
 from marketplace.units import clock
 from marketplace.units.firmness import CHOICES, FIRM
 from marketplace.web import formats
 from marketplace.web.access import member_page, require_buyer
-from pricing.quotes.actions import QuoteClosed, QuoteExpired
 from pricing.quotes.answers import answer_together, record_together
 from pricing.quotes.asked_together import MOST_NEEDS, RampNeed, TogetherNeed, parse_together
 from pricing.quotes.bundle_offers import BundleOffer
@@ -33,6 +33,7 @@ from pricing.quotes.together import Together
 from pricing.web.ask import PREPAY, AskForm
 from pricing.web.more_wishes import query_of
 from pricing.web.quotes import paying_context
+from pricing.web.refusals import REFUSALS, sentence
 
 STEPS_SHOWN = 6
 KIND_NAMES = {"bundle": "Bundle", "ramp": "Ramp", "split": "Split"}
@@ -185,7 +186,11 @@ def _answered(body: dict[str, Any], found: Membership, now: datetime) -> dict[st
     whose = found.organisation_id
     answer = answer_together(asked=asked, organisation_id=whose, now=now)
     change.run(lambda: record_together(found=answer, organisation_id=whose, now=now))
-    return {"offers": [offered_together(offer) for offer in answer.offers], **refused_together(answer)}
+    return {
+        "offers": [offered_together(offer) for offer in answer.offers],
+        "end_customers": EndCustomer.objects.of(whose).filter(archived_at=None),
+        **refused_together(answer),
+    }
 
 
 def _fault(pointer: str, message: str) -> str:
@@ -287,11 +292,8 @@ def release(request: HttpRequest, found: Membership, public_id: str) -> HttpResp
         change.run(lambda: release_bundle(public_id=public_id, by=by, organisation_id=found.organisation_id))
     except BundleNotFound as error:
         raise Http404 from error
-    except (QuoteExpired, QuoteClosed):
-        messages.warning(request, "This bundle is already closed. Nothing was charged.")
-        return redirect("bundle", public_id)
-    except change.Busy:
-        messages.warning(request, "Others were buying here at the same moment. Nothing was changed; please try again.")
+    except REFUSALS as refused:
+        messages.warning(request, sentence(refused))
         return redirect("bundle", public_id)
     messages.success(request, "All parts are back on sale. Nothing was charged.")
     return redirect("quotes")

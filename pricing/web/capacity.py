@@ -8,25 +8,21 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from marketplace.capacity.ledger import InsufficientHeadroom
 from marketplace.change import change
 from marketplace.parties.models import Membership
 from marketplace.screening.models import EndCustomer
-from marketplace.screening.queries import EndCustomerUnknown, ScreeningRequired
 from marketplace.supply.models import SupplyPolicy
 from marketplace.units import clock
-from marketplace.web import formats
 from marketplace.web.access import member_page, require_buyer
 from pricing.curve.models import PricePolicy
 from pricing.demand.actions import record_enquiry
-from pricing.quotes.actions import MarketStale, OfferExpired, PriceChanged, take_quote
+from pricing.quotes.actions import take_quote
 from pricing.quotes.bundle_offers import is_bundle_token
 from pricing.quotes.bundles import Bundle
-from pricing.quotes.bundling import BundlePriceChanged, take_bundle
-from pricing.quotes.holds import HoldCooldown, HoldLimit
+from pricing.quotes.bundling import take_bundle
 from pricing.quotes.models import Quote
 from pricing.quotes.need import BadNeed, parse_need
-from pricing.quotes.offers import Offer, OfferInvalid
+from pricing.quotes.offers import Offer
 from pricing.quotes.queries import known_names
 from pricing.quotes.ranking import LEAST_CO2
 from pricing.quotes.relax import notes, relaxations
@@ -36,6 +32,7 @@ from pricing.web.bundles import offered_together
 from pricing.web.instead import levers, refused
 from pricing.web.more_wishes import CHOSEN, SORT_NAMES
 from pricing.web.quotes import price_parts
+from pricing.web.refusals import REFUSALS, sentence
 from pricing.web.starts import Calendar
 
 ASKED_ON = {"together": "together", "ramp": "ramp"}  # the page to which a refused offer leads back
@@ -163,19 +160,8 @@ def take(request: HttpRequest, found: Membership) -> HttpResponse:
                 on_behalf_of=request.POST.get("on_behalf_of") or None,
             )
         )
-    except (PriceChanged, BundlePriceChanged) as changed:
-        total = formats.money(changed.offer.total.amount)
-        messages.warning(request, f"The price rose to {total} while you looked. Nothing is held; choose again.")
-    except InsufficientHeadroom:
-        messages.warning(request, "These GPUs were taken while you looked. Nothing is held; here is what fits now.")
-    except (HoldLimit, HoldCooldown, ScreeningRequired, EndCustomerUnknown) as refused_hold:
-        messages.warning(request, str(refused_hold))
-    except (OfferInvalid, OfferExpired):
-        messages.warning(request, "That offer is no longer valid. Nothing is held; these are the prices of now.")
-    except change.Busy:
-        messages.warning(request, "Others were buying here at the same moment. Nothing is held; please try again.")
-    except MarketStale:
-        messages.error(request, "Prices are out of date, so no new quotes are made. Nothing is held; try again soon.")
+    except REFUSALS as refused:
+        messages.warning(request, f"{sentence(refused)} Here is what can be had now.")
     else:
         return redirect("bundle" if isinstance(taken, Bundle) else "quote", taken.public_id)
     return redirect(again)

@@ -8,45 +8,17 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from marketplace.capacity.ledger import InsufficientHeadroom
 from marketplace.change import change
 from marketplace.parties.models import Membership
-from marketplace.screening.queries import ScreeningRequired
-from marketplace.web import formats
 from marketplace.web.access import member_page, require_buyer
 from pricing.negotiation import actions
 from pricing.negotiation.counters import BadCounter
 from pricing.negotiation.models import Negotiation
-from pricing.quotes.actions import MarketStale, PartOfBundle, PriceChanged, QuoteClosed, QuoteExpired, QuoteNotFound
-from pricing.quotes.holds import HoldCooldown, HoldLimit
+from pricing.quotes.actions import QuoteNotFound
 from pricing.quotes.models import Quote
 from pricing.web.bargaining import CounterForm, thread_context
 from pricing.web.quotes import quote_context
-
-REFUSALS = (
-    actions.NegotiationClosed, actions.NotNegotiable, actions.WithSales, actions.NothingToInsist, actions.NothingAsked,
-    actions.SentenceMissing, actions.TradeGone, actions.TradeDearer, actions.TooManySteps, HoldLimit, HoldCooldown,
-    ScreeningRequired, PriceChanged, InsufficientHeadroom, MarketStale, QuoteExpired, QuoteClosed, PartOfBundle,
-    change.Busy,
-)  # fmt: skip
-
-
-def why_not(refused: Exception) -> str:
-    """The sentence of a refusal: its own, where it has one."""
-    if isinstance(refused, PriceChanged):
-        total = formats.money(refused.offer.terms.total.amount)
-        return f"It costs {total} now. Nothing was done, and your quote stands."
-    if isinstance(refused, InsufficientHeadroom):
-        return "Those GPUs were taken while you looked. Nothing was done, and your quote stands."
-    if isinstance(refused, MarketStale):
-        return "Prices are out of date, so no new quotes are made. Nothing was done; try again soon."
-    if isinstance(refused, QuoteExpired):
-        return "Your hold has ended and the GPUs are back on sale. Nothing was charged."
-    if isinstance(refused, QuoteClosed):
-        return f"This quote is already {refused.status}. Nothing more was done."
-    if isinstance(refused, change.Busy):
-        return "Others were buying here at the same moment. Nothing was changed; please try again."
-    return str(refused)
+from pricing.web.refusals import REFUSALS, sentence
 
 
 @require_POST
@@ -66,7 +38,7 @@ def counter(request: HttpRequest, found: Membership, public_id: str) -> HttpResp
         form.show_faults(bad)
         return _again(request, found, public_id, form)
     except REFUSALS as refused:
-        messages.warning(request, why_not(refused))
+        messages.warning(request, sentence(refused))
         return redirect("quote", public_id)
     return _thread(negotiation)
 
@@ -97,7 +69,7 @@ def _do(request: HttpRequest, found: Membership, public_id: str, action: Callabl
     except actions.NegotiationNotFound as error:
         raise Http404 from error
     except REFUSALS as refused:
-        messages.warning(request, why_not(refused))
+        messages.warning(request, sentence(refused))
         return _thread(Negotiation.objects.of(whose).select_related("quote").get(public_id=public_id))
 
 

@@ -17,10 +17,11 @@ from marketplace.units.compute import gpu_hours
 from marketplace.units.money import Money, unit_price
 from marketplace.web.access import member_page, require_buyer
 from marketplace.web.charts.breakdown import Part, breakdown_rows
-from pricing.quotes.actions import QuoteClosed, QuoteExpired, QuoteNotFound, release_quote
+from pricing.quotes.actions import QuoteNotFound, release_quote
 from pricing.quotes.long_holds import choices
 from pricing.quotes.models import BUY, OPEN, Quote
 from pricing.web.bargaining import thread_context
+from pricing.web.refusals import REFUSALS, sentence
 
 ROWS_A_PAGE = 25
 PART_NAMES = {
@@ -123,11 +124,8 @@ def release(request: HttpRequest, found: Membership, public_id: str) -> HttpResp
         quote = change.run(lambda: release_quote(public_id=public_id, by=by, organisation_id=found.organisation_id))
     except QuoteNotFound as error:
         raise Http404 from error
-    except (QuoteExpired, QuoteClosed):
-        messages.warning(request, "This quote is already closed. Nothing was charged.")
-        return redirect("quote", public_id)
-    except change.Busy:
-        messages.warning(request, "Others were buying here at the same moment. Nothing was changed; please try again.")
+    except REFUSALS as refused:
+        messages.warning(request, sentence(refused))
         return redirect("quote", public_id)
     messages.success(request, f"The {quote.quantity:,} GPUs are back on sale. Nothing was charged.")
     return redirect("quotes")

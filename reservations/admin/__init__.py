@@ -1,5 +1,33 @@
 """The cockpit's pages for the top floor. Django looks for a module named `admin`, so this one gathers the pages."""
 
-from reservations.admin import assignments, calendars, money, reservations, waitlist
+from reservations.admin import (
+    allocation,
+    assignments,
+    calendars,
+    causes,
+    continuity,
+    ledger,
+    money,
+    plans,
+    previews,
+    remedies,
+    reservations,
+    shortfalls,
+    waitlist,
+)
 
-__all__ = ["assignments", "calendars", "money", "reservations", "waitlist"]
+__all__ = [
+    "allocation",
+    "assignments",
+    "calendars",
+    "causes",
+    "continuity",
+    "ledger",
+    "money",
+    "plans",
+    "previews",
+    "remedies",
+    "reservations",
+    "shortfalls",
+    "waitlist",
+]

@@ -10,17 +10,12 @@ from marketplace.admin.base import author
 from marketplace.change import change as changes
 from marketplace.units import clock
 from marketplace.web import formats
-from pricing.quotes.actions import PartOfBundle, QuoteClosed, QuoteExpired, QuoteNotFound
-from pricing.quotes.long_holds import FeeChanged, LongHoldTooLong, LongHoldUnavailable, choices
+from pricing.quotes.long_holds import choices
 from pricing.quotes.models import Quote
 from reservations.admin.access import MAY_RELEASE, require
 from reservations.admin.forms import KeepForm
-from reservations.booking.on_behalf import ReasonMissing, hold_longer_for_customer
-
-REFUSALS = (
-    ReasonMissing, QuoteExpired, QuoteClosed, QuoteNotFound, PartOfBundle, FeeChanged, LongHoldTooLong,
-    LongHoldUnavailable, changes.Busy,
-)  # fmt: skip
+from reservations.booking.on_behalf import hold_longer_for_customer
+from reservations.web.refusals import REFUSALS, sentence
 
 
 @require_POST
@@ -37,7 +32,7 @@ def keep(request: HttpRequest, site: AdminSite, public_id: str) -> HttpResponse:
     try:
         kept = changes.run(lambda: hold_longer_for_customer(public_id=public_id, by=by, organisation_id=whose, **asked))
     except REFUSALS as refused:
-        messages.error(request, f"{refused or 'The quote cannot be kept now. Nothing was done.'}")
+        messages.error(request, sentence(refused))
     else:
         owed = formats.money(kept.fee.amount)
         messages.success(request, f"Held until {formats.moment(kept.expires_at)}; {owed} are owed for it.")

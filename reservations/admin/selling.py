@@ -15,47 +15,34 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_POST
 
 from marketplace.admin.base import author
-from marketplace.capacity.ledger import InsufficientHeadroom
 from marketplace.change import change as changes
 from marketplace.models import Organisation
-from marketplace.screening.queries import EndCustomerUnknown, ScreeningRequired
 from marketplace.units import clock
 from marketplace.units.compute import gpu_hours
 from marketplace.units.money import unit_price
-from marketplace.web import formats
 from pricing.curve.models import PricePolicy
 from pricing.demand.actions import record_enquiry
 from pricing.quotes.actions import (
-    MarketStale,
-    OfferExpired,
-    PartOfBundle,
-    PriceChanged,
-    QuoteClosed,
-    QuoteExpired,
-    QuoteNotFound,
     release_quote,
     take_quote,
 )
 from pricing.quotes.bundle_offers import is_bundle_token
 from pricing.quotes.bundles import Bundle
-from pricing.quotes.bundling import BundlePriceChanged, take_bundle
-from pricing.quotes.holds import HoldCooldown, HoldLimit
+from pricing.quotes.bundling import take_bundle
 from pricing.quotes.long_holds import choices
 from pricing.quotes.models import BUY, OPEN, Quote
 from pricing.quotes.need import BadNeed, parse_need
-from pricing.quotes.offers import Offer, OfferInvalid
+from pricing.quotes.offers import Offer
 from pricing.quotes.queries import known_names
 from pricing.quotes.relax import Relaxation, relaxations
 from pricing.quotes.search import Search, search
 from reservations.admin.access import MAY_ACCEPT, MAY_HOLD, MAY_RELEASE, require
 from reservations.admin.forms import AcceptForm, KeepForm, SellForm, first_shown, query_of
 from reservations.admin.together import href_of_parts
-from reservations.booking.actions import NOT_AUTHORISED
 from reservations.booking.models import Reservation
 from reservations.booking.on_behalf import ReasonMissing, accept_for_customer
 from reservations.booking.states import PENDING_APPROVAL
-from reservations.web.refusals import REFUSALS as REFUSED
-from reservations.web.refusals import sentence
+from reservations.web.refusals import REFUSALS, sentence
 
 SELL = "admin:sell-capacity"
 
@@ -148,7 +135,7 @@ def hold(request: HttpRequest, site: AdminSite) -> HttpResponse:
             )
         )
     except REFUSALS as refused:
-        return _ask_again(request, _why_not(refused))
+        return _ask_again(request, sentence(refused))
     return redirect("admin:sell-bundle" if isinstance(taken, Bundle) else "admin:sell-quote", taken.public_id)
 
 
@@ -156,26 +143,6 @@ def _number(text: str) -> int:
     if not text.isdecimal():
         raise Http404
     return int(text)
-
-
-REFUSALS = (
-    PriceChanged, BundlePriceChanged, InsufficientHeadroom, ScreeningRequired, OfferExpired, OfferInvalid, MarketStale,
-    HoldLimit, HoldCooldown, changes.Busy, EndCustomerUnknown,
-)  # fmt: skip
-
-
-def _why_not(refused: Exception) -> str:
-    if isinstance(refused, PriceChanged | BundlePriceChanged):
-        return f"The price has risen to {formats.money(refused.offer.total.amount)}. Nothing is held."
-    if isinstance(refused, InsufficientHeadroom):
-        return f"Somebody was faster: {refused}. Nothing is held."
-    if isinstance(refused, HoldLimit | HoldCooldown | ScreeningRequired | EndCustomerUnknown):
-        return str(refused)
-    if isinstance(refused, MarketStale):
-        return "The supply projection is older than policy allows: nothing is quoted until a newer one is in."
-    if isinstance(refused, changes.Busy):
-        return "The pool is busy at this moment. Nothing is held; please try again."
-    return "That offer is no longer valid. These are today's."
 
 
 def _ask_again(request: HttpRequest, why: str) -> HttpResponse:
@@ -232,13 +199,8 @@ def accept(request: HttpRequest, site: AdminSite, public_id: str) -> HttpRespons
     except ReasonMissing as missing:
         form.add_error("reason", str(missing))
         return _quote(request, site, quote, form)
-    except NOT_AUTHORISED as refused:
-        messages.error(request, str(refused))
-        return redirect("admin:sell-quote", public_id)
-    except CLOSED as closed:
-        return _closed(request, public_id, closed)
-    except REFUSED as refused:
-        messages.error(request, f"{sentence(refused)} Nothing was done.")
+    except REFUSALS as refused:
+        messages.error(request, sentence(refused))
         return redirect("admin:sell-quote", public_id)
     if quote.kind != BUY:
         messages.success(request, f"Changed: {made.public_id}.")
@@ -256,20 +218,8 @@ def release(request: HttpRequest, site: AdminSite, public_id: str) -> HttpRespon
     by = author(request, whose)
     try:
         changes.run(lambda: release_quote(public_id=public_id, by=by, organisation_id=whose))
-    except CLOSED as closed:
-        return _closed(request, public_id, closed)
+    except REFUSALS as refused:
+        messages.error(request, sentence(refused))
+        return redirect("admin:sell-quote", public_id)
     messages.success(request, "Released: the capacity is on sale again.")
-    return redirect("admin:sell-quote", public_id)
-
-
-CLOSED = (QuoteExpired, QuoteClosed, QuoteNotFound, PartOfBundle, changes.Busy)
-
-
-def _closed(request: HttpRequest, public_id: str, closed: Exception) -> HttpResponse:
-    if isinstance(closed, QuoteExpired):
-        messages.error(request, "The quote has expired: nothing is held and nothing was accepted. Ask for a new one.")
-    elif isinstance(closed, changes.Busy):
-        messages.error(request, "Somebody else is changing this quote. Nothing was done; please try again.")
-    else:
-        messages.error(request, f"{closed} Nothing was done.")
     return redirect("admin:sell-quote", public_id)

@@ -19,7 +19,6 @@ from marketplace.admin.base import author
 from marketplace.change import change as changes
 from marketplace.models import Organisation
 from marketplace.units import clock
-from pricing.quotes.actions import QuoteClosed, QuoteExpired, QuoteNotFound
 from pricing.quotes.answers import answer_together, record_together
 from pricing.quotes.asked_together import MOST_NEEDS, BundleNeed, TogetherNeed, parse_together
 from pricing.quotes.bundles import Bundle
@@ -30,11 +29,9 @@ from pricing.quotes.queries import known_names
 from pricing.quotes.together import Together
 from reservations.admin.access import MAY_ACCEPT, MAY_HOLD, MAY_RELEASE, require
 from reservations.admin.forms import AcceptForm, SellForm, day_input, query_of
-from reservations.booking.actions import NOT_AUTHORISED
 from reservations.booking.models import Reservation
 from reservations.booking.on_behalf import ReasonMissing, accept_bundle_for_customer
-
-CLOSED = (QuoteExpired, QuoteClosed, QuoteNotFound, *NOT_AUTHORISED, changes.Busy)
+from reservations.web.refusals import REFUSALS, sentence
 
 
 class RampForm(forms.Form):
@@ -185,8 +182,9 @@ def accept_page(request: HttpRequest, site: AdminSite, public_id: str) -> HttpRe
     except ReasonMissing as missing:
         form.add_error("reason", str(missing))
         return _bundle(request, site, bundle, form)
-    except CLOSED as closed:
-        return _closed(request, public_id, closed)
+    except REFUSALS as refused:
+        messages.error(request, sentence(refused))
+        return redirect("admin:sell-bundle", public_id)
     messages.success(request, f"Reserved: all {len(made)} parts.")
     return redirect("admin:sell-bundle", public_id)
 
@@ -199,17 +197,8 @@ def release_page(request: HttpRequest, site: AdminSite, public_id: str) -> HttpR
     by = author(request, whose)
     try:
         changes.run(lambda: release_bundle(public_id=public_id, by=by, organisation_id=whose))
-    except CLOSED as closed:
-        return _closed(request, public_id, closed)
+    except REFUSALS as refused:
+        messages.error(request, sentence(refused))
+        return redirect("admin:sell-bundle", public_id)
     messages.success(request, "Released: all parts are on sale again.")
-    return redirect("admin:sell-bundle", public_id)
-
-
-def _closed(request: HttpRequest, public_id: str, closed: Exception) -> HttpResponse:
-    if isinstance(closed, QuoteExpired):
-        messages.error(request, "The bundle has expired: nothing is held and nothing was accepted. Ask for a new one.")
-    elif isinstance(closed, changes.Busy):
-        messages.error(request, "Somebody else is changing this bundle. Nothing was done; please try again.")
-    else:
-        messages.error(request, f"{closed} Nothing was done." if isinstance(closed, QuoteClosed) else str(closed))
     return redirect("admin:sell-bundle", public_id)

@@ -4,12 +4,18 @@ Each failure carries its sentence, so that REST, web and admin say the same; her
 """
 
 from marketplace.api.problems import Problem, error, explain
-from reservations.booking import assigning, changed, changes, lifecycle
+from reservations.allocation import choosing, leaving, stating
+from reservations.booking import assigning, changed, changes, delivery, lifecycle
 from reservations.booking.plans import WrongWish
+from reservations.delivery import actions as delivering
+from reservations.delivery import references
 
 
 @explain.register(lifecycle.ReservationNotFound)
 @explain.register(assigning.AssignmentNotFound)
+@explain.register(choosing.RemedyNotFound)
+@explain.register(stating.DisputeNotFound)
+@explain.register(stating.CauseNotFound)
 def _(failure: Exception) -> Problem:
     return Problem("not_found")
 
@@ -87,3 +93,92 @@ def _(failure: assigning.ReceiverUnknown) -> Problem:
 @explain.register
 def _(failure: assigning.GroundsUnknown) -> Problem:
     return Problem("invalid", errors=[error("/grounds", "unknown", str(failure))])
+
+
+@explain.register(delivery.HandoverTooEarly)
+@explain.register(delivering.NotOverYet)
+@explain.register(delivering.HandedBackBefore)
+def _(failure: Exception) -> Problem:
+    return Problem("not_in_this_state", str(failure))
+
+
+@explain.register
+def _(failure: delivering.NoticeShort) -> Problem:
+    return Problem("notice_too_short", str(failure))
+
+
+@explain.register
+def _(failure: delivering.ReadyDayWrong) -> Problem:
+    return Problem("invalid", errors=[error("/ready_on", "invalid", str(failure))])
+
+
+@explain.register
+def _(failure: delivering.ResultsWrong) -> Problem:
+    return Problem("invalid", errors=[error("/nodes", "invalid", str(failure))])
+
+
+@explain.register(delivering.NodesUnknown)
+@explain.register(delivery.PartNotWhole)
+def _(failure: Exception) -> Problem:
+    return Problem("invalid", errors=[error("/nodes", "invalid", str(failure))])
+
+
+@explain.register
+def _(failure: delivering.RejectionUnfounded) -> Problem:
+    return Problem("invalid", errors=[error("/tests", "invalid", str(failure))])
+
+
+@explain.register
+def _(failure: references.LooksLikeSecret) -> Problem:
+    field = {"contact": "contact", "note": "note"}.get(failure.what, "access_reference")
+    return Problem("invalid", errors=[error(f"/{field}", "looks_like_a_secret", str(failure))])
+
+
+@explain.register
+def _(failure: references.NotAReference) -> Problem:
+    return Problem("invalid", errors=[error("/access_reference", "invalid", str(failure))])
+
+
+@explain.register
+def _(failure: choosing.RemedyClosed) -> Problem:
+    return Problem("remedy_closed", str(failure))
+
+
+@explain.register
+def _(failure: choosing.RemedyStale) -> Problem:
+    return Problem("change_stale", str(failure))
+
+
+@explain.register
+def _(failure: choosing.ChoiceUnknown) -> Problem:
+    return Problem("invalid", errors=[error("/choice", "unknown", str(failure))])
+
+
+@explain.register
+def _(failure: stating.DisputeOpen) -> Problem:
+    return Problem("dispute_open", str(failure))
+
+
+@explain.register
+def _(failure: stating.DisputeClosed) -> Problem:
+    return Problem("dispute_closed", str(failure))
+
+
+@explain.register
+def _(failure: stating.NothingSaid) -> Problem:
+    return Problem("invalid", errors=[error("/text", "invalid", str(failure))])
+
+
+@explain.register
+def _(failure: changes.ServedElsewhere) -> Problem:
+    return Problem("served_elsewhere", str(failure))
+
+
+@explain.register
+def _(failure: leaving.NoLongStop) -> Problem:
+    return Problem("long_stop", str(failure))
+
+
+@explain.register
+def _(failure: leaving.LongStopNotReached) -> Problem:
+    return Problem("long_stop", str(failure))

@@ -3,17 +3,20 @@
 from datetime import datetime
 from typing import Any, ClassVar
 
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from marketplace.api.idempotency import answer_once
+from marketplace.api.kept_shapes import shown_as
 from marketplace.api.pagination import PageParams, cursor_page
 from marketplace.api.schema import keyed, problems
 from marketplace.api.strict import Strict, Text, read
 from marketplace.api.views import Door
 from marketplace.units import clock
+from marketplace.units.compiled import Compiled, given
 from marketplace.units.prepared import planned_once
 from reservations.api.shapes import ReservationList, ReservationShape
 from reservations.booking.actions import accept_quote
@@ -127,5 +130,9 @@ class AcceptQuote(ReservationDoor):
 
 @planned_once()
 def shown_reservation(reservation: Reservation, context: dict[str, Any]) -> Any:
-    fresh = Reservation.objects.with_terms().get(pk=reservation.pk)
-    return ReservationShape(fresh, context=context).data
+    return shown_as(ReservationShape, _with_terms.get(pk=reservation.pk), context)
+
+
+@Compiled
+def _with_terms() -> QuerySet[Reservation]:
+    return Reservation.objects.with_terms().filter(pk=given("pk")).order_by()

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from marketplace.capacity import ledger
 from marketplace.journal.actor import Actor
-from marketplace.outbox.actions import tell
+from marketplace.outbox.actions import telling
 from marketplace.parties.budgets import CostCentreNeeded, OverBudget, reserve, spend
 from marketplace.parties.chains import Step
 from marketplace.parties.signing import NoAgreement, NoAuthority, Standing
@@ -16,10 +16,10 @@ from marketplace.screening.purchases import purchase_standing
 from marketplace.screening.queries import Party, ScreeningRequired
 from marketplace.units.money import Money
 from marketplace.units.prepared import planned_once
-from pricing.demand.actions import record_taken
+from marketplace.units.writes import Write, insert
 from pricing.negotiation.actions import settle
-from pricing.quotes.actions import QuoteExpired, lock_open_quote
-from pricing.quotes.models import ACCEPTED, BUY, Quote
+from pricing.quotes.actions import QuoteExpired, accepted, lock_open_quote
+from pricing.quotes.models import BUY, Quote
 from reservations.booking.approvals import ApprovalStage
 from reservations.booking.calling import call_at
 from reservations.booking.change_authority import ApprovalNeeded
@@ -198,9 +198,6 @@ def _keep_capacity(accepting: Acceptance, opening: Opening) -> None:
 
 def _book(accepting: Acceptance, opening: Opening) -> Reservation:
     quote, by, now = accepting.quote, accepting.by, accepting.now
-    quote.status = ACCEPTED
-    Quote.objects.filter(pk=quote.pk).update(status=ACCEPTED)
-    record_taken(quote=quote.public_id, now=now)
     if quote.is_negotiated:
         settle(quote=quote, by=by, now=now)
     reservation = Reservation(
@@ -208,6 +205,7 @@ def _book(accepting: Acceptance, opening: Opening) -> Reservation:
         quote=quote,
         status=opening.status,
         deadline=opening.deadline,
+        handover=quote.contract_terms.handover,
         delivered_on=deemed_delivered_on(quote),
         accepted_by=by.label,
         accepted_by_user_id=by.user_id,
@@ -220,13 +218,12 @@ def _book(accepting: Acceptance, opening: Opening) -> Reservation:
     )
     reservation.next_at = reservation.schedule.due_at(opening.status)
     reservation.call_at = call_at(quote, quote.end)
-    reservation.save(force_insert=True)
+    insert(reservation, *accepted(quote=quote, now=now), *_telling_of(reservation, by))
     credit_long_hold(reservation, now)
     if opening.status == PENDING_APPROVAL:
         ask_for_approval(reservation, accepting.standing.steps)
     if opening.up_front:
         owe_up_front(reservation, opening.up_front, now)
-    _tell_of(reservation, by)
     return reservation
 
 
@@ -238,14 +235,16 @@ def ask_for_approval(reservation: Reservation, steps: Sequence[Step]) -> None:
     )
 
 
-def deemed_delivered_on(quote: Quote) -> date:
-    """The day on which delivery is deemed accepted, until the tests of delivery are there."""
+def deemed_delivered_on(quote: Quote) -> date | None:
+    """The day on which delivery is deemed accepted where the clock hands over; else there is none before hand-over."""
+    if quote.contract_terms.by_provider:
+        return None
     return min(quote.start + timedelta(days=quote.contract_terms.acceptance_days), quote.end)
 
 
-def _tell_of(reservation: Reservation, by: Actor) -> None:
+def _telling_of(reservation: Reservation, by: Actor) -> tuple[Write, ...]:
     quote, now = reservation.quote, reservation.accepted_at
-    tell(
+    return telling(
         by=by,
         name="quote.accepted",
         subject=quote.public_id,

@@ -41,9 +41,14 @@ class ReservationChange(models.Model):
     asked_by_user_id = models.BigIntegerField(null=True)
     accepted_at = models.DateTimeField(null=True)
     accepted_by = models.CharField(max_length=254, blank=True)
+    more = models.PositiveSmallIntegerField(default=0, help_text="How many of the last pieces are what it added")
+    pay_by = models.DateTimeField(
+        null=True, help_text="Past it what it added is given back if anything is owed; null where nothing is due"
+    )
 
     class Meta:
         ordering = ["-id"]
+        indexes = [models.Index(fields=["pay_by"], condition=Q(pay_by__isnull=False), name="change_to_be_paid")]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.quote_id}"

@@ -1,7 +1,7 @@
 """An organisation's dates as a calendar: starts and ends of what it holds, and the deadlines that wait for it."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -13,6 +13,7 @@ from pricing.quotes.models import OPEN, Quote
 from reservations.booking.amendments import CONSENTED, Assignment
 from reservations.booking.feeds import CalendarFeed
 from reservations.booking.models import Reservation
+from reservations.booking.money import Due
 from reservations.booking.states import CANCELLED, PENDING, PENDING_APPROVAL, RELEASED
 
 PRODUCT = "-//Headroom//Calendar//EN"
@@ -45,10 +46,11 @@ class Feed:
         return f'"{hashlib.sha256(self.body).hexdigest()[:32]}"'
 
 
-def feed_of(feed: CalendarFeed, now: datetime) -> Feed:
-    """What a calendar program reads at the feed's address at this moment."""
+def feed_of(feed: CalendarFeed, now: datetime, more: Iterable[Entry] = ()) -> Feed:
+    """What a calendar program reads at the feed's address at this moment; `more` are dates of the rooms above."""
     organisation = feed.organisation
-    entries = [*_blocks(organisation, now), *_quotes(organisation, now), *_assignments(organisation, now)]
+    entries = [*_blocks(organisation, now), *_payments(organisation, now), *_quotes(organisation, now)]
+    entries += [*_assignments(organisation, now), *more]
     calendar = Calendar()
     calendar.add("prodid", PRODUCT)
     calendar.add("version", "2.0")
@@ -76,7 +78,7 @@ def _blocks(organisation: Organisation, now: datetime) -> Iterator[Entry]:
         Reservation.objects.of(organisation.pk).filter(end__gt=kept).select_related("pool__site", "pool__accelerator")
     )
     for each in rows[:MOST]:
-        state, what = each.state(now), _block(each)
+        state, what = each.state(now), block_in_words(each)
         if state in (CANCELLED, RELEASED):
             continue
         since = each.assigned_at or each.accepted_at
@@ -90,18 +92,30 @@ def _blocks(organisation: Organisation, now: datetime) -> Iterator[Entry]:
 def _quotes(organisation: Organisation, now: datetime) -> Iterator[Entry]:
     rows = Quote.objects.of(organisation.pk).filter(status=OPEN, expires_at__gt=now)
     for each in rows.select_related("pool__site", "pool__accelerator")[:MOST]:
-        yield Entry(f"{each.public_id}-expires", f"Quote ends: {_block(each)}", each.expires_at, each.created_at)
+        yield Entry(
+            f"{each.public_id}-expires", f"Quote ends: {block_in_words(each)}", each.expires_at, each.created_at
+        )
 
 
 def _assignments(organisation: Organisation, now: datetime) -> Iterator[Entry]:
     """Blocks that wait for the organisation to take them over or not."""
     rows = Assignment.objects.filter(receiver=organisation, status=CONSENTED, expires_at__gt=now).with_names()
     for each in rows[:MOST]:
-        title = f"Take over or decline by now: {_block(each.reservation)}"
+        title = f"Take over or decline by now: {block_in_words(each.reservation)}"
         yield Entry(f"{each.public_id}-decide", title, each.expires_at, each.consented_at or each.offered_at)
 
 
-def _block(of: Reservation | Quote) -> str:
+def _payments(organisation: Organisation, now: datetime) -> Iterator[Entry]:
+    """Until when what is still owed for a block is to be paid: a pending block's deadline says the same already."""
+    kept = now - timedelta(days=KEPT_DAYS)
+    rows = Due.objects.of(organisation.pk).still_owed().filter(due_at__gt=kept).exclude(reservation__status__in=PENDING)
+    for each in rows.select_related("reservation__pool__site", "reservation__pool__accelerator")[:MOST]:
+        if each.reservation is not None:
+            title = f"Pay {each.amount:,.2f} {each.currency} by now: {block_in_words(each.reservation)}"
+            yield Entry(f"{each.public_id}-pay", title, each.due_at, each.created_at)
+
+
+def block_in_words(of: Reservation | Quote) -> str:
     return f"{of.quantity:,} {of.pool.accelerator.name} at {of.pool.site.name}"
 
 

@@ -12,8 +12,8 @@ from marketplace.outbox.actions import emit
 from marketplace.screening.queries import ScreeningRequired
 from marketplace.units import clock
 from pricing.curve.queries import NoPrice
-from pricing.quotes.actions import MarketStale
 from pricing.quotes.holds import HoldCooldown, HoldLimit
+from pricing.quotes.in_force import MarketStale
 from pricing.quotes.models import Quote
 from reservations.booking import states
 from reservations.booking.changes import quote_change

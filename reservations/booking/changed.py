@@ -23,6 +23,8 @@ from reservations.booking.models import Reservation
 from reservations.booking.money import CHANGE, FEE, RETURNED
 from reservations.booking.pieces import cuts, flattened, parts, read_pieces
 
+ADDS_ONLY = (states.EXTEND, states.RESIZE)  # a move exchanges days: what it leaves owing stays a debt
+
 
 class SecondPersonNeeded(Exception):
     """The same person asked for it and confirms it. Nothing was changed."""
@@ -51,8 +53,8 @@ def accept_change(*, quote: Quote, by: Actor) -> Reservation:
     charge_change(found, change, now)
     quote.status = ACCEPTED
     quote.save(update_fields=["status"])
-    change.accepted_at, change.accepted_by = now, by.label
-    change.save(update_fields=["accepted_at", "accepted_by"])
+    change.accepted_at, change.accepted_by, change.pay_by = now, by.label, _pay_by(found, change, now)
+    change.save(update_fields=["accepted_at", "accepted_by", "pay_by"])
     before = _summary(found)
     if change.kind == states.CANCEL:
         said = " ".join(filter(None, (change.get_cause_display(), change.reason)))
@@ -63,6 +65,15 @@ def accept_change(*, quote: Quote, by: Actor) -> Reservation:
     _owe(found, change, now)
     _tell_of(found, change, before, by, now)
     return found
+
+
+def _pay_by(found: Reservation, change: ReservationChange, now: datetime) -> datetime | None:
+    """Until when what an added part owes up front is paid, or it is given back (see unpaid.py)."""
+    return _due_at(found, now) if change.due_now and change.kind in ADDS_ONLY else None
+
+
+def _due_at(found: Reservation, now: datetime) -> datetime:
+    return now + timedelta(days=found.quote.contract_terms.payment_days)
 
 
 def _check(found: Reservation, change: ReservationChange, by: Actor, now: datetime) -> None:
@@ -107,9 +118,10 @@ def _become(found: Reservation, quote: Quote, change: ReservationChange) -> None
     found.pieces, found.revision = change.pieces, found.revision + 1
     if quote.claim_id is not None:
         found.more_claims = [*found.more_claims, quote.claim_id]
-    if moved:
+    if moved and found.by_clock:
         found.delivered_on = found.start + timedelta(days=quote.contract_terms.acceptance_days)
-    found.delivered_on = min(found.delivered_on, found.end)
+    if found.delivered_on is not None:
+        found.delivered_on = min(found.delivered_on, found.end)
     found.next_at = found.schedule.due_at(found.status)
     if found.status == states.CANCELLED:
         found.call_at = None
@@ -134,7 +146,7 @@ CHANGED = [
 
 def _owe(found: Reservation, change: ReservationChange, now: datetime) -> None:
     """What is due for it: up front for what was added, the fee, and what comes back."""
-    due_at = now + timedelta(days=found.quote.contract_terms.payment_days)
+    due_at = _due_at(found, now)
     for reason, amount in ((CHANGE, change.due_now), (FEE, change.fee), (RETURNED, -change.refund)):
         money = Money(amount, found.currency)
         owe(found, key=f"{reason}:{found.revision}", money=money, reason=reason, due_at=due_at, now=now)

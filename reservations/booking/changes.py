@@ -20,7 +20,7 @@ from pricing.quotes.exits import OF_CUSTOMER
 from pricing.quotes.models import Quote
 from reservations.booking import states
 from reservations.booking.amendments import ReservationChange
-from reservations.booking.change_authority import check_clearance_of
+from reservations.booking.change_authority import TAKES_CAPACITY, check_clearance_of
 from reservations.booking.lifecycle import check, lock_reservation
 from reservations.booking.models import Reservation
 from reservations.booking.pieces import as_json, parts, pieces_of
@@ -36,6 +36,13 @@ class Locked(Exception):
     def __init__(self, since: datetime) -> None:
         super().__init__(f"Terms are locked since {since:%Y-%m-%d %H:%M} UTC: they can no longer change.")
         self.since = since
+
+
+class ServedElsewhere(Exception):
+    """The block is served in another pool since a slip, and its price is that of the first. Nothing was changed."""
+
+    def __init__(self) -> None:
+        super().__init__("This block is served elsewhere since a slip: nothing can be added to it. Buy it beside it.")
 
 
 class NoticeTooShort(Exception):
@@ -95,6 +102,8 @@ def quote_change(
     check(found, action=wish.kind, roles=roles, now=now)
     check_clearance_of(found, wish.kind, now)
     _check_cause(wish, roles)
+    if wish.kind in TAKES_CAPACITY and found.pool_id != found.quote.pool_id:
+        raise ServedElsewhere
     _check_lock(found, wish, now)
     contract, pieces = found.quote.contract_terms, pieces_of(found)
     plan = plan_of(wish, parts(found), lot=found.pool.lot, turnaround=contract.turnaround_days, today=now.date())
@@ -213,6 +222,7 @@ def _write(
         reason=wish.reason.strip(),
         revision=reservation.revision,
         pieces=as_json([*kept, *more]),
+        more=len(more),
         start=quote.start,
         end=quote.end,
         asked_at=now,

@@ -81,8 +81,18 @@ def no_longer_due(reservation: Reservation, now: datetime) -> None:
     owe(reservation, key=LAPSED, money=Money(-was, reservation.currency), reason=LAPSED, due_at=now, now=now)
 
 
+def overdue(reservation: Reservation, now: datetime) -> Decimal:
+    """What should have been paid by now and was not; zero or less where nothing is late."""
+    late = Due.objects.filter(reservation=reservation, due_at__lte=now).aggregate(sum=Sum("amount"))["sum"]
+    return (late or Decimal(0)) - _paid(reservation)
+
+
 def balance(reservation: Reservation) -> Decimal:
     """What is owed for a reservation, whenever it is due; below zero it is owed to the customer."""
     dues = Due.objects.filter(reservation=reservation).aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
+    return dues - _paid(reservation)
+
+
+def _paid(reservation: Reservation) -> Decimal:
     paid = Receipt.objects.filter(reservation=reservation, applied=True).aggregate(sum=Sum("amount"))["sum"]
-    return dues - (paid or Decimal(0))
+    return paid or Decimal(0)

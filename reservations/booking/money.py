@@ -3,8 +3,11 @@
 What somebody owes is the sum of the dues less that of the receipts that were applied: below zero it is owed to them.
 """
 
+from decimal import Decimal
+
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Coalesce
 
 from marketplace.parties.models import Organisation
 from marketplace.units.ids import new_id
@@ -14,6 +17,7 @@ from reservations.booking.models import Reservation
 
 UP_FRONT, CHANGE, RETURNED, FEE = "up_front", "change", "returned", "fee"
 LAPSED, LATE_PAYMENT, HOLD_FEE = "lapsed", "late_payment", "hold_fee"
+DELAY_CREDIT, LONG_STOP_REFUND = "delay_credit", "long_stop"
 REASONS = [
     (UP_FRONT, "Due up front"),
     (CHANGE, "Due up front for what a change adds"),
@@ -22,6 +26,8 @@ REASONS = [
     (LAPSED, "No longer due: the reservation has lapsed"),
     (LATE_PAYMENT, "Paid after the end of the reservation"),
     (HOLD_FEE, "Fee of a long hold"),
+    (DELAY_CREDIT, "Credit for being late"),
+    (LONG_STOP_REFUND, "Refund: late beyond the long-stop date"),
 ]
 
 
@@ -38,6 +44,14 @@ class OwnedQuerySet(models.QuerySet["Due"]):
         """The tenant's wall."""
         return self.filter(organisation_id=organisation_id)
 
+    def still_owed(self) -> "OwnedQuerySet":
+        """What has to be paid, of reservations that are not paid up: what came in is not split over their dues."""
+        dues = Due.objects.filter(reservation=OuterRef("reservation")).order_by()
+        receipts = Receipt.objects.filter(reservation=OuterRef("reservation"), applied=True).order_by()
+        owed = Subquery(dues.values("reservation").annotate(sum=Sum("amount")).values("sum"))
+        paid = Subquery(receipts.values("reservation").annotate(sum=Sum("amount")).values("sum"))
+        return self.filter(amount__gt=0).annotate(owed=owed, paid=Coalesce(paid, Decimal(0))).filter(owed__gt=F("paid"))
+
 
 class Due(models.Model):
     """An amount that became owed: to us, or, where negative, to the customer. Its key is written once."""
@@ -52,11 +66,13 @@ class Due(models.Model):
     reason = models.CharField(max_length=20, choices=REASONS)
     due_at = models.DateTimeField()
     created_at = models.DateTimeField()
+    posted = models.BooleanField(default=False, help_text="Stands on the ledger of money")
 
     objects = OwnedQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]
+        indexes = [models.Index(fields=["id"], condition=Q(posted=False), name="due_to_post")]
         constraints = [models.CheckConstraint(condition=~Q(amount=0), name="a_due_is_an_amount")]
 
     def __str__(self) -> str:
@@ -85,11 +101,13 @@ class Receipt(models.Model):
     applied = models.BooleanField(help_text="False where it came too late: then a due owes it back")
     recorded_at = models.DateTimeField()
     recorded_by = models.CharField(max_length=254)
+    posted = models.BooleanField(default=False, help_text="Stands on the ledger of money")
 
     objects = ReceiptQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]
+        indexes = [models.Index(fields=["id"], condition=Q(posted=False), name="receipt_to_post")]
         constraints = [models.CheckConstraint(condition=Q(amount__gt=0), name="a_receipt_is_positive")]
 
     def __str__(self) -> str:

@@ -105,6 +105,7 @@ def document_of(reservation: Reservation) -> Document:
             Section("Block", list(_block(quote))),
             Section("Price", list(_price(quote))),
             Section("Service", [(_words(name), _value(value)) for name, value in sorted(quote.spec.document.items())]),
+            Section("If we are late", _delay(quote)),
             Section("Terms", list(_terms(quote))),
         ),
     )
@@ -158,6 +159,11 @@ def _terms(quote: Quote) -> Iterator[tuple[str, str]]:
     yield "Document", f"{quote.terms.title}, version {quote.terms.version}"
     yield "SHA-256", quote.terms_digest
     yield "Service spec", f"version {quote.spec.version}"
+
+
+def _delay(quote: Quote) -> list[tuple[str, str]]:
+    terms = quote.contract_terms.delay_terms
+    return terms.in_words() if terms else [("Delay", "The contract says nothing about it")]
 
 
 def _amount(money: Money) -> str:

@@ -13,20 +13,11 @@ from marketplace.parties.models import Membership
 from marketplace.units import clock
 from marketplace.web.access import member_page, require_buyer
 from reservations.booking import approving
-from reservations.booking.actions import NOT_AUTHORISED
-from reservations.booking.lifecycle import NotInThisState, NotYourRole, ReservationNotFound, TransitionReasonMissing
+from reservations.booking.lifecycle import ReservationNotFound
 from reservations.booking.models import Reservation
 from reservations.booking.ordering import NotOrdered, customers_order_form
 from reservations.booking.states import PENDING_APPROVAL, roles_of_member
-
-REFUSED = (
-    *NOT_AUTHORISED,
-    approving.ApprovalExpired,
-    approving.NotYourTurn,
-    NotInThisState,
-    NotYourRole,
-    TransitionReasonMissing,
-)
+from reservations.web.refusals import REFUSALS, sentence
 
 
 @require_GET
@@ -90,10 +81,8 @@ def _decide(request: HttpRequest, found: Membership, public_id: str, verb: Calla
         reservation = change.run(lambda: verb(**who))
     except ReservationNotFound as error:
         raise Http404 from error
-    except REFUSED as refused:
-        messages.warning(request, str(refused))
-    except change.Busy:
-        messages.warning(request, "Somebody else is changing this request. Nothing was changed; please try again.")
+    except REFUSALS as refused:
+        messages.warning(request, sentence(refused))
     else:
         messages.success(request, SAID.get(reservation.status, SAID[""]))
     return redirect("reservation", public_id)

@@ -14,15 +14,21 @@ from marketplace.units import clock
 from marketplace.units.instants import in_words
 from marketplace.web import formats
 from marketplace.web.access import member_page, require_buyer
-from pricing.quotes.actions import QuoteClosed, QuoteExpired, QuoteNotFound
+from pricing.quotes.actions import QuoteNotFound
 from pricing.web.quotes import quote_context
+from reservations.allocation.deciding import OPEN
+from reservations.allocation.remedies import Remedy
+from reservations.allocation.standing import supply_standing
 from reservations.booking.actions import accept_quote
 from reservations.booking.lifecycle import ReservationNotFound
 from reservations.booking.models import Reservation, ReservationQuerySet
 from reservations.booking.states import CANCELLED, PENDING_APPROVAL, PENDING_PAYMENT
 from reservations.web.approvals import approval_context
+from reservations.web.delivering import delivery_context
 from reservations.web.life import life_context
 from reservations.web.refusals import REFUSALS, sentence
+from reservations.web.remedies import remedy_context
+from reservations.web.sheets import Echo, safe
 
 ROWS_A_PAGE = 25
 COLUMNS = (
@@ -50,15 +56,6 @@ def accept(request: HttpRequest, found: Membership, public_id: str) -> HttpRespo
         )
     except (QuoteNotFound, ReservationNotFound) as error:
         raise Http404 from error
-    except QuoteExpired:
-        messages.warning(request, "Your hold has ended and the GPUs are back on sale. Nothing was charged.")
-        return redirect("quote", public_id)
-    except QuoteClosed as closed:
-        messages.warning(request, f"This quote is already {closed.status}. Nothing more was done.")
-        return redirect("quote", public_id)
-    except change.Busy:
-        messages.warning(request, "Others were buying here at the same moment. Nothing was charged; please try again.")
-        return redirect("quote", public_id)
     except REFUSALS as refused:
         messages.warning(request, sentence(refused))
         return redirect("quote", public_id)
@@ -86,7 +83,10 @@ def portfolio(request: HttpRequest, found: Membership) -> HttpResponse:
     now = clock.now()
     page = Paginator(_owned(found), ROWS_A_PAGE).get_page(request.GET.get("page"))
     rows = [(reservation, reservation.state(now)) for reservation in page.object_list]
-    return render(request, "reservations/portfolio.html", {"nav": "portfolio", "page": page, "rows": rows})
+    waiting = Remedy.objects.of(found.organisation_id).in_state(OPEN, now).filter(reservation__in=page.object_list)
+    to_choose = set(waiting.values_list("reservation_id", flat=True))
+    shown = {"nav": "portfolio", "page": page, "rows": rows, "to_choose": to_choose}
+    return render(request, "reservations/portfolio.html", shown)
 
 
 @require_GET
@@ -98,7 +98,10 @@ def show(request: HttpRequest, found: Membership, public_id: str) -> HttpRespons
         raise Http404
     context = quote_context(reservation.quote, found) | {"nav": "portfolio", "reservation": reservation}
     context |= life_context(reservation, found, context["now"])
+    context |= delivery_context(reservation, found)
+    context |= remedy_context(reservation, found, context["now"])
     context |= approval_context(reservation, found, context["stands"])
+    context["supply"] = supply_standing(reservation, now=context["now"])
     return render(request, "reservations/reservation.html", context)
 
 
@@ -117,13 +120,6 @@ def _owned(found: Membership) -> ReservationQuerySet:
     )
 
 
-class Echo:
-    """A file that hands back what is written to it, so that csv can be streamed."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
 def _csv(reservations: ReservationQuerySet, now: datetime) -> Iterator[str]:
     writer = csv.writer(Echo())
     yield writer.writerow(COLUMNS)
@@ -136,8 +132,3 @@ def _row(r: Reservation, now: datetime) -> list[object]:
         r.public_id, r.state(now), safe(r.pool.site.name), r.pool.accelerator.key, r.quantity, r.firmness, r.start,
         r.end, r.total, r.currency, r.quote.public_id, r.accepted_at.isoformat(), safe(r.accepted_by_holder),
     ]  # fmt: skip
-
-
-def safe(text: str) -> str:
-    """A spreadsheet must not run what somebody typed as a name."""
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

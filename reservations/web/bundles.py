@@ -8,11 +8,10 @@ from django.views.decorators.http import require_POST
 from marketplace.change import change
 from marketplace.parties.models import Membership
 from marketplace.web.access import member_page, require_buyer
-from pricing.quotes.actions import QuoteClosed, QuoteExpired
 from pricing.quotes.bundling import BundleNotFound
-from reservations.booking.actions import NOT_AUTHORISED
 from reservations.booking.bundles import accept_bundle
 from reservations.booking.states import PENDING_APPROVAL
+from reservations.web.refusals import REFUSALS, sentence
 
 
 @require_POST
@@ -30,14 +29,8 @@ def accept(request: HttpRequest, found: Membership, public_id: str) -> HttpRespo
         )
     except BundleNotFound as error:
         raise Http404 from error
-    except QuoteExpired:
-        messages.warning(request, "Your hold has ended and the GPUs are back on sale. Nothing was charged.")
-    except QuoteClosed as closed:
-        messages.warning(request, f"This bundle is already {closed.status}. Nothing more was done.")
-    except NOT_AUTHORISED as refused:
-        messages.warning(request, str(refused))
-    except change.Busy:
-        messages.warning(request, "Others were buying here at the same moment. Nothing was charged; please try again.")
+    except REFUSALS as refused:
+        messages.warning(request, sentence(refused))
     else:
         waiting = made[0].status == PENDING_APPROVAL
         said = "Asked for approval" if waiting else "Reserved"

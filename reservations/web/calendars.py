@@ -17,11 +17,13 @@ from marketplace.parties.models import Membership
 from marketplace.units import clock
 from marketplace.web.access import member_page, require_buyer
 from pricing.quotes.models import Quote
-from reservations.booking.calendar import feed_of
-from reservations.booking.feeds import close_feed, feed_at, live_feed, open_feed
+from reservations.allocation.deadlines import deadlines_of
+from reservations.booking.calendar import Feed, feed_of
+from reservations.booking.feeds import CalendarFeed, close_feed, feed_at, live_feed, open_feed
 from reservations.booking.models import Reservation
 from reservations.booking.money import Due
-from reservations.web.bookings import Echo, safe
+from reservations.delivery.dates import delivery_entries
+from reservations.web.sheets import Echo, safe
 
 COLUMNS = (
     "kind", "id", "status", "site", "accelerator", "quantity", "firmness", "start", "end_exclusive", "total",
@@ -36,13 +38,19 @@ def feed(request: HttpRequest, secret: str) -> HttpResponseBase:
     found = feed_at(secret)
     if found is None:
         raise Http404
-    now = feed_of(found, clock.now())
+    now = _feed(found)
     etag, changed = now.etag, int(now.changed_at.timestamp())
     answer = HttpResponse(now.body, content_type="text/calendar; charset=utf-8")
     answer = get_conditional_response(request, etag=etag, last_modified=changed, response=answer) or answer
     answer["ETag"], answer["Last-Modified"] = etag, http_date(changed)
     answer["Cache-Control"] = "private, max-age=300"
     return answer
+
+
+def _feed(found: CalendarFeed) -> Feed:
+    now = clock.now()
+    more = [*deadlines_of(found.organisation, now), *delivery_entries(found.organisation, now)]
+    return feed_of(found, now, more)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

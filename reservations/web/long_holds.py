@@ -12,12 +12,9 @@ from marketplace.parties.models import Membership
 from marketplace.units.money import Money
 from marketplace.web import formats
 from marketplace.web.access import member_page, require_buyer
-from pricing.quotes.actions import PartOfBundle, QuoteClosed, QuoteExpired, QuoteNotFound
-from pricing.quotes.long_holds import FeeChanged, LongHoldTooLong, LongHoldUnavailable
-from pricing.web.negotiation import why_not
+from pricing.quotes.actions import QuoteNotFound
 from reservations.booking.long_holds import take_long_hold
-
-REFUSALS = (QuoteExpired, QuoteClosed, PartOfBundle, FeeChanged, LongHoldTooLong, LongHoldUnavailable, change.Busy)
+from reservations.web.refusals import REFUSALS, sentence
 
 
 @require_POST
@@ -34,7 +31,7 @@ def keep(request: HttpRequest, found: Membership, public_id: str) -> HttpRespons
     except QuoteNotFound as error:
         raise Http404 from error
     except REFUSALS as refused:
-        messages.warning(request, why_not(refused))
+        messages.warning(request, sentence(refused))
     else:
         until, owed = formats.moment(kept.expires_at), formats.money(kept.fee.amount)
         messages.success(request, f"Held until {until} for {owed}, which is credited when you accept.")

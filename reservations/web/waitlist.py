@@ -18,11 +18,12 @@ from marketplace.web.access import member_page, require_buyer
 from pricing.quotes.need import BadNeed, Need, parse_stored
 from pricing.quotes.queries import known_names
 from pricing.web.ask import AskForm
-from reservations.booking.waitlist.actions import EntryNotFound, EntryOver, WaitlistFull, parse_wish
+from reservations.booking.waitlist.actions import EntryNotFound, parse_wish
 from reservations.booking.waitlist.actions import join as join_queue
 from reservations.booking.waitlist.actions import withdraw as leave_queue
 from reservations.booking.waitlist.models import WaitlistEntry
 from reservations.booking.waitlist.serving import MOST_UNANSWERED, OFFER_HOURS, REST
+from reservations.web.refusals import REFUSALS, sentence
 
 ROWS_A_PAGE = 25
 
@@ -95,8 +96,8 @@ def join(request: HttpRequest, found: Membership) -> HttpResponse:
     except BadNeed as bad:
         messages.warning(request, " ".join(fault.message for fault in bad.faults))
         return redirect(again)
-    except WaitlistFull as full:
-        messages.warning(request, str(full))
+    except REFUSALS as refused:
+        messages.warning(request, sentence(refused))
         return redirect("waitlist")
     messages.success(request, "You are on the waitlist. When there is room under your ceiling, we hold it for you.")
     return redirect("waitlist")
@@ -112,10 +113,8 @@ def withdraw(request: HttpRequest, found: Membership, public_id: str) -> HttpRes
         change.run(lambda: leave_queue(public_id=public_id, by=by, organisation_id=whose))
     except EntryNotFound as error:
         raise Http404 from error
-    except EntryOver as over:
-        messages.warning(request, str(over))
-    except change.Busy:
-        messages.warning(request, "An offer was being made at this moment. Nothing was changed; please try again.")
+    except REFUSALS as refused:
+        messages.warning(request, sentence(refused))
     else:
         messages.success(request, "Withdrawn. Nothing is held and nothing was charged.")
     return redirect("waitlist")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.test import Client
 
-from tests.market import Market, Party, open_market
+from tests.market import Market, Party
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse as Answer
@@ -50,11 +50,6 @@ class Caller:
 
 def calls_of(party: Party) -> Caller:
     return Caller(party.key)
-
-
-@pytest.fixture
-def market(db: None) -> Market:
-    return open_market()
 
 
 @pytest.fixture

@@ -1,12 +1,10 @@
 """One code per cause, with everything at fault named, and nothing done."""
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connections
 
 from marketplace.capacity.models import Claim
 from marketplace.supply.models import Projection
@@ -14,8 +12,9 @@ from marketplace.units import clock
 from marketplace.web.errors import CODES
 from pricing.demand.models import Enquiry
 from pricing.quotes.models import Quote
-from tests.contracts.conftest import Caller, calls_of
-from tests.market import Market, open_market
+from tests.contracts.conftest import Caller
+from tests.holding import rules
+from tests.market import Market
 
 PROBLEM = "application/problem+json"
 
@@ -183,9 +182,12 @@ def test_an_expired_quote_is_over_for_good(market: Market, bank: Caller) -> None
 
 
 def test_old_figures_sell_nothing(market: Market, bank: Caller) -> None:
-    offer = bank.offer(market)
-    Projection.objects.update(created_at=clock.now() - timedelta(hours=73))
-    answer = bank.post("/quotes", {"offer": offer["id"]})
+    rules(market, projection_max_age_hours=1)
+    made_at = Projection.objects.get().created_at
+    with clock.frozen(made_at + timedelta(minutes=59)):
+        offer = bank.offer(market)
+    with clock.frozen(made_at + timedelta(minutes=61)):
+        answer = bank.post("/quotes", {"offer": offer["id"]})
     assert (answer.status_code, answer.json()["code"]) == (503, "prices_stale")
     assert int(answer.headers["Retry-After"]) > 0
     assert not Claim.objects.exists()
@@ -196,31 +198,6 @@ def test_a_client_reference_is_used_once(market: Market, bank: Caller) -> None:
     answer = bank.post("/quotes", {"offer": bank.offer(market)["id"], "client_reference": "PO 7"})
     assert (answer.status_code, answer.json()["code"]) == (409, "client_reference_taken")
     assert Quote.objects.count() == 1
-
-
-@pytest.fixture
-def locked_market(transactional_db: None) -> Iterator[Market]:
-    """A market whose capacity somebody else has locked, and a short patience."""
-    market = open_market()
-    other = connections.create_connection("default")
-    other.set_autocommit(False)
-    with other.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM marketplace_capacityday FOR UPDATE")
-    yield market
-    other.rollback()
-    other.close()
-
-
-def test_a_busy_pool_asks_to_try_again(locked_market: Market) -> None:
-    bank = calls_of(locked_market.bank)
-    offer = bank.offer(locked_market)
-    with connections["default"].cursor() as cursor:
-        cursor.execute("SET lock_timeout = '100ms'")
-    answer = bank.post("/quotes", {"offer": offer["id"]})
-    with connections["default"].cursor() as cursor:
-        cursor.execute("RESET lock_timeout")
-    assert (answer.status_code, answer.json()["code"], answer.headers["Retry-After"]) == (503, "busy", "1")
-    assert not Quote.objects.exists()
 
 
 def test_a_bug_tells_nothing(market: Market, bank: Caller) -> None:

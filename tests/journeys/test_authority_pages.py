@@ -15,16 +15,12 @@ from marketplace.screening.models import EndCustomer, ScreeningPolicy
 from marketplace.units import clock
 from pricing.quotes.models import Quote
 from reservations.booking.models import Reservation
+from tests.journeys.test_web_bundles import take, two_parts
 from tests.journeys.test_web_buying import browser_of, offer, quoted, reserved
-from tests.market import Market, member, open_market
+from tests.market import Market, member
 
 CENTRE = {"code": "4711", "name": "Risk", "period": "year", "is_default": "on"}
 CHAIN = {"above": "0", "step_1": "approver", "step_2": "", "step_3": ""}
-
-
-@pytest.fixture
-def market(db: None) -> Market:
-    return open_market()
 
 
 @pytest.fixture
@@ -208,6 +204,15 @@ def test_each_refusal_reads_on_the_page_as_over_rest(market: Market, admin: User
     end_agreement(agreement=signed, until=clock.today(), reason="merger", by=SYSTEM, now=clock.now())
     assert "no master agreement in force with this seller or with Headroom" in refused()
     assert (Quote.objects.get().status, Reservation.objects.count()) == ("open", 0)
+
+
+def test_a_bundle_is_taken_for_an_end_customer(market: Market, admin: User) -> None:
+    with_rules(admin)
+    buyer, customer = browser_of(market.bank.buyer), EndCustomer.objects.get()
+    page = two_parts(market, buyer)
+    assert f'<option value="{customer.public_id}">' in page.text
+    take(buyer, page, "together", on_behalf_of=customer.public_id)
+    assert {quote.on_behalf_of for quote in Quote.objects.all()} == {customer}
 
 
 def test_a_quote_is_taken_for_an_end_customer(market: Market, admin: User) -> None:

@@ -15,16 +15,11 @@ from reservations.booking import states
 from reservations.booking.amendments import Assignment, ReservationChange
 from reservations.booking.assigning import consent_to_assignment
 from reservations.booking.models import Reservation
-from tests.market import Market, member, open_market
+from tests.market import Market, member
 from tests.pricing.test_quotes import take
 from tests.reservations.test_booking import accept
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def market() -> Market:
-    return open_market()
 
 
 @pytest.fixture

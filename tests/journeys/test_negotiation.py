@@ -18,12 +18,12 @@ from reservations.booking.models import Reservation
 from reservations.booking.money import Due
 from tests.bargaining import Table, below, set_table, staff
 from tests.holding import rules
-from tests.market import member, open_market
+from tests.market import Market, member
 
 
 @pytest.fixture
-def table(db: None) -> Table:
-    return set_table(open_market())
+def table(market: Market) -> Table:
+    return set_table(market)
 
 
 def browser_of(user: Any) -> Client:

@@ -16,15 +16,10 @@ from marketplace.units import clock
 from marketplace.web import formats
 from pricing.demand.models import Enquiry
 from tests.contracts.conftest import Caller, calls_of
-from tests.market import Market, member, open_market
+from tests.market import Market, member
 
 FIGURES = ("price_per_h100_equivalent_hour", "it_kwh", "pue", "energy_kwh", "co2_kg", "flop_per_joule")
 STATED = {"egress_usd_per_gb": {"max": 0.5}}
-
-
-@pytest.fixture
-def market(db: None) -> Market:
-    return open_market()
 
 
 @pytest.fixture

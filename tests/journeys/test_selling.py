@@ -1,15 +1,9 @@
 """A seller's own page: its own supply, and nothing of anybody else's."""
 
-import pytest
 from django.test import Client
 
 from pricing.curve.building import versions_without_signals, work_out_signals
-from tests.market import Market, Party, open_market, phase
-
-
-@pytest.fixture
-def market(db: None) -> Market:
-    return open_market()
+from tests.market import Market, Party, phase
 
 
 def page_of(party: Party) -> str:

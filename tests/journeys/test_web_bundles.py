@@ -11,14 +11,9 @@ from marketplace.parties.models import VIEWER
 from pricing.quotes.bundles import Bundle
 from pricing.quotes.models import Quote
 from reservations.booking.models import Reservation
-from tests.market import Market, member, open_market
+from tests.market import Market, member
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def market() -> Market:
-    return open_market()
 
 
 @pytest.fixture
@@ -58,9 +53,9 @@ def held() -> int:
     return sum(day.firm_held for day in CapacityDay.objects.all())
 
 
-def take(buyer: Client, page: Any, on: str) -> Any:
+def take(buyer: Client, page: Any, on: str, **more: str) -> Any:
     offer = page.context["offers"][0]["offer"]
-    form = {"offer": offer.id, "page": on, "back": page.context["back"]}
+    form = {"offer": offer.id, "page": on, "back": page.context["back"], **more}
     return buyer.post("/capacity/quote/", form, follow=True)
 
 

@@ -10,14 +10,9 @@ from marketplace.units.period import Period
 from reservations.booking.waitlist.models import WaitlistEntry
 from reservations.tasks import serve_due_waitlist
 from tests.journeys.test_web_bundles import asked, browser
-from tests.market import Market, block_taken, member, open_market
+from tests.market import Market, block_taken, member
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def market() -> Market:
-    return open_market()
 
 
 @pytest.fixture

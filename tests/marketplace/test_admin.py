@@ -12,17 +12,12 @@ from marketplace.models import ApiKey, Entry, Membership, Organisation, Projecti
 from marketplace.parties.queries import live_key
 from marketplace.parties.staff_roles import ensure_staff_groups
 from marketplace.units import clock
-from tests.cockpit import Cockpit, open_cockpit, signed_in
+from tests.cockpit import Cockpit, signed_in
 from tests.market import H100_LIMITS, PASSWORD
 
 pytestmark = pytest.mark.django_db
 FROZEN = ("event", "entry", "claim", "ledgerentry", "projection", "projectoutlook")
 TABLES = [model._meta.label_lower for model in admin.site._registry]
-
-
-@pytest.fixture
-def cockpit() -> Cockpit:
-    return open_cockpit()
 
 
 def page(model: str, kind: str, *args: Any) -> str:

@@ -13,16 +13,11 @@ from marketplace.parties.staff_roles import COMPLIANCE, ensure_staff_groups
 from marketplace.units import clock
 from pricing.quotes.models import Quote
 from reservations.booking.models import Reservation
-from tests.cockpit import Cockpit, open_cockpit, signed_in, staff
+from tests.cockpit import Cockpit, signed_in, staff
 from tests.reservations.test_admin import AGREED, bank_quote, hold
 
 pytestmark = pytest.mark.django_db
 WHY = "Checked against the register"
-
-
-@pytest.fixture
-def cockpit() -> Cockpit:
-    return open_cockpit()
 
 
 def compliance(name: str) -> Any:

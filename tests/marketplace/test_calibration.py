@@ -10,8 +10,8 @@ from marketplace.supply.calibration import calibration, public_backtest
 from marketplace.supply.learning.kept import Case, by_kind, by_lead, kept, wilson
 from marketplace.supply.models import Milestone, Project, Projection, ProjectOutlook
 from marketplace.units import clock
-from tests.cockpit import Cockpit, open_cockpit, signed_in
-from tests.market import Market, open_market, phase
+from tests.cockpit import Cockpit, signed_in
+from tests.market import Market, phase
 
 TODAY = date(2027, 6, 1)
 
@@ -50,11 +50,6 @@ class TestShares:
         assert [(each.name, each.cases) for each in by_lead(cases)] == [
             ("up to 90 days", 1), ("up to 180 days", 1), ("over 365 days", 1),
         ]  # fmt: skip
-
-
-@pytest.fixture
-def market(db: None) -> Market:
-    return open_market()
 
 
 def projected(project: Project, first_day: date, p10: date, p50: date, p90: date) -> None:
@@ -140,8 +135,7 @@ class TestPages:
         assert "100\u202f%" in text
         assert "No project has become ready" in client.get("/calibration/?before=180").content.decode()
 
-    def test_staff_see_it_in_the_cockpit_and_nobody_else_does(self) -> None:
-        cockpit: Cockpit = open_cockpit()
+    def test_staff_see_it_in_the_cockpit_and_nobody_else_does(self, cockpit: Cockpit) -> None:
         allowed: Any = signed_in(cockpit.planner)
         page = allowed.get("/admin/marketplace/projection/calibration/")
         assert page.status_code == 200

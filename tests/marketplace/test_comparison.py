@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
-import pytest
 from django.urls import reverse
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,7 +33,7 @@ from marketplace.supply.slips import DEFAULT_POLICY, ProjectionPolicy
 from marketplace.supply.versions import before, compare
 from marketplace.supply.world import World
 from marketplace.units import clock
-from tests.cockpit import Cockpit, open_cockpit, signed_in
+from tests.cockpit import Cockpit, signed_in
 from tests.marketplace.test_projection import campus, due
 
 FIRST = date(2027, 1, 1)
@@ -158,11 +157,6 @@ class TestWhere:
         same = np.array([1, 2, 3])
         assert change(same, same[1:], first_before=FIRST, first_after=FIRST + timedelta(days=1)) is None
         assert change(same, same, first_before=FIRST, first_after=FIRST + timedelta(days=9)) is None
-
-
-@pytest.fixture
-def cockpit(db: None) -> Cockpit:
-    return open_cockpit()
 
 
 def projected() -> Projection:

@@ -14,15 +14,10 @@ from marketplace.supply.actions import project_due, project_supply
 from marketplace.supply.disrupting import AlreadyWithdrawn, NotSound, enter_disruption, plan_maintenance, withdraw
 from marketplace.supply.queries import build_out
 from marketplace.units import clock
-from tests.cockpit import Cockpit, open_cockpit, signed_in
+from tests.cockpit import Cockpit, signed_in
 
 pytestmark = pytest.mark.django_db
 SCENARIOS, DAYS = 200, 300
-
-
-@pytest.fixture
-def cockpit() -> Cockpit:
-    return open_cockpit()
 
 
 def storm(cockpit: Cockpit, **changed: Any) -> Disruption:

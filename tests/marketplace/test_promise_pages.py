@@ -13,8 +13,8 @@ from marketplace.parties.models import VIEWER
 from marketplace.supply.policies import ensure_default_policy
 from marketplace.tasks import watch_exposure
 from marketplace.units import clock
-from tests.cockpit import Cockpit, open_cockpit, signed_in
-from tests.market import Market, member, open_market
+from tests.cockpit import Cockpit, signed_in
+from tests.market import Market, member
 from tests.marketplace.test_stops import oversell, stop_at
 
 pytestmark = pytest.mark.django_db
@@ -24,8 +24,9 @@ def page(model: str, kind: str, *args: Any) -> str:
     return reverse(f"admin:marketplace_{model}_{kind}", args=args)
 
 
-def stopped() -> Market:
-    market = open_market()
+@pytest.fixture
+def stopped(market: Market) -> Market:
+    """Selling has stopped at Northfield."""
     oversell(market)
     stop_at(gpu_days=1000)
     watch_exposure()
@@ -33,10 +34,6 @@ def stopped() -> Market:
 
 
 class TestStaff:
-    @pytest.fixture
-    def cockpit(self) -> Cockpit:
-        return open_cockpit()
-
     def form(self, client: Client, **changed: Any) -> dict[str, Any]:
         """The add form as it opens, with some fields typed over."""
         form = client.get(page("supplypolicy", "add")).context["adminform"].form
@@ -95,8 +92,8 @@ class TestStaff:
         for model in ("siteexposure", "sellingstop"):
             assert root.get(page(model, "add")).status_code == 403
 
-    def test_staff_see_the_exposure_of_every_site_and_where_selling_stopped(self) -> None:
-        market, root = stopped(), signed_in(User.objects.create_superuser("r@headroom.test", "x", name="R"))
+    def test_staff_see_the_exposure_of_every_site_and_where_selling_stopped(self, stopped: Market) -> None:
+        market, root = stopped, signed_in(User.objects.create_superuser("r@headroom.test", "x", name="R"))
         shown = root.get(page("siteexposure", "changelist")).content.decode()
         for word in ("Northfield", "Sable Flats", "stopped", "goes on"):
             assert word in shown
@@ -114,13 +111,12 @@ class TestStaff:
 
 
 class TestMembers:
-    def test_everybody_reads_the_promise_where_they_choose_a_class(self) -> None:
-        market = open_market()
+    def test_everybody_reads_the_promise_where_they_choose_a_class(self, market: Market) -> None:
         text = signed_in(market.bank.buyer).get("/capacity/").content.decode()
         assert "firm 95\u202f%, standard 75\u202f%, standby none" in text
 
-    def test_a_seller_sees_its_exposure_and_its_stop_in_every_role(self) -> None:
-        market = stopped()
+    def test_a_seller_sees_its_exposure_and_its_stop_in_every_role(self, stopped: Market) -> None:
+        market = stopped
         viewer = member(market.seller.organisation, "viewer@northwind.example", VIEWER)
         for user in (viewer, market.seller.buyer, market.seller.approver):
             text = signed_in(user).get("/organisation/").content.decode()
@@ -128,8 +124,8 @@ class TestMembers:
             assert SellingStop.objects.get().reason in text
             assert "Sable Flats" not in text
 
-    def test_nobody_else_sees_it(self) -> None:
-        market = stopped()
+    def test_nobody_else_sees_it(self, stopped: Market) -> None:
+        market = stopped
         reason = SellingStop.objects.get().reason
         for user in (market.bank.buyer, market.rival.buyer):
             text = signed_in(user).get("/organisation/").content.decode()

@@ -12,14 +12,9 @@ from marketplace.capacity.queries import claimed_days, differences
 from marketplace.units import clock
 from marketplace.units.firmness import FIRM
 from marketplace.units.period import Period
-from tests.market import Market, open_market
+from tests.market import Market
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def market() -> Market:
-    return open_market()
 
 
 def line(market: Market, first: int, end: int, gpus: int) -> Line:

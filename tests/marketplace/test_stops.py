@@ -21,15 +21,10 @@ from marketplace.tasks import watch_exposure
 from marketplace.units import clock
 from marketplace.units.firmness import FIRM, STANDBY
 from marketplace.units.period import Period
-from tests.market import DAYS, H100_LIMITS, Market, open_market, pool, project_flat
+from tests.market import DAYS, H100_LIMITS, Market, pool, project_flat
 
 pytestmark = pytest.mark.django_db
 START, LENGTH = 30, 50
-
-
-@pytest.fixture
-def market() -> Market:
-    return open_market()
 
 
 def sell(

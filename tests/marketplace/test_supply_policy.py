@@ -21,16 +21,11 @@ from marketplace.supply.queries import delivery_confidence
 from marketplace.tasks import project_due_supply
 from marketplace.units import clock
 from marketplace.units.period import Period
-from tests.market import Market, open_market
+from tests.market import Market
 
 pytestmark = pytest.mark.django_db
 ROOT = Actor("root@headroom.test", is_staff=True)
 DAYS = 300
-
-
-@pytest.fixture
-def market() -> Market:
-    return open_market()
 
 
 def publish(**fields: Any) -> SupplyPolicy:

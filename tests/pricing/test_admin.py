@@ -16,16 +16,11 @@ from pricing.quotes.actions import take_quote
 from pricing.quotes.models import Quote
 from pricing.quotes.need import Need, Range
 from pricing.quotes.search import search
-from tests.cockpit import Cockpit, open_cockpit, signed_in
+from tests.cockpit import Cockpit, signed_in
 
 pytestmark = pytest.mark.django_db
 PUBLISH = {"_publish": "1"}
 READ_ONLY = ("priceversion", "tape", "termsdocument", "enquiry", "quote")
-
-
-@pytest.fixture
-def cockpit() -> Cockpit:
-    return open_cockpit()
 
 
 def page(model: str, kind: str, *args: Any) -> str:

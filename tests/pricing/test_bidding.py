@@ -1,7 +1,6 @@
 """Bid prices in the product: a seller's own forecast against what is left of its supply, and why they move."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -15,14 +14,9 @@ from pricing.curve.bidding import SPREAD_DAYS, duals_of, spread
 from pricing.curve.models import PoolCurve, PricePolicy, PriceVersion
 from pricing.curve.solving import Duals
 from pricing.demand.versions import store_forecast
-from tests.market import Market, block_taken, open_market
+from tests.market import Market, block_taken
 
 REASON = "to see"
-
-
-@pytest.fixture
-def market(db: None) -> Market:
-    return open_market()
 
 
 def duals(market: Market) -> Duals:

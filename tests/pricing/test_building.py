@@ -2,18 +2,11 @@
 
 from decimal import Decimal
 
-import pytest
-
 from marketplace.catalogue.models import Pool
 from marketplace.supply.models import POWER
 from pricing.curve.building import versions_without_signals, work_out_signals
 from pricing.curve.models import BuildSignal, PriceVersion
-from tests.market import Market, open_market, phase
-
-
-@pytest.fixture
-def market(db: None) -> Market:
-    return open_market()
+from tests.market import Market, phase
 
 
 def version_of(pool: Pool) -> PriceVersion:

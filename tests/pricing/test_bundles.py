@@ -48,17 +48,11 @@ from tests.market import (
     Market,
     Party,
     block_taken,
-    open_market,
     pool,
     project_flat,
 )
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def market() -> Market:
-    return open_market()
 
 
 def ask(market: Market, party: Party, body: dict[str, Any]) -> Together:

@@ -22,7 +22,7 @@ from pricing.curve.models import PoolCurve, PricePolicy, PriceVersion
 from pricing.curve.queries import PoolPrices, pool_prices
 from pricing.curve.solving import Duals
 from tests.cockpit import signed_in
-from tests.market import DAYS, H100_LIMITS, Market, open_market
+from tests.market import DAYS, H100_LIMITS, Market
 from tests.pricing.test_quotes import take
 
 amounts = st.integers(0, 30_000)
@@ -89,11 +89,6 @@ def test_a_new_forecast_is_taken_as_it_is(old: scarcity.Curve, sold: int, asked:
     target = continuity.Target(np.array([asked]), is_new=True)
     x0, dual = continuity.moved(old, x, x, continuity.carried(old, x, old.limit, x), target, 0.02)
     assert (x0[0], dual[0]) == (sold, asked)
-
-
-@pytest.fixture
-def market(db: None) -> Market:
-    return open_market()
 
 
 def solve(market: Market, *, duals: Duals | None = None, policy: PricePolicy | None = None) -> PriceVersion:

@@ -13,20 +13,10 @@ from pricing.demand.models import DemandForecast
 from pricing.demand.queries import weekly_demand
 from pricing.demand.versions import store_forecast
 from pricing.tasks import forecast_due_demand
-from tests.cockpit import Cockpit, open_cockpit, signed_in
-from tests.market import Market, member, open_market
+from tests.cockpit import Cockpit, signed_in
+from tests.market import Market, member
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def market() -> Market:
-    return open_market()
-
-
-@pytest.fixture
-def cockpit() -> Cockpit:
-    return open_cockpit()
 
 
 def text(answer: Any) -> str:

@@ -21,14 +21,14 @@ from pricing.quotes.explain import explain_quote
 from pricing.quotes.models import Quote
 from tests.bargaining import Table, act, answer, below, counter, offer, set_table
 from tests.holding import claim_of
-from tests.market import open_market
+from tests.market import Market
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def table() -> Table:
-    return set_table(open_market())
+def table(market: Market) -> Table:
+    return set_table(market)
 
 
 @pytest.fixture

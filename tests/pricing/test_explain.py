@@ -17,17 +17,12 @@ from pricing.curve.models import PricePolicy
 from pricing.quotes.explain import explain_quote
 from pricing.quotes.models import Quote
 from tests.cockpit import signed_in
-from tests.market import Market, open_market
+from tests.market import Market
 from tests.pricing.test_continuity import forecast, solve
 from tests.pricing.test_quotes import ask, quote_of, take
 
 pytestmark = pytest.mark.django_db
 CENT = Decimal("0.01")
-
-
-@pytest.fixture
-def market() -> Market:
-    return open_market()
 
 
 wishes = st.fixed_dictionaries(

@@ -24,14 +24,9 @@ from pricing.quotes.holds import HoldCooldown, HoldLimit, OpenHold, cooldown_end
 from pricing.quotes.long_holds import FeeChanged, LongHold, LongHoldTooLong, LongHoldUnavailable, hold_longer
 from pricing.quotes.models import Quote
 from tests.holding import BLOCK, claim_of, held, rules
-from tests.market import Market, Party, open_market
+from tests.market import Market, Party
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def market() -> Market:
-    return open_market()
 
 
 def gpus_held(market: Market) -> int:

@@ -40,14 +40,9 @@ from pricing.quotes.holds import HoldLimit
 from pricing.quotes.models import Quote
 from tests.bargaining import Table, act, below, counter, set_table, trades
 from tests.holding import claim_of, held, offered, rules
-from tests.market import Market, block_taken, open_market
+from tests.market import Market, block_taken
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def market() -> Market:
-    return open_market()
 
 
 @pytest.fixture

@@ -28,17 +28,12 @@ from pricing.quotes.explain import explain_quote
 from pricing.quotes.models import Quote
 from pricing.quotes.repricing import reprice
 from tests.cockpit import signed_in, staff
-from tests.market import Market, Party, open_market
+from tests.market import Market, Party
 from tests.pricing.test_admin import policy_form
 from tests.pricing.test_quotes import offer, take
 
 pytestmark = pytest.mark.django_db
 WHY = "the board asked for it"
-
-
-@pytest.fixture
-def market() -> Market:
-    return open_market()
 
 
 def draft(**changed: Any) -> PricePolicy:

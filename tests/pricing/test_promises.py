@@ -16,16 +16,16 @@ from pricing.curve.actions import solve_prices
 from pricing.curve.models import PricePolicy
 from pricing.quotes.need import Need, Range
 from pricing.quotes.search import Search, search
-from tests.market import Market, open_market
+from tests.market import Market
 
 pytestmark = pytest.mark.django_db
 DAYS, SCENARIOS, GPUS, START, LENGTH = 420, 2000, 1400, 50, 230
 
 
-@pytest.fixture
-def market() -> Market:
+@pytest.fixture(scope="module")
+def opened(opened: Market) -> Market:
     """The h100 pool renews itself: two halls are retired, each soon after the hall in its place should be there."""
-    market = open_market()
+    market = opened
     market.h100.projects.all().delete()
     hall(market, 1, 1600, "commissioning", -100, actual=True)
     hall(market, 2, 800, "chips", 66)

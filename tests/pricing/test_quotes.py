@@ -19,7 +19,6 @@ from pricing.curve.models import PricePolicy, PriceVersion, Tape
 from pricing.curve.queries import pool_prices
 from pricing.quotes.actions import (
     ClientReferenceTaken,
-    MarketStale,
     OfferExpired,
     PriceChanged,
     QuoteClosed,
@@ -29,19 +28,15 @@ from pricing.quotes.actions import (
     release_quote,
     take_quote,
 )
+from pricing.quotes.in_force import MarketStale
 from pricing.quotes.models import Quote
 from pricing.quotes.need import BadNeed, parse_need
 from pricing.quotes.offers import Offer, OfferInvalid
 from pricing.quotes.queries import known_names
 from pricing.quotes.search import Search, search
-from tests.market import H100_LIMITS, Market, Party, open_market
+from tests.market import H100_LIMITS, Market, Party
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def market() -> Market:
-    return open_market()
 
 
 def ask(market: Market, party: Party, **changed: Any) -> Search:

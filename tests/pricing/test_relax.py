@@ -12,16 +12,16 @@ from marketplace.units.firmness import FIRMNESS
 from pricing.quotes.need import parse_need
 from pricing.quotes.queries import known_names
 from pricing.quotes.relax import Answer, Relaxation, answer, relaxations
-from tests.market import Market, Party, open_market
+from tests.market import Market, Party
 from tests.pricing.test_quotes import quote_of
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def market() -> Market:
+@pytest.fixture(scope="module")
+def opened(opened: Market) -> Market:
     """The small market with both accelerators in every class, the h100 pool half sold in the days asked for."""
-    found = open_market()
+    found = opened
     fill(found, found.rival, quantity=1024, duration_days=60, start=window(found, 10, 10))
     return found
 

@@ -14,15 +14,10 @@ from pricing.curve.models import PoolCurve, PricePolicy, PriceVersion
 from pricing.curve.policies import publish_policy
 from pricing.curve.solving import Duals
 from pricing.quotes.actions import release_quote
-from tests.market import DAYS, Market, open_market
+from tests.market import DAYS, Market
 from tests.pricing.test_quotes import ask, take
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def market() -> Market:
-    return open_market()
 
 
 def solved(market: Market) -> list[dict[str, Any]]:

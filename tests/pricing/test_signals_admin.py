@@ -5,14 +5,13 @@ from django.urls import reverse
 
 from pricing.curve.building import work_out_signals
 from pricing.curve.models import BuildSignal, PriceVersion
-from tests.cockpit import open_cockpit, signed_in
+from tests.cockpit import Cockpit, signed_in
 from tests.market import phase
 
 pytestmark = pytest.mark.django_db
 
 
-def test_staff_see_what_to_hurry() -> None:
-    cockpit = open_cockpit()
+def test_staff_see_what_to_hurry(cockpit: Cockpit) -> None:
     version = PriceVersion.objects.latest("pk")
     project = phase(version.seller.pools.earliest("pk"))
     work_out_signals(version_id=version.pk)

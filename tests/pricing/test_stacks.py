@@ -9,14 +9,9 @@ from marketplace.units.firmness import FIRMNESS, rank
 from marketplace.units.period import Period
 from pricing.curve.queries import current_versions, pool_prices
 from pricing.curve.stacks import stacked
-from tests.market import DAYS, Market, open_market
+from tests.market import DAYS, Market
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def market() -> Market:
-    return open_market()
 
 
 @pytest.mark.parametrize("firmness", FIRMNESS)

@@ -12,15 +12,10 @@ from marketplace.units import clock
 from marketplace.units.period import Period
 from pricing.quotes.contracts import ContractPolicy, publish_contract
 from pricing.quotes.shelf import _with_turnaround
-from tests.market import Market, block_taken, open_market
+from tests.market import Market, block_taken
 from tests.pricing.test_quotes import ask, take
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def market() -> Market:
-    return open_market()
 
 
 def turnaround(market: Market, days: int) -> None:

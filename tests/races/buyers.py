@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 from tests.races import contender  # first: it loads Django
 
@@ -18,8 +19,10 @@ from marketplace.parties.models import Organisation  # isort: skip
 from marketplace.parties.spending import CostCentre  # isort: skip
 from marketplace.supply.models import Projection  # isort: skip
 from marketplace.tasks import watch_exposure  # isort: skip
+from marketplace.units import clock  # isort: skip
 from marketplace.units.period import Period  # isort: skip
 from pricing.quotes.actions import PriceChanged, take_quote  # isort: skip
+from reservations.allocation.choosing import choose  # isort: skip
 from reservations.booking.actions import accept_quote  # isort: skip
 import tests.budgets  # isort: skip
 from reservations.tasks import serve_due_waitlist  # isort: skip
@@ -146,6 +149,20 @@ def prolong(claim_ids: Sequence[int], until: datetime) -> list[int]:
     return got
 
 
+def amend(changes: Sequence[tuple[int, int, int, int]]) -> list[int]:
+    """Makes each of these changes (claim, hold, pool, start): the hold is committed and the claim cut to 8 GPUs for 10
+    days. The holds that it got."""
+    pools, got = Pool.objects.in_bulk([pool_id for _, _, pool_id, _ in changes]), []
+    for claim_id, hold_id, pool_id, start in changes:
+        kept = [ledger.Kept(claim_id, (block(pools[pool_id], 8, start, 10),))]
+        try:
+            change.run(partial(ledger.amend, commit=hold_id, kept=kept, now=NOW))
+            got.append(hold_id)
+        except ledger.HoldGone:
+            pass
+    return got
+
+
 def spend(cost_centre_id: int, total: int, holder: str, times: int) -> int:
     """Spends so much of the cost centre's budgets, so many times or until it is refused; how often it got it."""
     centre = CostCentre.objects.get(pk=cost_centre_id)
@@ -191,3 +208,26 @@ def serve_waitlist() -> int:
 def work(name: str, *arguments: object) -> object:
     """One function of this module, by name: a race of different contenders."""
     return globals()[name](*arguments)
+
+
+def choose_remedy(remedy: str, choice: str, user_id: int, organisation_id: int) -> str:
+    """Chooses, as often as somebody else was faster; the choice that stands then is another's to say."""
+    by = Actor("race", user_id=user_id, organisation_id=organisation_id)
+    while True:
+        try:
+            change.run(
+                lambda: choose(remedy=remedy, choice=choice, by=by, organisation_id=organisation_id, roles={"buyer"})
+            )
+        except change.Busy:
+            continue
+        return choice
+
+
+def choose_or_buy(what: str, *arguments: Any) -> Any:
+    """One of the choosers, or a rival who wants the same days."""
+    if what == "choose":
+        return choose_remedy(*arguments)
+    pool_id, start, end, quantity = arguments
+    lines = [ledger.Line(pool_id, Period(start, end), quantity)]
+    change.run(lambda: ledger.commit(holder="rsv_rival", firmness="firm", lines=lines, now=clock.now()))
+    return quantity

@@ -16,7 +16,7 @@ from django.db import connection
 
 from tests.waiting import wait_until
 
-FILES = ("capacity/sql/0001_ledger.sql", "parties/sql/0007_budgets.sql")
+FILES = ("capacity/sql/0001_ledger.sql", "capacity/sql/0003_returns.sql", "parties/sql/0007_budgets.sql")
 SQL = "\n".join((settings.BASE_DIR / "marketplace" / name).read_text() for name in FILES)
 GATE = 7462  # the advisory lock that is the gate
 WAITING = """

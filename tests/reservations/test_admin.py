@@ -22,15 +22,10 @@ from pricing.quotes.need import Need, Range
 from pricing.quotes.search import search
 from reservations.admin.dashboard import board
 from reservations.booking.models import Reservation
-from tests.cockpit import FIRM_GPUS, Cockpit, open_cockpit, signed_in
+from tests.cockpit import FIRM_GPUS, Cockpit, signed_in
 
 pytestmark = pytest.mark.django_db
 AGREED = "Anna Berg by phone, order 4711"
-
-
-@pytest.fixture
-def cockpit() -> Cockpit:
-    return open_cockpit()
 
 
 def wish(cockpit: Cockpit, **changed: Any) -> dict[str, Any]:
@@ -130,7 +125,7 @@ def test_a_release_gives_the_capacity_back_once(cockpit: Cockpit) -> None:
     sales.post(quote_page + "release/")
     again = sales.post(quote_page + "release/", follow=True)
     assert Quote.objects.get().status == "released"
-    assert "Nothing was done" in again.content.decode()
+    assert "The quote was released. Nothing is held." in again.content.decode()
 
 
 def test_an_expired_quote_is_never_accepted(cockpit: Cockpit) -> None:
@@ -138,7 +133,7 @@ def test_an_expired_quote_is_never_accepted(cockpit: Cockpit) -> None:
     with clock.frozen(quote.expires_at):
         page = reverse("admin:sell-quote", args=[quote.public_id])
         answer = signed_in(cockpit.sales).post(page + "accept/", {"reason": AGREED}, follow=True)
-    assert "has expired" in answer.content.decode()
+    assert "time is over. Nothing was charged and nothing is held." in answer.content.decode()
     assert not Reservation.objects.exists()
 
 

@@ -19,15 +19,10 @@ from reservations.booking.models import Reservation
 from reservations.booking.waitlist.actions import join, parse_wish
 from reservations.booking.waitlist.models import WaitlistEntry
 from reservations.tasks import serve_due_waitlist
-from tests.cockpit import Cockpit, open_cockpit, signed_in
+from tests.cockpit import Cockpit, signed_in
 from tests.reservations.test_admin import AGREED, offer_on, wish
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def cockpit() -> Cockpit:
-    return open_cockpit()
 
 
 @pytest.fixture

@@ -37,16 +37,11 @@ from reservations.booking.lifecycle import NotInThisState, ReservationNotFound, 
 from reservations.booking.models import Reservation
 from reservations.tasks import settle_due_reservations
 from tests.budgets import unequal
-from tests.market import Market, Party, key, member, open_market
+from tests.market import Market, Party, key, member
 from tests.pricing.test_quotes import take
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(hours=24)
-
-
-@pytest.fixture
-def market() -> Market:
-    return open_market()
 
 
 @pytest.fixture

@@ -12,15 +12,10 @@ from pricing.quotes.actions import QuoteClosed, QuoteExpired, QuoteNotFound, rel
 from pricing.quotes.models import Quote
 from reservations.booking.actions import accept_quote
 from reservations.booking.models import Reservation
-from tests.market import Market, Party, open_market
+from tests.market import Market, Party
 from tests.pricing.test_quotes import take
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def market() -> Market:
-    return open_market()
 
 
 def accept(party: Party, quote: Quote) -> Reservation:

@@ -20,16 +20,11 @@ from reservations.booking.actions import Acceptance, accept_quote
 from reservations.booking.bundles import accept_bundle
 from reservations.booking.models import Reservation
 from reservations.booking.on_behalf import ReasonMissing, accept_bundle_for_customer
-from tests.market import Market, Party, member, open_market
+from tests.market import Market, Party, member
 from tests.pricing.test_bundles import offer, ramp, release, take, two_blocks
 from tests.reservations.test_approvals import chain, say_no, say_yes, standing
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def market() -> Market:
-    return open_market()
 
 
 @pytest.fixture

@@ -3,26 +3,26 @@
 import csv
 import io
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
-import pytest
 from django.test import Client
 from icalendar import Calendar
 
+from marketplace.change import change
 from marketplace.journal.models import Entry
 from marketplace.parties.models import VIEWER
 from marketplace.units import clock
+from marketplace.units.money import Money
+from reservations.booking.dues import owe
 from reservations.booking.feeds import CalendarFeed
+from reservations.booking.money import FEE
+from reservations.booking.payments import record_receipt
 from tests.cockpit import signed_in
 from tests.contracts.conftest import Caller, calls_of
 from tests.holding import held
-from tests.market import Market, key, member, open_market
+from tests.market import Market, key, member
 from tests.reservations.test_booking import accept
-
-
-@pytest.fixture
-def market(db: None) -> Market:
-    return open_market()
 
 
 def address(caller: Caller) -> str:
@@ -54,6 +54,24 @@ def test_it_has_starts_ends_and_what_waits_for_a_decision(market: Market) -> Non
     assert found[f"Quote ends: {asked}"].decoded("dtstart") == quote.expires_at.replace(microsecond=0)
     assert isinstance(found[f"Starts: {bought}"].decoded("dtstart"), date)
     assert isinstance(found[f"Quote ends: {asked}"].decoded("dtstart"), datetime)
+
+
+def test_what_is_still_to_be_paid_is_in_it_until_it_is_paid(market: Market) -> None:
+    block = accept(market.bank, held(market, market.bank))
+    when = clock.now() + timedelta(days=3)
+    change.run(lambda: owe(block, key="fee", money=Money(Decimal(250)), reason=FEE, due_at=when, now=clock.now()))
+    url = address(calls_of(market.bank))
+    title = "Pay 250.00 USD by now: 64 H100 at Northfield"
+    assert events(url)[title].decoded("dtstart") == when.replace(microsecond=0)
+    paid: dict[str, Any] = {
+        "amount": Decimal(250),
+        "currency": "USD",
+        "received_on": clock.today(),
+        "bank_reference": "SWIFT-1",
+    }
+    by = market.seller.buyer.as_actor(None)
+    change.run(lambda: record_receipt(reservation=block.public_id, by=by, **paid))
+    assert title not in events(url)
 
 
 def test_a_date_keeps_its_uid_under_a_new_address(market: Market) -> None:

@@ -25,16 +25,11 @@ from reservations.booking.models import Reservation
 from reservations.booking.plans import Wish
 from reservations.booking.states import CANCEL, EXTEND, roles_of_member
 from tests.budgets import unequal
-from tests.market import Market, open_market
+from tests.market import Market
 from tests.pricing.test_quotes import take
 from tests.reservations.test_approvals import accept, centre, chain, taken
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def market() -> Market:
-    return open_market()
 
 
 @pytest.fixture

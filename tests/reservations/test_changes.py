@@ -33,17 +33,14 @@ from reservations.booking.money import Due
 from reservations.booking.payments import record_receipt
 from reservations.booking.pieces import parts, pieces_of
 from reservations.booking.plans import Wish, WrongWish
+from reservations.booking.unpaid import unpaid_changes
+from reservations.tasks import settle_unpaid_changes
 from tests.cockpit import staff
-from tests.market import Market, Party, block_taken, open_market
+from tests.market import Market, Party, block_taken
 from tests.pricing.test_quotes import take
 from tests.reservations.test_booking import accept
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def market() -> Market:
-    return open_market()
 
 
 @pytest.fixture
@@ -213,7 +210,7 @@ def pay(block: Reservation, amount: Decimal) -> None:
     by = block.quote.organisation.memberships.first().user.as_actor(None)  # type: ignore[union-attr]
     record_receipt(
         reservation=block.public_id,
-        bank_reference=f"BANK-{block.pk}",
+        bank_reference=f"BANK-{block.pk}-{block.revision}",
         amount=amount,
         currency="USD",
         received_on=clock.today(),
@@ -366,3 +363,57 @@ def test_any_sequence_of_changes_leaves_ledger_and_reservation_together(
             make(market.bank, quote)
         holds_together(block, turnaround)
     assert Money(block.total).amount >= 0
+
+
+def prepaid(market: Market) -> Reservation:
+    """A block of which half was due up front, and came in."""
+    contract(market, deposit_percent=50)
+    block = accept(market.bank, take(market, market.bank))
+    pay(block, balance(block))
+    return block
+
+
+def test_an_extension_that_is_not_paid_for_is_given_back_at_no_fee(market: Market) -> None:
+    block = prepaid(market)
+    end, total = block.end, block.total
+    longer = make(market.bank, ask(market.bank, block, "extend", end=end + timedelta(days=10)))
+    change_made = ReservationChange.objects.get()
+    assert change_made.pay_by is not None
+    with clock.frozen(change_made.pay_by - timedelta(seconds=1)):
+        assert settle_unpaid_changes() == 0
+    with clock.frozen(change_made.pay_by):
+        assert [settle_unpaid_changes(), settle_unpaid_changes()] == [1, 0]
+    longer.refresh_from_db()
+    assert (longer.end, longer.total, longer.quantity) == (end, total, 64)
+    assert balance(longer) == 0
+    holds_together(longer)
+    assert Entry.objects.filter(verb="reservation.change_lapsed", subject=longer.public_id).count() == 1
+
+
+def test_an_extension_that_is_paid_for_stays(market: Market) -> None:
+    block = prepaid(market)
+    longer = make(market.bank, ask(market.bank, block, "extend", end=block.end + timedelta(days=10)))
+    pay(longer, balance(longer))
+    with clock.frozen(clock.now() + timedelta(days=8)):
+        assert settle_unpaid_changes() == 0
+        assert not unpaid_changes(clock.now()).exists()
+    before = longer.end
+    longer.refresh_from_db()
+    assert (longer.end, balance(longer)) == (before, Decimal(0))
+
+
+def test_days_of_an_unpaid_change_that_have_begun_are_used_and_owed(market: Market) -> None:
+    """Twice the GPUs for the whole block, unpaid: those of the days until the deadline, and of that day, are used."""
+    contract(market, deposit_percent=50, payment_days=25)
+    block = accept(market.bank, take(market, market.bank))
+    pay(block, balance(block))
+    make(market.bank, ask(market.bank, block, "resize", quantity=128))
+    change_made = ReservationChange.objects.get()
+    assert change_made.pay_by is not None
+    with clock.frozen(change_made.pay_by):
+        assert settle_unpaid_changes() == 1
+    block.refresh_from_db()
+    more = [part.period for part in parts(block) if part.quantity == 128]
+    assert more == [Period(block.start, change_made.pay_by.date() + timedelta(days=1))]
+    assert 0 < balance(block) < change_made.due_now
+    holds_together(block)

@@ -14,18 +14,13 @@ from pricing.quotes.models import Quote
 from reservations.booking import states
 from reservations.booking.models import Reservation
 from reservations.tasks import call_due_holders
-from tests.market import Market, block_taken, open_market
+from tests.market import Market, block_taken
 from tests.pricing.test_quotes import take
 from tests.reservations.test_booking import accept
 from tests.reservations.test_changes import ask, make
 from tests.reservations.test_payments import contract
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def market() -> Market:
-    return open_market()
 
 
 def block(market: Market) -> Reservation:

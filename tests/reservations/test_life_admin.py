@@ -10,6 +10,7 @@ from django.urls import reverse
 from marketplace.parties.models import User
 from marketplace.parties.staff_roles import FINANCE, SALES, ensure_staff_groups
 from marketplace.units import clock
+from pricing.quotes import delays, handover
 from pricing.quotes.contracts import ContractPolicy
 from pricing.quotes.exits import SHIPPED
 from pricing.quotes.models import Quote
@@ -20,17 +21,12 @@ from reservations.booking.dues import balance
 from reservations.booking.models import Reservation
 from reservations.booking.money import Receipt
 from tests.cockpit import signed_in, staff
-from tests.market import Market, open_market
+from tests.market import Market
 from tests.pricing.test_quotes import take
 from tests.reservations.test_booking import accept
 from tests.reservations.test_payments import unpaid
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def market() -> Market:
-    return open_market()
 
 
 @pytest.fixture
@@ -175,6 +171,10 @@ def test_a_contract_policy_is_published_and_never_edited(market: Market) -> None
         "payment_days": "5",
         "deposit_percent": "10",
         "acceptance_days": "1",
+        "handover": "provider",
+        "ready_notice_days": "7",
+        "end_notice_days": "14",
+        "acceptance_tests": json.dumps(handover.SHIPPED),
         "turnaround_days": "0",
         "lock_hours": "24",
         "change_minutes": "20",
@@ -182,12 +182,16 @@ def test_a_contract_policy_is_published_and_never_edited(market: Market) -> None
         "first_call_hours": "0",
         "assignment_days": "5",
         "exits": json.dumps(SHIPPED),
+        "delay": json.dumps(delays.SHIPPED),
     }
     wrong = root.post(page, {**form, "exits": '{"boredom": {}}'})
     assert "Give every cause once" in text(wrong)
+    wrong = root.post(page, {**form, "delay": json.dumps({**delays.SHIPPED, "cap_percent": 101})})
+    assert "cap_percent is a whole number from 0 to 100." in text(wrong)
     assert root.post(page, form).status_code == 302
     made = ContractPolicy.objects.get()
     assert (made.version, made.deposit_percent) == (1, 10)
     shown = reverse("admin:pricing_contractpolicy_change", args=[made.pk])
     assert root.post(shown, form).status_code == 403
     assert f"?copy={made.pk}" in text(root.get(shown))
+    assert "50 % of a day’s price for each late day, from late day 3 on" in text(root.get(shown))

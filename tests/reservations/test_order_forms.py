@@ -15,7 +15,7 @@ from reservations.booking.models import Reservation
 from reservations.booking.ordering import document_of, order_form
 from reservations.booking.pages import Document, Section, lines_of, pdf_of, runs
 from reservations.booking.papers import OrderForm
-from tests.market import Market, open_market
+from tests.market import Market
 from tests.pricing.test_quotes import take
 from tests.reservations.test_approvals import accept
 
@@ -71,11 +71,6 @@ def test_a_long_document_has_pages() -> None:
     many = Section("Service", tuple((f"Line {number}", "text " * 60) for number in range(60)))
     pdf = pdf_of(Document("Order form", "rsv", (many,)))
     assert pdf.count(b"/Type /Page\n") > 3
-
-
-@pytest.fixture
-def market(db: None) -> Market:
-    return open_market()
 
 
 @pytest.fixture

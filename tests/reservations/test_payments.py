@@ -22,16 +22,11 @@ from reservations.booking.lifecycle import ReservationNotFound, settle
 from reservations.booking.models import Reservation
 from reservations.booking.money import Due, Receipt
 from reservations.booking.payments import AmountNotPositive, BankReferenceTaken, WrongCurrency, record_receipt
-from tests.market import Market, open_market
+from tests.market import Market
 from tests.pricing.test_quotes import take
 from tests.reservations.test_booking import accept
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def market() -> Market:
-    return open_market()
 
 
 def contract(**said: Any) -> ContractPolicy:

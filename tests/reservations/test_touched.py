@@ -17,16 +17,16 @@ from marketplace.units import clock
 from reservations.booking.models import Reservation
 from reservations.booking.touched import Found, touched
 from tests.cockpit import signed_in, staff
-from tests.market import PASSWORD, Market, open_market
+from tests.market import PASSWORD, Market
 from tests.pricing.test_quotes import take
 from tests.reservations.test_booking import accept
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def market() -> Market:
-    found = open_market()
+@pytest.fixture(scope="module")
+def opened(opened: Market) -> Market:
+    found = opened
     # Both halls stand: what is installed is certain, but for the derate. A small one far off lets firm be sold so long.
     for pool in (found.h100, found.gb200):
         pool.projects.get().milestones.create(kind="power", planned=found.day(-9), actual=found.day(-9))

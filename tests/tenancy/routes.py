@@ -91,11 +91,19 @@ ROUTES: dict[str, Row] = {
     "organisation/signing/authorities/<slug:public_id>/revoke/": page("authority", POST="admin"),
     "organisation/signing/end-customers/": page(POST="buyer"),
     "organisation/signing/end-customers/<slug:public_id>/archive/": page("end_customer", POST="admin"),
+    "organisation/webhooks/": page(GET="admin", POST="admin"),
+    "organisation/webhooks/deliveries/<slug:public_id>/again/": page("webhook_delivery", POST="admin"),
+    "organisation/webhooks/<slug:public_id>/": page("webhook", GET="admin"),
+    "organisation/webhooks/<slug:public_id>/<slug:verb>/": page("webhook", "verb", POST="admin"),
     "capacity/": page(GET="member", asks=WISH),
     "capacity.csv": page(GET="member"),
     "capacity/quote/": page(POST="buyer", sends={"offer": "{offer}"}),
     "selling/": page(GET="member"),
     "selling/demand/": page(GET="member"),
+    "selling/build-out/": page(GET="member"),
+    "selling/build-out/report/": page(POST="buyer", sends={"project": "{project}", "kind": "power"}),
+    "selling/build-out/file/": page(POST="buyer", sends={"text": "project,kind,forecast\n{project},power,{day}\n"}),
+    "selling/build-out/disclosure/": page(POST="admin"),
     "quotes/": page(GET="member"),
     "quotes/<str:public_id>/": page("quote", GET="member"),
     "quotes/<str:public_id>/release/": page("quote", POST="buyer"),
@@ -107,16 +115,43 @@ ROUTES: dict[str, Row] = {
     "negotiations/<str:public_id>/reply/": page("negotiation", POST="buyer", sends={"sentence": "please"}),
     "negotiations/<str:public_id>/withdraw/": page("negotiation", POST="buyer"),
     "approvals/": page(GET="member"),
+    "continuity/": page(GET="member"),
+    "continuity/scenarios/": page(POST="buyer", sends={"question": "growth", "name": "X", "asked": "factor=2"}),
+    "continuity/compare/": page(GET="member", asks={"scenario": "{scenario}"}),
+    "continuity/scenarios/<str:public_id>/": page("scenario", GET="member"),
+    "continuity/scenarios/<str:public_id>/export.csv": page("scenario", GET="member"),
+    "continuity/scenarios/<str:public_id>/<str:verb>/": page(
+        "scenario", "scenario_verb", POST="buyer", sends={"name": "X"}
+    ),
+    "continuity/<slug:question>.csv": page("question", GET="member", shared=True),
+    "continuity/<slug:question>/": page("question", GET="member", shared=True),
     "reservations/<str:public_id>/approve/": page("request", POST="buyer"),
     "reservations/<str:public_id>/decline/": page("request", POST="buyer", sends={"reason": "not this year"}),
     "reservations/<str:public_id>/withdraw/": page("request", POST="buyer"),
     "reservations/<str:public_id>/order-form/": page("reservation", GET="member"),
+    "reservations/<str:public_id>/delivery/results/": page(
+        "reservation", POST="buyer", sends={"results": "fabric,collective_gb_s,360"}
+    ),
+    "reservations/<str:public_id>/delivery/accept/": page("reservation", POST="buyer"),
+    "reservations/<str:public_id>/delivery/reject/": page("reservation", POST="buyer", sends={"reason": "too slow"}),
+    "reservations/<str:public_id>/delivery.csv": page("reservation", GET="member"),
+    "selling/deliveries/": page(GET="member"),
+    "selling/deliveries/<str:public_id>/": page("reservation", GET="member", of="seller"),
+    "selling/deliveries/<str:public_id>/<str:act>/": page(
+        "reservation", "act", POST="buyer", of="seller", sends={"ready_on": "{day}"}
+    ),
     "reservations/<str:public_id>/accept-delivery/": page("reservation", POST="buyer"),
     "reservations/<str:public_id>/assign/": page("reservation", GET="member", POST="buyer"),
     "reservations/<str:public_id>/change/<str:kind>/": page("reservation", "kind", GET="member", POST="buyer"),
     "changes/<str:public_id>/": page("change", GET="member"),
     "assignments/": page(GET="member"),
     "assignments/<str:public_id>/<str:decision>/": page("assignment", "decision", POST="buyer"),
+    "reservations/<str:public_id>/dispute/": page(
+        "reservation", POST="buyer", sends={"cause": "{cause}", "text": "no"}
+    ),
+    "reservations/<str:public_id>/leave/": page("reservation", POST="buyer"),
+    "remedies/<str:public_id>/choose/": page("remedy", POST="buyer", sends={"choice": "{choice}"}),
+    "disputes/<str:public_id>/": page("dispute", GET="member", POST="buyer", sends={"text": "and more"}),
     "capacity/together/": page(GET="member"),
     "capacity/ramp/": page(GET="member"),
     "bundles/": page(GET="member"),
@@ -128,7 +163,11 @@ ROUTES: dict[str, Row] = {
     "waitlist/<str:public_id>/withdraw/": page("wish", POST="buyer"),
     "reservations/": page(GET="member"),
     "reservations.csv": page(GET="member"),
+    "reservations/energy/": page(GET="member"),
+    "energy.csv": page(GET="member"),
     "everything.csv": page(GET="member"),
+    "billing/": page(GET="member"),
+    "billing.csv": page(GET="member"),
     "calendar/": page(GET="member", POST="buyer"),
     "calendar/<slug:secret>.ics": page("calendar", GET="everybody", shared=True, fixed=True),  # the address is the key
     "reservations/<str:public_id>/": page("reservation", GET="member"),
@@ -148,7 +187,21 @@ ROUTES: dict[str, Row] = {
     "api/v1/demand": door(GET="read"),
     "api/v1/price-policies": door(GET="read"),
     "api/v1/price-versions": door(GET="read"),
-    "api/v1/projects": door(GET="read"),
+    "api/v1/projects": door(GET="read", POST="supply", sends={"pool": "{pool}"}),
+    "api/v1/projects/<slug:public_id>/milestones": door("project", GET="supply", POST="supply", of="seller"),
+    "api/v1/projects/<slug:public_id>/milestones/preview": door("project", POST="supply", of="seller"),
+    "api/v1/disruptions/preview": door(POST="supply", sends={"pool": "{pool}"}),
+    "api/v1/disruptions": door(GET="supply", POST="supply", sends={"pool": "{pool}"}),
+    "api/v1/disruptions/<slug:public_id>/withdraw": door(
+        "disruption", POST="supply", of="seller", sends={"reason": "over"}
+    ),
+    "api/v1/maintenance": door(GET="supply", POST="supply", sends={"pool": "{pool}"}),
+    "api/v1/maintenance/<slug:public_id>/withdraw": door(
+        "maintenance", POST="supply", of="seller", sends={"reason": "over"}
+    ),
+    "api/v1/supply-files": door(POST="supply", sends={"csv": "project,kind,forecast\n{project},power,{day}\n"}),
+    "api/v1/provider-record": door(GET="supply"),
+    "api/v1/disclosure": door(GET="supply", POST="supply"),
     "api/v1/projects/<slug:public_id>": door("project", GET="read", of="seller"),
     "api/v1/projections": door(GET="read"),
     "api/v1/projections/<slug:public_id>": door("projection", GET="read", shared=True),
@@ -163,6 +216,9 @@ ROUTES: dict[str, Row] = {
     "api/v1/quotes/<slug:public_id>/accept": door("quote", POST="commit"),
     "api/v1/reservations": door(GET="read", asks={"quote": "{taken_quote}"}),
     "api/v1/reservations/<slug:public_id>": door("reservation", GET="read"),
+    "api/v1/reservations/<slug:public_id>/supply": door("reservation", GET="read"),
+    "api/v1/shortfalls": door(GET="read"),
+    "api/v1/plans": door(GET="read"),
     "api/v1/quotes/<slug:public_id>/counter": door("quote", POST="quote", sends={"quantity": 8}),
     "api/v1/quotes/<slug:public_id>/hold": door("quote", POST="quote", sends={"days": 3}),
     "api/v1/quotes/<slug:public_id>/hold/preview": door("quote", POST="read", sends={"days": 3}),
@@ -182,6 +238,25 @@ ROUTES: dict[str, Row] = {
     "api/v1/reservations/<slug:public_id>/changes": door(
         "reservation", GET="read", POST="commit", sends={"kind": "extend", "end_exclusive": "{later}"}
     ),
+    "api/v1/deliveries": door(GET="supply"),
+    "api/v1/reservations/<slug:public_id>/delivery": door("reservation", GET="read"),
+    "api/v1/reservations/<slug:public_id>/delivery/ready": door(
+        "reservation", POST="supply", of="seller", sends={"ready_on": "{day}"}
+    ),
+    "api/v1/reservations/<slug:public_id>/delivery/handover": door(
+        "reservation", POST="supply", of="seller", sends={"contact": "desk", "access_reference": "ticket 4711"}
+    ),
+    "api/v1/reservations/<slug:public_id>/delivery/provider-results": door(
+        "reservation", POST="supply", of="seller", sends={"fabric": {"collective_gb_s": "360"}}
+    ),
+    "api/v1/reservations/<slug:public_id>/delivery/results": door(
+        "reservation", POST="commit", sends={"fabric": {"collective_gb_s": "360"}}
+    ),
+    "api/v1/reservations/<slug:public_id>/delivery/accept": door("reservation", POST="commit"),
+    "api/v1/reservations/<slug:public_id>/delivery/reject": door(
+        "reservation", POST="commit", sends={"tests": ["collective_gb_s"], "reason": "too slow for what was sold"}
+    ),
+    "api/v1/reservations/<slug:public_id>/delivery/hand-back": door("reservation", POST="supply", of="seller"),
     "api/v1/reservations/<slug:public_id>/transitions": door("reservation", GET="read"),
     "api/v1/reservations/<slug:public_id>/accept-delivery": door("reservation", POST="commit"),
     "api/v1/reservations/<slug:public_id>/assignments": door(
@@ -192,7 +267,34 @@ ROUTES: dict[str, Row] = {
     "api/v1/assignments/<slug:public_id>/accept": door("assignment", POST="commit", of="affiliate"),
     "api/v1/assignments/<slug:public_id>/decline": door("assignment", POST="commit", of="affiliate"),
     "api/v1/assignments/<slug:public_id>/withdraw": door("assignment", POST="commit"),
+    "api/v1/continuity/outage": door(POST="read", sends={"sites": [], "late_days": 9}),
+    "api/v1/continuity/growth": door(POST="read", sends={"factor": "2", "from": "{day}"}),
+    "api/v1/continuity/closure": door(POST="read", sends={"country": "DE", "from": "{day}"}),
+    "api/v1/scenarios": door(
+        GET="read",
+        POST="quote",
+        asks={"after": "{scenario}"},
+        sends={"name": "X", "question": "growth", "inputs": {"factor": "2", "from": "{day}"}},
+    ),
+    "api/v1/scenarios/compare": door(GET="read", asks={"scenarios": "{scenario},{other_scenario}"}),
+    "api/v1/scenarios/<slug:public_id>": door(
+        "scenario", GET="read", PATCH="quote", DELETE="quote", sends={"name": "X"}
+    ),
+    "api/v1/scenarios/<slug:public_id>/recompute": door("scenario", POST="quote"),
+    "api/v1/remedies": door(GET="read", asks={"reservation": "{reservation}"}),
+    "api/v1/remedies/<slug:public_id>": door("remedy", GET="read"),
+    "api/v1/remedies/<slug:public_id>/choose": door("remedy", POST="commit", sends={"choice": "{choice}"}),
+    "api/v1/reservations/<slug:public_id>/leave": door("reservation", POST="commit"),
+    "api/v1/reservations/<slug:public_id>/causes": door("reservation", GET="read"),
+    "api/v1/reservations/<slug:public_id>/disputes": door(
+        "reservation", GET="read", POST="commit", sends={"cause": "{cause}", "text": "no"}
+    ),
+    "api/v1/disputes/<slug:public_id>": door("dispute", GET="read"),
+    "api/v1/disputes/<slug:public_id>/posts": door("dispute", POST="commit", sends={"text": "and more"}),
     "api/v1/calendar-feed": door(POST="commit", DELETE="commit"),
+    "api/v1/energy": door(GET="read"),
+    "api/v1/balances": door(GET="read"),
+    "api/v1/account-entries": door(GET="read"),
     "api/v1/dues": door(GET="read", asks={"reservation": "{reservation}"}),
     "api/v1/receipts": door(GET="read", asks={"reservation": "{reservation}"}),
     "api/v1/cost-centres": door(
@@ -210,6 +312,18 @@ ROUTES: dict[str, Row] = {
     "api/v1/end-customers": door(GET="read", POST="quote", asks={"after": "{end_customer}"}),
     "api/v1/end-customers/<slug:public_id>/archive": door("end_customer", POST="admin"),
     "api/v1/screening": door(GET="read"),
+    "api/v1/webhook-endpoints": door(
+        GET="admin", POST="admin", asks={"after": "{webhook}"}, sends={"url": "https://localhost/hook"}
+    ),
+    "api/v1/webhook-endpoints/<slug:public_id>": door("webhook", GET="admin", PATCH="admin", DELETE="admin"),
+    "api/v1/webhook-endpoints/<slug:public_id>/rotate-secret": door("webhook", POST="admin"),
+    "api/v1/webhook-endpoints/<slug:public_id>/ping": door("webhook", POST="admin"),
+    "api/v1/webhook-endpoints/<slug:public_id>/replay": door(
+        "webhook", POST="admin", sends={"start": "{day}T00:00:00Z", "end": "{later}T00:00:00Z"}
+    ),
+    "api/v1/webhook-deliveries": door(GET="admin", asks={"after": "{webhook_delivery}"}),
+    "api/v1/webhook-deliveries/<slug:public_id>": door("webhook_delivery", GET="admin"),
+    "api/v1/webhook-deliveries/<slug:public_id>/redeliver": door("webhook_delivery", POST="admin"),
     "api/v1/bundles": door(GET="read", asks={"client_reference": "{bundle_reference}"}),
     "api/v1/bundles/<slug:public_id>": door("bundle", GET="read"),
     "api/v1/bundles/<slug:public_id>/release": door("bundle", POST="quote"),
@@ -231,10 +345,14 @@ ROUTES: dict[str, Row] = {
     "admin/(?P<url>.*)$": staff("no_page", GET="nobody"),
     # Staff: pages of our own
     "admin/marketplace/pool/capacity/": staff(GET="marketplace.view_capacityday"),
+    "admin/marketplace/project/providers/": staff(GET="marketplace.view_milestonereport"),
     "admin/marketplace/projection/calibration/": staff(GET="marketplace.view_projection"),
     "admin/marketplace/disruption/<int:pk>/withdraw/": staff("no_row", POST="marketplace.change_disruption"),
     "admin/marketplace/maintenancewindow/<int:pk>/withdraw/": staff(
         "no_row", POST="marketplace.change_maintenancewindow"
+    ),
+    "admin/marketplace/webhookendpoint/<int:pk>/disable/": staff(
+        "webhook_pk", POST="marketplace.change_webhookendpoint"
     ),
     "admin/marketplace/apikey/<int:pk>/revoke/": staff("api_key_pk", POST="marketplace.change_apikey"),
     "admin/marketplace/user/<id>/password/": staff(
@@ -271,6 +389,11 @@ ROUTES: dict[str, Row] = {
     "admin/reservations/reservation/life/<slug:public_id>/hand-over/": staff(
         "reservation", POST="reservations.change_reservation"
     ),
+    "admin/reservations/reservation/life/<slug:public_id>/deliver/<slug:act>/": staff(
+        "reservation", "act", POST="reservations.change_reservation", sends={"ready_on": "{day}"}
+    ),
+    "admin/reservations/reservation/deliveries/": staff(GET="reservations.view_reservation"),
+    "admin/reservations/reservation/trial-balance/": staff(GET="reservations.view_posting"),
     "admin/reservations/reservation/no-longer-clear/": staff(
         GET="reservations.view_reservation+marketplace.view_clearance"
     ),
@@ -288,7 +411,17 @@ ROUTES: dict[str, Row] = {
     "admin/reservations/reservation/sell/bundle/<slug:public_id>/release/": staff(
         "bundle", POST="pricing.change_quote"
     ),
+    "admin/reservations/remedy/<slug:public_id>/override/": staff(
+        "remedy", GET="reservations.change_remedy", POST="reservations.change_remedy"
+    ),
+    "admin/reservations/delaycause/<int:pk>/confirm/": staff("no_row", POST="reservations.change_delaycause"),
+    "admin/reservations/causedispute/<slug:public_id>/thread/": staff(
+        "dispute", GET="reservations.change_causedispute", POST="reservations.change_causedispute"
+    ),
     # Staff: tables
+    **dict(table("reservations.allocationpolicy", "view add")),
+    **dict(table("reservations.plan", "view")),
+    **dict(table("reservations.shortfall", "view")),
     **dict(table("auth.group", "view add change")),
     "admin/auth/group/<path:object_id>/delete/": staff("no_row", GET="auth.delete_group", POST="auth.delete_group"),
     **dict(table("marketplace.accelerator", "view add change")),
@@ -303,17 +436,27 @@ ROUTES: dict[str, Row] = {
     **dict(table("marketplace.masteragreement", "view add change")),
     **dict(table("marketplace.screeningpolicy", "view add")),
     **dict(table("marketplace.signingauthority", "view")),
+    **dict(table("marketplace.webhookendpoint", "view", "webhook_pk")),
+    **dict(table("marketplace.webhookdelivery", "view", "webhook_delivery_pk")),
     **dict(table("pricing.contractpolicy", "view add")),
     **dict(table("reservations.assignment", "view")),
     **dict(table("reservations.calendarfeed", "view")),
+    **dict(table("reservations.scenario", "view", "scenario_pk")),
+    **dict(table("reservations.causedispute", "view")),
+    **dict(table("reservations.delaycause", "view add")),
     **dict(table("reservations.due", "view")),
+    **dict(table("reservations.remedy", "view")),
+    **dict(table("reservations.remedyoverride", "view")),
+    **dict(table("reservations.posting", "view")),
     **dict(table("reservations.receipt", "view add")),
     **dict(table("marketplace.claim", "view", "claim_pk")),
+    **dict(table("marketplace.disclosurepolicy", "view")),
     **dict(table("marketplace.disruption", "view add")),
     **dict(table("marketplace.entry", "view", "entry_pk")),
     **dict(table("marketplace.event", "view", "event_pk")),
     **dict(table("marketplace.ledgerentry", "view", "ledger_pk")),
     **dict(table("marketplace.maintenancewindow", "view add")),
+    **dict(table("marketplace.milestonereport", "view", "report_pk")),
     **dict(table("marketplace.organisation", "view add change", "organisation_pk")),
     **dict(table("marketplace.pool", "view add change", "pool_pk")),
     **dict(table("marketplace.project", "view add change", "project_pk")),

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from django.contrib.auth.models import Permission
@@ -17,12 +17,25 @@ from django.test import Client
 
 from marketplace.change import change
 from marketplace.journal.actor import SYSTEM
-from marketplace.models import ApiKey, Claim, Entry, Event, LedgerEntry, Project, Projection
+from marketplace.models import (
+    ApiKey,
+    Claim,
+    Disruption,
+    Entry,
+    Event,
+    LedgerEntry,
+    MaintenanceWindow,
+    Project,
+    Projection,
+)
+from marketplace.outbox.addresses import Reach, parse
+from marketplace.outbox.subscribing import create_endpoint, ping
 from marketplace.parties.agreements import SigningAuthority
 from marketplace.parties.budgets import open_cost_centre, set_budget
 from marketplace.parties.chains import Step, set_chain
 from marketplace.parties.models import ADMIN, APPROVER, BUYER, ROLES, SCOPES, VIEWER, User
 from marketplace.screening.actions import register_end_customer
+from marketplace.supply.providing import Said, enter_own_disruption, plan_own_maintenance, report_own_milestone
 from marketplace.units import clock
 from marketplace.units.money import Money
 from pricing.demand.models import Enquiry
@@ -32,11 +45,14 @@ from pricing.negotiation.counters import Wish
 from pricing.quotes.actions import release_quote, take_quote
 from pricing.quotes.asked_together import RampNeed, parse_together
 from pricing.quotes.bundling import take_bundle
+from pricing.quotes.delays import WEATHER
 from pricing.quotes.models import Quote
 from pricing.quotes.need import Need, Range
 from pricing.quotes.queries import known_names
 from pricing.quotes.ramp_search import answer_ramp
 from pricing.quotes.search import search
+from reservations.allocation.announcing import Why, announce
+from reservations.allocation.stating import confirm_cause, open_dispute, state_cause
 from reservations.booking import plans as changes
 from reservations.booking import states
 from reservations.booking.actions import accept_quote
@@ -44,8 +60,13 @@ from reservations.booking.amendments import GROUNDS
 from reservations.booking.assigning import consent_to_assignment, offer_assignment
 from reservations.booking.changes import quote_change
 from reservations.booking.feeds import open_feed
+from reservations.booking.models import Reservation
 from reservations.booking.waitlist.actions import join, parse_wish
-from tests.market import PASSWORD, Market, Party, key, member, open_market, party
+from reservations.continuity.actions import save_scenario
+from reservations.continuity.asked import parse_question
+from reservations.continuity.holdings import known_places
+from reservations.continuity.queries import work_out
+from tests.market import PASSWORD, Market, Party, key, member, open_market, party, phase
 from tests.tenancy.walking import Answer, Caller
 
 # Words that are nobody else's, and a quantity that no page shows by chance.
@@ -140,17 +161,42 @@ def open_world() -> World:
     world.add("project_pk", project.pk)
     world.add("projection", projection.public_id)
     world.add("projection_pk", projection.pk)
+    provide(world)
     world.add("policy_pk", PricePolicy.objects.latest("pk").pk)
     world.add("day", market.day(30), str(market.day(30)))
     world.add("later", market.day(65), str(market.day(65)))
     world.add("word", "confirm", "confirm")
     world.add("kind", "extend", "extend")
     world.add("decision", "withdraw", "withdraw")
+    world.add("act", "ready", "ready")
+    world.add("question", "growth", "growth")
+    world.add("verb", "disable", "disable")
+    world.add("scenario_verb", "rename", "rename")
     world.add("error_code", "busy", "nothing")
     world.add("no_row", "987654321")
     world.add("no_page", "nothing/here/", "nothing/there/")
     world.add("app", "pricing", "pricing")
     return world
+
+
+def provide(world: World) -> None:
+    """What the seller reported of its own supply, before the bank did anything."""
+    market, now = world.market, clock.now()
+    seller, days = market.seller.organisation, {"starts": market.day(40), "ends": market.day(50)}
+    common: dict[str, Any] = {"provider_id": seller.pk, "by": SYSTEM, "now": now}
+    share = Decimal("0.75")
+    disruption = enter_own_disruption(
+        disruption=Disruption(kind="weather", pool=market.h100, usable_share=share, reason="Storm", **days), **common
+    )
+    window = plan_own_maintenance(
+        window=MaintenanceWindow(pool=market.h100, usable_share=share, reason="Valves", **days), **common
+    )
+    said = Said("power", forecast=market.day(200))
+    hall = phase(market.h100)  # not on the board, which shows its phases to everybody
+    report = report_own_milestone(project=hall.public_id, said=said, **common).reports.get()
+    world.add("disruption", disruption.public_id)
+    world.add("maintenance", window.public_id)
+    world.add("report_pk", report.pk)
 
 
 def calendar(world: World) -> None:
@@ -240,6 +286,31 @@ def change_and_assignment(world: World) -> None:
     world.add("assignment", made.public_id)
 
 
+def slip(world: World) -> None:
+    """A remedy for the reservation, a cause that two people confirmed, and the bank's dispute about it."""
+    market, whose, held = world.market, world.market.bank.organisation.pk, world.things["reservation"].name
+    block, now = Reservation.objects.get(public_id=held), clock.now()
+    why = Why(f"{CANARY} substation", f"{CANARY} bottleneck")
+    remedy = change.run(lambda: announce(reservation=block, plan=None, proposed=(), why=why, now=now))
+    world.add("remedy", remedy.public_id)
+    world.add("choice", remedy.default.public_id)
+    people = [world.staff("reservations.add_delaycause"), world.staff("reservations.change_delaycause")]
+    stated, confirmed = (User.objects.get(email=each.name).as_actor(None) for each in people)
+    cause = state_cause(
+        kind=WEATHER, days=3, began=now.date(), notice_at=now, statement="Ice on the lines", evidence="Met office 12",
+        site=market.h100.site, by=stated, now=now,
+    )  # fmt: skip
+    change.run(lambda: confirm_cause(cause=cause.public_id, by=confirmed))
+    world.add("cause", cause.public_id)
+    made = change.run(
+        lambda: open_dispute(
+            reservation=held, cause=cause.public_id, text=f"{CANARY} says no", by=_buyer(world),
+            organisation_id=whose, roles=states.roles_of_member(BUYER),
+        )
+    )  # fmt: skip
+    world.add("dispute", made.public_id)
+
+
 def rules(world: World) -> None:
     """The bank's own rules: a cost centre with a budget, an approval chain; those whom it buys for; who may sign."""
     bank, now = world.market.bank.organisation, clock.now()
@@ -313,6 +384,45 @@ def waitlist(world: World) -> None:
     world.figures.append(CEILING)
 
 
+def scenarios(world: World) -> None:
+    """Two questions about the bank's own portfolio, kept for the organisation, and one that is its author's alone."""
+    bank, now = world.market.bank.organisation, clock.now()
+    body = {"factor": "2", "from": world.market.day(40).isoformat(), "firmness": "standby"}
+    asked = parse_question("growth", body, today=now.date(), known=known_places())
+    answer = work_out(question=asked, organisation_id=bank.pk, now=now)
+    for kind, seen_by in (("scenario", "organisation"), ("other_scenario", "organisation"), ("private_one", "private")):
+        made = change.run(
+            partial(
+                save_scenario,
+                name=f"{CANARY} {kind}",
+                visibility=seen_by,
+                answer=answer,
+                organisation=bank,
+                by=_buyer(world),
+            )
+        )
+        world.add(kind, made.public_id, f"scn_{len(kind) * 'n':0>22}")
+        world.add(f"{kind}_pk", made.pk)
+
+
+def webhook(world: World) -> None:
+    """An endpoint, and an event that is on its way to it. Its address leads nowhere: nothing is sent in these tests."""
+    bank, now = world.market.bank.organisation, clock.now()
+    url = f"https://hooks.example/{CANARY}"
+    target = parse(url, reach=Reach())
+    made = change.run(
+        lambda: create_endpoint(
+            organisation_id=bank.pk, target=target, description=f"{CANARY} hook", by=SYSTEM, now=now
+        )
+    )
+    delivery = change.run(lambda: ping(endpoint=made.endpoint, by=SYSTEM, now=now))
+    world.add("webhook", made.endpoint.public_id)
+    world.add("webhook_pk", made.endpoint.pk)
+    world.add("webhook_delivery", delivery.public_id)
+    world.add("webhook_delivery_pk", delivery.pk)
+    world.secrets.append(made.secret)
+
+
 CEILING = "0.4713"
 BUDGET = Decimal("99117733.00")
 DEEDS: list[Callable[[World], None]] = [
@@ -322,11 +432,14 @@ DEEDS: list[Callable[[World], None]] = [
     api_key,
     calendar,
     negotiation,
+    slip,
     change_and_assignment,
     rules,
     request,
     bundle,
     waitlist,
+    scenarios,
+    webhook,
     records,
 ]
 
