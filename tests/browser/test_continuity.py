@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser.conftest import Desk
-from tests.browser.test_every_page import look_around
+from tests.browser.test_every_page import look_around, set_up
 from tests.continuity.conftest import bought, elsewhere, starting
 from tests.market import Market
 
