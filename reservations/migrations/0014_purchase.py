@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("reservations", "0011_choices")]
+    dependencies = [("reservations", "0013_planner")]
 
     operations = [
         migrations.AddIndex(
