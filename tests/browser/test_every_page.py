@@ -4,11 +4,19 @@ The `page` fixture refuses requests to other hosts and errors in scripts, so the
 """
 
 from pathlib import Path
+from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
 
+from marketplace.change import change
+from marketplace.journal.actor import SYSTEM
+from marketplace.outbox.addresses import Reach, parse
+from marketplace.outbox.subscribing import create_endpoint, ping
+from marketplace.parties.models import ADMIN
+from marketplace.supply.providing import Said, report_own_milestone
+from marketplace.units import clock
 from tests.browser.conftest import Desk
-from tests.market import Market
+from tests.market import Market, member, phase
 
 LOOKS = [(390, "dark"), (390, "light"), (1440, "dark"), (1440, "light")]
 PUBLIC = {
@@ -29,6 +37,7 @@ MEMBERS = {
     "quotes": "/quotes/",
     "portfolio": "/reservations/",
     "organisation": "/organisation/",
+    "energy": "/reservations/energy/",
 }
 
 
@@ -105,6 +114,26 @@ def test_the_way_from_a_question_to_a_reservation(market: Market, desk: Desk, sc
     for name, path in MEMBERS.items():
         desk.go(path)
         found |= look_around(desk, name, screenshots)
+    assert found == {}
+
+
+def test_webhooks_and_a_sellers_build_out(market: Market, desk: Desk, screenshots: Path) -> None:
+    target = parse("https://hooks.example/a/rather/long/address/of/a/receiver", reach=Reach())
+    bank, now = market.bank.organisation, clock.now()
+    made = create_endpoint(organisation_id=bank.pk, target=target, by=SYSTEM, now=now)
+    ping(endpoint=made.endpoint, by=SYSTEM, now=now)
+    hall = phase(market.h100)
+    said = Said("power", forecast=market.day(150), note="The transformer is late")
+    reported: dict[str, Any] = {"provider_id": market.seller.organisation.pk, "project": hall.public_id, "said": said}
+    change.run(lambda: report_own_milestone(**reported, by=SYSTEM, now=now))
+    found: dict[str, list[str]] = {}
+    desk.sit_down(member(bank, "admin@first.example", ADMIN))
+    for name, path in (("webhooks", ""), ("webhook", f"{made.endpoint.public_id}/")):
+        desk.go(f"/organisation/webhooks/{path}")
+        found |= look_around(desk, name, screenshots)
+    desk.sit_down(market.seller.buyer)
+    desk.go("/selling/build-out/")
+    found |= look_around(desk, "build-out", screenshots)
     assert found == {}
 
 
