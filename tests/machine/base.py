@@ -13,7 +13,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine
 
 from marketplace.capacity import ledger
 from marketplace.change import change
-from marketplace.parties.budgets import OverBudget
+from marketplace.parties.budgets import CostCentreNeeded, OverBudget
 from marketplace.units import clock
 from pricing.negotiation.actions import NegotiationClosed, TooManySteps, TradeDearer, TradeGone
 from pricing.negotiation.counters import BadCounter
@@ -51,6 +51,7 @@ REFUSALS = (
     QuoteExpired,
     QuoteClosed,
     OverBudget,
+    CostCentreNeeded,
     ApprovalExpired,
     ApprovalNeeded,
     NotInThisState,

@@ -9,7 +9,7 @@ from hypothesis.stateful import multiple, rule
 
 from marketplace.capacity import ledger
 from marketplace.journal.actor import SYSTEM
-from marketplace.parties.budgets import OverBudget
+from marketplace.parties.budgets import CostCentreNeeded, OverBudget
 from pricing.quotes.holds import HoldLimit
 from pricing.quotes.models import Quote
 from reservations.booking import states
@@ -189,8 +189,8 @@ class Changing(Base):
             deal.who, deal.charged, deal.revision = receiver, deal.total, deal.revision + 1
         else:
             if taken is not None:
-                assert isinstance(taken, OverBudget), taken
-                assert self.model.budget_used("rival", self.now) + deal.total > BUDGET
+                # An assignment names no cost centre, and the rival keeps one: so it can take nothing over.
+                assert (isinstance(taken, CostCentreNeeded), receiver) == (True, "rival"), taken
             back = self._attempt(
                 lambda: withdraw_assignment(
                     assignment=name, by=self._by(giver), organisation_id=giver.organisation.pk, roles=BUYER
