@@ -67,9 +67,6 @@ class DelayCauseAdmin(StaffAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.add_fieldsets if obj is None else super().get_fieldsets(request, obj)
 
-    def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
-        return form.instance
-
     def save_model(self, request: HttpRequest, obj: DelayCause, form: Any, change: bool) -> None:
         by = author(request)
         made = changes.run(lambda: state_cause(by=by, now=clock.now(), **{name: getattr(obj, name) for name in SAID}))
