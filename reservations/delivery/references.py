@@ -39,7 +39,7 @@ def check_reference(text: str) -> str:
     """The reference, trimmed. Raises LooksLikeSecret or NotAReference."""
     said = text.strip()
     check_no_secret(said, "reference to access details")
-    if said.lower().startswith(("http:", "https:")):
+    if "://" in said or said.lower().startswith(("http:", "https:")):
         if not _is_plain_address(said):
             raise NotAReference
     elif not PLAIN.fullmatch(said.replace(",", " ")):

@@ -58,6 +58,8 @@ def test_what_looks_like_a_password_or_a_key_is_refused_and_not_repeated(text: s
         "https://portal.example/rsv?user=7",
         "https://portal.example/rsv#7",
         "https:///rsv",
+        "ftp://portal.example/rsv",
+        "ssh://ops:x@portal.example",
         "https://portal.example:port/",
         "Tr0ub4dor&3!",
         "<script>",
