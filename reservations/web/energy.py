@@ -13,7 +13,7 @@ from marketplace.parties.models import Membership
 from marketplace.units import clock
 from marketplace.web.access import member_page
 from reservations.booking.energy import Energy, PeriodRefused, asked_period, energy
-from reservations.web.bookings import Echo, safe
+from reservations.web.sheets import Echo, safe
 
 COLUMNS = (
     "id", "site", "accelerator", "quantity", "from", "to", "gpu_hours", "pue", "energy_kwh", "grams_per_kwh", "co2_kg",
