@@ -74,10 +74,13 @@ class Web:
         return seconds
 
     def sent(self, method: str, path: str, body: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
-        """A request as a browser would send it: status and body, whatever they are."""
-        self._client.request(method, path, body, dict(headers))
-        response = self._client.getresponse()
-        return response.status, response.read()
+        """A request as a browser would send it, over a connection of its own: status and body, whatever they are."""
+        client = http.client.HTTPConnection("127.0.0.1", self._socket.getsockname()[1], timeout=READY)
+        client.request(method, path, body, dict(headers))
+        response = client.getresponse()
+        answer = response.status, response.read()
+        client.close()
+        return answer
 
     def cpu_seconds(self) -> float:
         """CPU that the web server and all of PostgreSQL have used so far."""

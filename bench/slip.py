@@ -90,6 +90,7 @@ def slip(web: Web, cookies: str, site: Site) -> tuple[float, int]:
     told = Remedy.objects.filter(plan=plan.public_id).count()
     if told != PlannedReservation.objects.filter(plan=plan).exclude(offered=[]).count():
         raise RuntimeError("Somebody whom the plan concerns was not told.")
+    print(f"{site}: {told} told in {seconds:.1f} s", file=sys.stderr, flush=True)
     return seconds, told
 
 

@@ -42,13 +42,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 HEAVY = ("tests/faults/", "tests/browser/", "tests/machine/", "tests/tenancy/", "tests/races/")
-
-
 AT_THE_STAND = [f"tests/faults/test_{name}.py" for name in ("kills", "over_http", "queue_and_clock")]
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "Scheduler":
-    return ByWorld(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "Scheduler | None":
+    return ByWorld(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 class ByWorld(Scheduler):
