@@ -41,7 +41,7 @@ class Web:
         args += ["--worker-class", "gthread", "--workers", "1", "--threads", "8", "--keep-alive", "60"]
         args += ["--no-control-socket", *worker_tmp_dir()]
         log = Path(self._logs.name) / "web.log"
-        env = {**os.environ, "DATABASE_URL": _address(), "HEADROOM_LOCAL": "1"}
+        env = {**os.environ, "DATABASE_URL": database_address(), "HEADROOM_LOCAL": "1"}
         env["DJANGO_SETTINGS_MODULE"] = self._settings
         self.child = spawn("web", args, log=log, env=env, cwd=ROOT, pass_fds=(number,))
         self._client = http.client.HTTPConnection("127.0.0.1", self._socket.getsockname()[1], timeout=READY)
@@ -73,6 +73,15 @@ class Web:
         self.last = json.loads(raw)
         return seconds
 
+    def sent(self, method: str, path: str, body: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        """A request as a browser would send it, over a connection of its own: status and body, whatever they are."""
+        client = http.client.HTTPConnection("127.0.0.1", self._socket.getsockname()[1], timeout=READY)
+        client.request(method, path, body, dict(headers))
+        response = client.getresponse()
+        answer = response.status, response.read()
+        client.close()
+        return answer
+
     def cpu_seconds(self) -> float:
         """CPU that the web server and all of PostgreSQL have used so far."""
         with connection.cursor() as cursor:
@@ -85,7 +94,7 @@ class Web:
         )
 
 
-def _address() -> str:
+def database_address() -> str:
     """The address of the database to which the default connection leads."""
     settings = connection.settings_dict
     parts = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "NAME"}

@@ -20,6 +20,7 @@ from reservations.booking.money import Due, Receipt
 from reservations.booking.papers import OrderForm
 from reservations.booking.waitlist.models import WaitlistEntry, WaitlistOffer, WaitlistPass
 from reservations.continuity.models import Scenario, ScenarioResult
+from reservations.delivery.models import Delivery, DeliveryAct, EndNotice, NodeResult, Serving, ServingRun
 
 __all__ = [
     "AllocationPolicy",
@@ -29,8 +30,12 @@ __all__ = [
     "CauseDispute",
     "Concern",
     "DelayCause",
+    "Delivery",
+    "DeliveryAct",
     "DisputePost",
     "Due",
+    "EndNotice",
+    "NodeResult",
     "OrderForm",
     "Plan",
     "PlannedReservation",
@@ -47,6 +52,8 @@ __all__ = [
     "ReservationTransition",
     "Scenario",
     "ScenarioResult",
+    "Serving",
+    "ServingRun",
     "Shortfall",
     "WaitlistEntry",
     "WaitlistOffer",

@@ -139,7 +139,7 @@ class DeliveryShape(serializers.Serializer[Any]):
     def get_next_try_at(self, delivery: WebhookDelivery) -> serializers.DateTimeField | None:
         if delivery.finished_at:
             return None
-        return serializers.DateTimeField().to_representation(delivery.next_at)
+        return serializers.DateTimeField().to_representation(delivery.next_at)  # type: ignore[return-value]
 
     def get_allowed_actions(self, delivery: WebhookDelivery) -> list[str]:
         return ["redeliver"] if delivery.endpoint.status == ENABLED else []

@@ -107,8 +107,9 @@ def build_out(first_day: date) -> BuildOut:
         ],
         delays=list(reach.delays(disruptions, first_day)),
         windows=list(reach.windows(disruptions, maintenance, first_day)),
+        cuts=list(reach.cuts(disruptions, first_day, site_at)),
     )
-    told = {*world.delays.keys, *world.windows.keys}
+    told = {*world.delays.keys, *world.windows.keys, *world.cuts.keys}
     stated = tuple(each for each in (*disruptions, *maintenance) if each.public_id in told)
     return BuildOut(world, tuple(pools), tuple(projects), stated)
 

@@ -44,9 +44,9 @@ def insert(row: models.Model, *beside: Write) -> None:
 def insertion(row: models.Model, *, unless: str = "") -> Write:
     """The INSERT of a row without an id; `unless` names a write of the statement that makes it needless by returning
     something."""
-    table, sql, fields = _insertion(type(row), unless)
+    name, sql, fields = _insertion(type(row), unless)
     database = connections[DEFAULT_DB_ALIAS]  # and not `connection`, which looks it up anew for every field
-    return Write(table, sql, [field.get_db_prep_save(field.pre_save(row, add=True), database) for field in fields])
+    return Write(name, sql, [field.get_db_prep_save(field.pre_save(row, add=True), database) for field in fields])
 
 
 def _cursor() -> RawCursor[tuple[Any, ...]]:
@@ -67,7 +67,8 @@ def _insertion(model: type[models.Model], unless: str) -> tuple[str, str, tuple[
         values = f"SELECT {', '.join(map(_typed, fields))} WHERE NOT EXISTS (SELECT FROM {unless})"
     else:
         values = f"VALUES ({', '.join(['%s'] * len(fields))})"
-    return meta.db_table, f'{into} {values} RETURNING "{key.column}"', fields
+    # Not the table's own name, which would hide the table from the other writes.
+    return f"new_{meta.db_table}", f'{into} {values} RETURNING "{key.column}"', fields
 
 
 def _typed(field: models.Field) -> str:

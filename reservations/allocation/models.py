@@ -106,7 +106,7 @@ class AllocationPolicy(models.Model):
         default=14, help_text="Days before handover on which its provider has to say that it is ready"
     )
     effort = models.PositiveIntegerField(
-        default=2000, help_text="Iterations of the solver: never seconds, so that it replays"
+        default=3000, help_text="Iterations of the solver: never seconds, so that it replays"
     )
 
     objects = AllocationPolicyQuerySet.as_manager()

@@ -1,12 +1,13 @@
 """What a plan has for one reservation, in the words that its buyer will read: kinds, dates, money, confidence."""
 
+from collections import defaultdict
 from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 
 from marketplace.supply.models import Projection
-from marketplace.supply.queries import delivery_confidence
+from marketplace.supply.queries import delivery_confidences
 from marketplace.units.period import Period
 from reservations.allocation.gathering import Gathered
 from reservations.allocation.options import EXIT, KINDS, NOW, NOWHERE, REDUCE, WAIT, Ints
@@ -23,16 +24,21 @@ class Offering:
         self.use = use_under(planned)
         self.chosen, self.fallback = planned.outcome.chosen.tolist(), planned.outcome.fallback.tolist()
         self.first, self.kind = self.options.first.tolist(), self.options.kind.tolist()
+        self.rows = [self._rows(place) for place in range(len(self.chosen))]
+        self.sure = self._sureness()
 
     def of(self, place: int) -> list[dict[str, Any]]:
         """Of one reservation; empty where it stays as contracted."""
+        default, chosen = self.fallback[place], self.chosen[place]
+        return [self._shown(place, row, is_default=row == default, is_chosen=row == chosen) for row in self.rows[place]]
+
+    def _rows(self, place: int) -> list[int]:
         default, chosen = self.fallback[place], self.chosen[place]
         if self.kind[default] == NOW and self.kind[chosen] == NOW:
             return []
         own = range(self.first[place], self.first[place + 1])
         others = [self._least_harm(own, kind) for kind in (REDUCE, EXIT)]
-        rows = dict.fromkeys(row for row in (default, chosen, *others) if row is not None)
-        return [self._shown(place, row, is_default=row == default, is_chosen=row == chosen) for row in rows]
+        return list(dict.fromkeys(row for row in (default, chosen, *others) if row is not None))
 
     def _least_harm(self, own: range, kind: int) -> int | None:
         return min(
@@ -53,7 +59,7 @@ class Offering:
             "late_days": self._late(row),
             "short_gpu_days": int(options.short_gpu_days[row]),
             "credit_usd": f"{options.harm_usd[row]:.2f}",
-            "confidence": self._confidence(place, row),
+            "confidence": self.sure.get(row),
             "lines": [line for line in lines if line],
         }
 
@@ -78,24 +84,35 @@ class Offering:
     def _day(self, offset: int) -> date:
         return self.found.first_day + timedelta(days=offset)
 
-    def _confidence(self, place: int, row: int) -> float | None:
-        """That all of its lines are delivered, everything of its class and firmer ones as the plan has it with it; of
-        several lines the least sure one. None where it takes no GPUs."""
-        odds = [self._of_line(place, row, line) for line in self.options.lines[row] if line[0] != NOWHERE]
-        return round(min(odds), 4) if odds else None
+    def _sureness(self) -> dict[int, float | None]:
+        """By option, the probability that all of its lines are delivered, everything of its class and firmer ones as
+        the plan has it with it; of several lines the least sure one. A pool's scenarios are gone through once."""
+        asked: dict[int, list[tuple[int, tuple[Period, Ints]]]] = defaultdict(list)
+        for place, rows in enumerate(self.rows):
+            for row in rows:
+                for line in self.options.lines[row]:
+                    if line[0] != NOWHERE:
+                        asked[int(line[0])].append((row, self._required(place, row, line)))
+        found: dict[int, list[float | None]] = defaultdict(list)
+        for pool, lines in asked.items():
+            answers = delivery_confidences(
+                pool_id=self.found.pools[pool].pk, blocks=[block for _, block in lines], projection=self.projection
+            )
+            for (row, _), answer in zip(lines, answers, strict=True):
+                found[row].append(answer)
+        return {row: _least(odds) for row, odds in found.items()}
 
-    def _of_line(self, place: int, row: int, line: Ints) -> float:
+    def _required(self, place: int, row: int, line: Ints) -> tuple[Period, Ints]:
         pool, start, end, gpus = line.tolist()
-        firmness = int(self.planned.question.blocks.firmness[place])
-        required = self.use[firmness, pool, start:end]
+        required = self.use[int(self.planned.question.blocks.firmness[place]), pool, start:end]
         if row != self.fallback[place]:
             required = required + gpus  # its default keeps its room beside it
-        return delivery_confidence(
-            pool_id=self.found.pools[pool].pk,
-            period=Period(self._day(start), self._day(end)),
-            required=required,
-            projection=self.projection,
-        )
+        return Period(self._day(start), self._day(end)), required
+
+
+def _least(odds: list[float | None]) -> float | None:
+    known = [each for each in odds if each is not None]
+    return round(min(known), 4) if len(known) == len(odds) else None
 
 
 def use_under(planned: Planned) -> Ints:

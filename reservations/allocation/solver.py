@@ -15,15 +15,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pricing.clearing.least import Found, least_cost
 from pricing.clearing.room import Room
+from reservations.allocation.asking import Asked, asked
 from reservations.allocation.case import Case, Flags, Ints, Weights
 from reservations.allocation.lottery import tickets
 from reservations.allocation.orders import baseline, first_come, highest_price
-from reservations.allocation.protection import Pick, Way, ways_of
+from reservations.allocation.protection import ways_of
 from reservations.allocation.reckoning import Reckoning, reckon
 from reservations.allocation.units import Units, units_of
 
-EFFORT = 2_000  # iterations of the search unless told
+EFFORT = 3_000  # steps unless told; what they are is said in pricing.clearing.least
 EARLIEST, FIRST_COME, HIGHEST_PRICE = "earliest_in_class", "first_come", "highest_price"
 
 
@@ -40,14 +42,17 @@ class Result:
 class Rules:
     """What each rule did, in counts.
 
-    protected: reservations that had an option of less harm to themselves that the protection closed, for it leaves
-    them less. proposals: reservations whose option waits for consent. bundles: bundles in the case; bundles_bound:
-    those of which a member could not take its own least harmful option that fits because all go together. ties:
-    choices of equal harm that the lottery decided. improved, worsened: reservations with less and with more harm than
-    under the baseline (more only where their loss is no more: a move in place of nothing, say).
+    protected: reservations with an option of less harm that the protection closed, for it leaves them less.
+    settled: units (reservations, bundles) that have no alternative at all.
+    proposals: reservations whose option waits for consent.
+    bundles: bundles in the case; bundles_bound: those of which a member could do itself less harm if it went alone.
+    ties: choices of equal harm that the lottery decided.
+    improved, worsened: reservations with less and with more harm than under the baseline. More happens only where the
+    loss is no more: somebody moves, under a clause agreed before, so that others need not wait.
     """
 
     protected: int
+    settled: int
     proposals: int
     bundles: int
     bundles_bound: int
@@ -59,8 +64,10 @@ class Rules:
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """chosen (n,): an option per reservation. fallback (n,): what applies if a proposal is declined or lapses, else
-    the same as chosen; the plan has room for either. proposed (n,): bool, chosen waits for the buyer's consent.
-    harm, bound: cents, harm as if every proposal were accepted. declined_harm: cents, if none is.
+    the same as chosen; the plan has room for either. proposed (n,): bool, chosen waits for the buyer's consent (of a
+    bundle that is asked, every member whose option is not its fallback).
+    harm, bound: cents, harm as if every proposal were accepted. exact: the bound comes from the exact solver, which
+    finished: the harm is the least there is. declined_harm: cents, if no proposal is accepted.
     baseline: earliest contract first within the class. others: what two other published rules would have done,
     without any protection.
     """
@@ -70,6 +77,7 @@ class Outcome:
     proposed: Flags
     harm: int
     bound: int
+    exact: bool
     declined_harm: int
     reckoning: Reckoning
     baseline: Result
@@ -85,21 +93,27 @@ class Outcome:
 
 
 def solve(case: Case, *, weights: Weights, seed: int, effort: int = EFFORT) -> Outcome:
-    """The plan of least harm that `effort` iterations find. Never wall time, so that a plan can be replayed."""
+    """The plan of least harm that `effort` finds. Never wall time, so that a plan can be replayed."""
     units = units_of(case)
     kept = baseline(case, weights)
     ways = ways_of(units, kept)
-    search = _Search(units, ways, kept, weights, tickets(seed, case.key))
-    search.improve(effort)
-    proposed = search.asks[units.of] & (search.chosen != kept)
-    fallback = np.where(proposed, kept, search.chosen)
-    reckoning = reckon(case, search.chosen, weights)
+    asking = asked(case, ways, weights)
+    tie = np.where(asking.option == case.now_option[asking.reservation], 0, tickets(seed, case.key)[asking.reservation])
+    found = least_cost(asking.problem, asking.picks_of(kept), tie, seed=seed, effort=effort)
+    chosen = np.empty(len(case), dtype=np.int64)
+    chosen[asking.reservation[found.chosen]] = asking.option[found.chosen]
+    proposed = np.zeros(len(case), dtype=bool)
+    proposed[asking.reservation[found.chosen]] = asking.asks[asking.problem.way[found.chosen]]
+    proposed &= chosen != kept
+    fallback = np.where(proposed, kept, chosen)
+    reckoning = reckon(case, chosen, weights)
     return Outcome(
-        chosen=search.chosen,
+        chosen=chosen,
         fallback=fallback,
         proposed=proposed,
         harm=reckoning.harm,
-        bound=_bound(case, units, ways, weights),
+        bound=found.bound,
+        exact=found.exact,
         declined_harm=reckon(case, fallback, weights).harm,
         reckoning=reckoning,
         baseline=_result(EARLIEST, case, kept, weights),
@@ -107,7 +121,7 @@ def solve(case: Case, *, weights: Weights, seed: int, effort: int = EFFORT) -> O
             _result(FIRST_COME, case, first_come(case, weights), weights),
             _result(HIGHEST_PRICE, case, highest_price(case, weights, seed), weights),
         ),
-        rules=_rules(case, units, ways, search, kept, weights),
+        rules=_rules(units, asking, found, chosen, proposed, kept, weights),
     )
 
 
@@ -115,118 +129,44 @@ def _result(rule: str, case: Case, chosen: Ints, weights: Weights) -> Result:
     return Result(rule, chosen, reckon(case, chosen, weights))
 
 
-class _Search:
-    """The plan as it stands: starts at the baseline and only ever gets better."""
-
-    def __init__(self, units: Units, ways: list[list[Way]], kept: Ints, weights: Weights, drawn: Ints) -> None:
-        case = units.case
-        self.units, self.ways, self.toll = units, ways, weights.moved_cents
-        self.chosen, self.drawn, self.now = kept.copy(), drawn.tolist(), case.now_option.tolist()
-        self.cents, self.moves = case.cents(weights).tolist(), case.moves.tolist()
-        self.buyer, self.firmness = case.buyer.tolist(), case.firmness.tolist()
-        self.room, self.ties = Room(case.limits), 0
-        self.moved = np.bincount(case.buyer[case.moves[kept]], minlength=int(case.buyer.max(initial=0)) + 1).tolist()
-        self.asks = np.zeros(len(units), dtype=bool)
-        self.now_picks = [
-            [Pick(each, int(kept[each]), tuple(units.lines[kept[each]])) for each in members]
-            for members in units.members
-        ]
-        for picks in self.now_picks:
-            self._take(picks)
-
-    def improve(self, effort: int) -> None:
-        """Rounds over all units, each taking the best way that fits, until a round changes nothing."""
-        done, changed = 0, True
-        while changed and done < effort:
-            changed = False
-            for unit in range(len(self.units)):
-                changed |= self._settle(unit)
-                done += 1
-
-    def _settle(self, unit: int) -> bool:
-        before = self.now_picks[unit]
-        self._give_back(before)
-        self._count(before, -1)
-        best, picks, asks = self._worth(before), before, bool(self.asks[unit])
-        for way in self.ways[unit]:
-            found = self._greedy(way)
-            if found is not None and self._worth(found) < best:
-                self.ties += self._worth(found)[0] == best[0]
-                best, picks, asks = self._worth(found), found, way.asks
-        self._take(picks)
-        self._count(picks, 1)
-        self.now_picks[unit], self.asks[unit] = picks, asks
-        for pick in picks:
-            self.chosen[pick.reservation] = pick.option
-        return picks is not before
-
-    def could_do_better_alone(self, unit: int) -> bool:
-        """Whether a member has an open option of less harm to itself that fits, of another kind than the bundle's."""
-        picks = self.now_picks[unit]
-        open_ = [pick for way in self.ways[unit] for each in way.picks for pick in each]
-        found = False
-        for taken in picks:
-            self._give_back([taken])
-            found |= any(
-                pick.reservation == taken.reservation
-                and self.cents[pick.option] < self.cents[taken.option]
-                and self.room.fits(self.firmness[pick.reservation], pick.lines)
-                for pick in open_
-            )
-            self._take([taken])
-        return found
-
-    def _greedy(self, way: Way) -> list[Pick] | None:
-        taken: list[Pick] = []
-        for picks in way.picks:
-            fitting = [pick for pick in picks if self.room.fits(self.firmness[pick.reservation], pick.lines)]
-            if not fitting:
-                break
-            taken.append(min(fitting, key=lambda pick: self._worth([pick])))
-            self._take(taken[-1:])
-        self._give_back(taken)
-        return taken if len(taken) == len(way.picks) else None
-
-    def _worth(self, picks: list[Pick]) -> tuple[int, int]:
-        """Harm in cents and the tickets of those touched, both to be low."""
-        harm = sum(self.cents[pick.option] for pick in picks)
-        buyers = {self.buyer[pick.reservation] for pick in picks if self.moves[pick.option]}
-        harm += self.toll * sum(self.moved[buyer] == 0 for buyer in buyers)
-        return harm, sum(self.drawn[pick.reservation] for pick in picks if pick.option != self.now[pick.reservation])
-
-    def _take(self, picks: list[Pick]) -> None:
-        for pick in picks:
-            self.room.take(self.firmness[pick.reservation], pick.lines)
-
-    def _give_back(self, picks: list[Pick]) -> None:
-        for pick in picks:
-            self.room.give_back(self.firmness[pick.reservation], pick.lines)
-
-    def _count(self, picks: list[Pick], by: int) -> None:
-        for pick in picks:
-            self.moved[self.buyer[pick.reservation]] += by * self.moves[pick.option]
-
-
-def _bound(case: Case, units: Units, ways: list[list[Way]], weights: Weights) -> int:
-    """What every plan costs at least: each unit's least harm as if it were alone. Its moves count as nobody's."""
-    cents = case.cents(weights).tolist()
-    return sum(
-        min(sum(min(cents[pick.option] for pick in picks) for picks in way.picks) for way in options)
-        for options in ways
-    )
-
-
-def _rules(case: Case, units: Units, ways: list[list[Way]], search: _Search, kept: Ints, weights: Weights) -> Rules:
+def _rules(
+    units: Units, asking: Asked, found: Found, chosen: Ints, proposed: Flags, kept: Ints, weights: Weights
+) -> Rules:
+    case = units.case
     cents = case.cents(weights)
     closed = ~case.needs_consent & (case.loss > case.loss[kept][case.owner])
     tempting = closed & (cents < cents[kept][case.owner])
-    bundles = [unit for unit, members in enumerate(units.members) if len(members) > 1]
     return Rules(
         protected=len(np.unique(case.owner[tempting])),
-        proposals=int((search.asks[units.of] & (search.chosen != kept)).sum()),
-        bundles=len(bundles),
-        bundles_bound=sum(search.could_do_better_alone(unit) for unit in bundles),
-        ties=search.ties,
-        improved=int((cents[search.chosen] < cents[kept]).sum()),
-        worsened=int((cents[search.chosen] > cents[kept]).sum()),
+        settled=found.settled,
+        proposals=int(proposed.sum()),
+        bundles=sum(len(members) > 1 for members in units.members),
+        bundles_bound=_bundles_bound(asking, found.chosen),
+        ties=found.ties,
+        improved=int((cents[chosen] < cents[kept]).sum()),
+        worsened=int((cents[chosen] > cents[kept]).sum()),
     )
+
+
+def _bundles_bound(asking: Asked, chosen: Ints) -> int:
+    """Bundles of which a member could do itself less harm, in the room that is left, if it went alone."""
+    problem = asking.problem
+    slots = np.diff(problem.way_first)[problem.way_of_slot][problem.slot]
+    bundled = np.flatnonzero(slots > 1)
+    mine: dict[int, int] = {int(asking.reservation[pick]): int(pick) for pick in chosen[slots[chosen] > 1]}
+    room = Room(problem.limits)
+    for pick in chosen.tolist():
+        room.take(int(problem.firmness[pick]), problem.lines[pick])
+    bound = {int(problem.unit[pick]) for pick in bundled.tolist() if _better_alone(asking, room, pick, mine)}
+    return len(bound)
+
+
+def _better_alone(asking: Asked, room: Room, pick: int, mine: dict[int, int]) -> bool:
+    problem, taken = asking.problem, mine[int(asking.reservation[pick])]
+    if problem.cost[pick] >= problem.cost[taken]:
+        return False
+    firmness = int(problem.firmness[taken])
+    room.give_back(firmness, problem.lines[taken])
+    fits = room.fits(firmness, problem.lines[pick])
+    room.take(firmness, problem.lines[taken])
+    return fits

@@ -16,8 +16,9 @@ from marketplace.capacity.precedence import Served, served
 from marketplace.capacity.queries import Inventory, inventory
 from marketplace.catalogue.models import Pool
 from marketplace.outbox.actions import emit
+from marketplace.outbox.models import Event
 from marketplace.supply.models import Projection
-from marketplace.supply.queries import delivery_confidence
+from marketplace.supply.queries import delivery_confidences
 from marketplace.supply.versions import before
 from marketplace.units.firmness import FIRMNESS, rank
 from marketplace.units.period import Period
@@ -138,7 +139,8 @@ def _confidence(seen: Seen, shortfall: Shortfall) -> float:
         return 1.0  # its days are over
     period = seen.days_of(first, end - 1)
     required = seen.found.nested[0, shortfall.rank, first:end]
-    return delivery_confidence(pool_id=seen.pool.pk, period=period, required=required, projection=seen.projection)
+    (odds,) = delivery_confidences(pool_id=seen.pool.pk, blocks=[(period, required)], projection=seen.projection)
+    return 0.0 if odds is None else odds  # what no projection covers is not known to recover
 
 
 def watch_of(policy: AllocationPolicy, place: int) -> Watch:
@@ -157,7 +159,7 @@ def _as_seen(shortfall: Shortfall) -> dict[str, Any]:
 
 
 def _tell(shortfall: Shortfall, name: str, now: datetime) -> None:
-    """To the seller; buyers concerned read it on their reservations, and hear of it with their choices."""
+    """To the seller; of buyers each hears of its own reservation alone."""
     data = {
         "shortfall": shortfall.public_id,
         "pool": shortfall.pool.public_id,
@@ -173,12 +175,40 @@ def _tell(shortfall: Shortfall, name: str, now: datetime) -> None:
 
 
 def _write_concerns(shortfall: Shortfall, seen: Seen, now: datetime) -> None:
-    """The rows are made anew: they say how it stands, and the shortfall's history how it came."""
+    """The rows are made anew: they say how it stands, and the shortfall's history how it came. Who was not among them
+    before is told."""
+    known = set(Concern.objects.filter(shortfall=shortfall).values_list("reservation_id", flat=True))
     Concern.objects.filter(shortfall=shortfall).delete()
     if shortfall.state == RECOVERED:
         return
-    concerns = list(_concerns(shortfall, seen, now))
-    Concern.objects.bulk_create(concerns, batch_size=2000)
+    concerns = Concern.objects.bulk_create(_concerns(shortfall, seen, now), batch_size=2000)
+    _tell_holders([each for each in concerns if each.reservation_id not in known], now)
+
+
+def _tell_holders(concerns: Sequence[Concern], now: datetime) -> None:
+    """`reservation.endangered`, to each holder of a block that earlier contracts leave without GPUs."""
+    ids = [each.reservation_id for each in concerns]
+    rows = Reservation.objects.filter(pk__in=ids).values_list("pk", "public_id", "organisation_id")
+    names = {pk: (public_id, organisation) for pk, public_id, organisation in rows}
+    Event.objects.bulk_create(
+        (
+            Event(
+                name="reservation.endangered",
+                subject=names[each.reservation_id][0],
+                organisation_id=names[each.reservation_id][1],
+                data={
+                    "reservation": names[each.reservation_id][0],
+                    "first_day": each.first_day.isoformat(),
+                    "days": each.days,
+                    "gpus": each.gpus,
+                    "delivery_confidence": None if each.now is None else f"{each.now:.4f}",
+                },
+                created_at=now,
+            )
+            for each in concerns
+        ),
+        batch_size=2000,
+    )
 
 
 def _concerns(shortfall: Shortfall, seen: Seen, now: datetime) -> Iterator[Concern]:
@@ -193,8 +223,9 @@ def _concerns(shortfall: Shortfall, seen: Seen, now: datetime) -> Iterator[Conce
         if short.any():
             blocks[owner[block.claim_id]].append((block, short))
     earlier = before(shortfall.since, published=True) if shortfall.since else None
+    then, now_ = (_sureness(seen, blocks, projection) for projection in (earlier, seen.projection))
     for reservation, found in blocks.items():
-        yield _concern(shortfall, seen, reservation, found, earlier)
+        yield _concern(shortfall, reservation, found, then[reservation], now_[reservation])
 
 
 def _claims(shortfall: Shortfall) -> dict[int, int]:
@@ -210,7 +241,11 @@ def _claims(shortfall: Shortfall) -> dict[int, int]:
 
 
 def _concern(
-    shortfall: Shortfall, seen: Seen, reservation: int, found: Sequence[tuple[Served, Ints]], earlier: Projection | None
+    shortfall: Shortfall,
+    reservation: int,
+    found: Sequence[tuple[Served, Ints]],
+    then: float | None,
+    now: float | None,
 ) -> Concern:
     first = min(block.period.start + timedelta(days=int(np.flatnonzero(short)[0])) for block, short in found)
     return Concern(
@@ -220,21 +255,31 @@ def _concern(
         days=max(int((short > 0).sum()) for _, short in found),
         gpus=max(int(short.max()) for _, short in found),
         gpu_days=sum(int(short.sum()) for _, short in found),
-        before=_least(seen, found, earlier),
-        now=_least(seen, found, seen.projection),
+        before=then,
+        now=now,
     )
 
 
-def _least(seen: Seen, found: Sequence[tuple[Served, Ints]], projection: Projection | None) -> float | None:
-    """The delivery confidence of the least sure of its blocks, as far as the projection reaches."""
-    if projection is None:
-        return None
+def _sureness(
+    seen: Seen, blocks: dict[int, list[tuple[Served, Ints]]], projection: Projection | None
+) -> dict[int, float | None]:
+    """By reservation, the delivery confidence of the least sure of its blocks, as far as the projection reaches; None
+    where it does not. All of a pool's are worked out together: its scenarios are gone through once."""
+    if projection is None or not blocks:
+        return dict.fromkeys(blocks)
     until = projection.first_day + timedelta(days=projection.days)
-    odds = []
-    for block, _ in found:
-        if block.period.start < projection.first_day or block.period.start >= until:
-            return None
-        period = Period(block.period.start, min(block.period.end, until))
-        required = block.required[: period.days]
-        odds.append(delivery_confidence(pool_id=seen.pool.pk, period=period, required=required, projection=projection))
-    return min(odds)
+    owners = [reservation for reservation, found in blocks.items() for _ in found]
+    asked = [_as_far_as(block, until) for found in blocks.values() for block, _ in found]
+    answers = delivery_confidences(pool_id=seen.pool.pk, blocks=asked, projection=projection)
+    odds: dict[int, list[float | None]] = defaultdict(list)
+    for reservation, answer in zip(owners, answers, strict=True):
+        odds[reservation].append(answer)
+    return {pk: None if None in each else min(one for one in each if one is not None) for pk, each in odds.items()}
+
+
+def _as_far_as(block: Served, until: date) -> tuple[Period, Ints]:
+    """A block that begins beyond what is projected is asked about whole, and so has no answer."""
+    if block.period.start >= until:
+        return block.period, block.required
+    period = Period(block.period.start, min(block.period.end, until))
+    return period, block.required[: period.days]

@@ -3,16 +3,21 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 
 import numpy as np
 
 from marketplace.capacity.ledger import InsufficientHeadroom
+from marketplace.capacity.queries import inventory
 from marketplace.catalogue.models import Pool
 from marketplace.change import change
-from marketplace.journal.actor import Actor
+from marketplace.journal.actor import SYSTEM, Actor
 from marketplace.parties.models import ADMIN, Membership, Organisation, User
+from marketplace.supply.disrupting import plan_maintenance
+from marketplace.supply.models import MaintenanceWindow
 from marketplace.units import clock
 from marketplace.units.firmness import FIRM, STANDARD
+from marketplace.units.period import Period
 from pricing.quotes.actions import take_quote
 from pricing.quotes.holds import HoldLimit
 from pricing.quotes.need import Need, Range
@@ -24,6 +29,7 @@ BUYER = {"name": "Ravensmoor Research", "legal_name": "Ravensmoor Research Ltd (
 SEED = 20261123
 BLOCKS_A_POOL = 7
 RUNNING = 3
+SLIPS = (45, 66)  # days from today on which a cooling loop is replaced
 # Of what a pool has left, a block takes this share: seven of them leave a market that is tight soon and loose later.
 SHARE_OF_ROOM = (0.18, 0.42)
 
@@ -37,6 +43,17 @@ def trade() -> int:
     rng = np.random.default_rng(SEED)
     pools = Pool.objects.select_related("site", "accelerator").order_by("pk")
     return sum(_buy(wish, buyer) for pool in pools for wish in _needs(pool, rng, clock.today()))
+
+
+def slip() -> MaintenanceWindow:
+    """Something to watch: the pool that has most sold in some weeks loses most of its GPUs then. Invented."""
+    today = clock.today()
+    period = Period(today + timedelta(days=SLIPS[0]), today + timedelta(days=SLIPS[1]))
+    pools = list(Pool.objects.order_by("pk"))
+    sold = inventory(pool_ids=[pool.pk for pool in pools], period=period, now=clock.now()).nested[:, -1].sum(axis=1)
+    window = MaintenanceWindow(pool=pools[int(sold.argmax())], starts=period.start, ends=period.end)
+    window.usable_share, window.reason = Decimal("0.1"), "The cooling loop is replaced (invented for this demo)"
+    return plan_maintenance(window=window, by=SYSTEM, now=clock.now())
 
 
 def _let_buy(buyer: Organisation) -> None:

@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
                 ('recovered_standby', models.DecimalField(decimal_places=4, default=Decimal('0.1'), help_text='Standby', max_digits=5)),
                 ('days_between_plans', models.PositiveSmallIntegerField(default=7, help_text='A shortfall that has a plan gets another one after so many days, if it has changed')),
                 ('ready_notice_days', models.PositiveSmallIntegerField(default=14, help_text='Days before handover on which its provider has to say that it is ready')),
-                ('effort', models.PositiveIntegerField(default=2000, help_text='Iterations of the solver: never seconds, so that it replays')),
+                ('effort', models.PositiveIntegerField(default=3000, help_text='Iterations of the solver: never seconds, so that it replays')),
                 ('seller', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='marketplace.organisation')),
             ],
             options={

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('marketplace', '0008_screening'),
-        ('reservations', '0011_choices'),
+        ('reservations', '0012_delivery'),
     ]
 
     operations = [

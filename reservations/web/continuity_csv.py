@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from reservations.web.bookings import Echo, safe
+from reservations.web.sheets import Echo, safe
 
 COLUMNS = (
     "kind", "name", "date", "until", "before", "after", "reservation", "status", "site", "country", "accelerator",

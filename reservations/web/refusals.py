@@ -7,7 +7,7 @@ from reservations.allocation import announcing, choosing, stating
 from reservations.api import approval_problems as approval_problems
 from reservations.api import continuity_problems as continuity_problems
 from reservations.api import problems as problems
-from reservations.booking import assigning, delivery, on_behalf, payments
+from reservations.booking import assigning, on_behalf, payments
 
 __all__ = ["REFUSALS", "sentence"]
 
@@ -21,7 +21,6 @@ OF_STAFF: tuple[type[Exception], ...] = (
     stating.OutcomeUnknown,
     stating.SecondPersonConfirms,
     assigning.ConsentReasonMissing,
-    delivery.HandoverTooEarly,
     on_behalf.ReasonMissing,
     payments.AmountNotPositive,
     payments.BankReferenceTaken,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser.conftest import Desk
-from tests.browser.test_every_page import THEMES, WIDTHS, look, set_up
+from tests.browser.test_every_page import look_around, set_up
 from tests.continuity.conftest import bought, elsewhere, starting
 from tests.market import Market
 
@@ -20,38 +20,33 @@ def holding(market: Market) -> Market:
     return market
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("theme", THEMES)
-def test_the_way_from_a_question_to_a_bundle_and_a_comparison(
-    holding: Market, desk: Desk, screenshots: Path, width: int, theme: str
-) -> None:
-    set_up(desk, width, theme)
+def test_the_way_from_a_question_to_a_bundle_and_a_comparison(holding: Market, desk: Desk, screenshots: Path) -> None:
     desk.sit_down(holding.bank.buyer)
     page, day = desk.page, holding.day(20).isoformat()
     desk.go("/continuity/")
-    found = look(desk, "planner-empty", screenshots)
+    found = look_around(desk, "planner-empty", screenshots)
     page.get_by_role("link", name="Ask What stops").click()
-    found |= look(desk, "planner-outage-form", screenshots)
+    found |= look_around(desk, "planner-outage-form", screenshots)
     page.get_by_label("Northfield, DE").check()
     page.get_by_label("Lost from", exact=True).fill(day)
     page.get_by_role("button", name="Work it out").click()
     page.get_by_role("heading", name="With Northfield lost").wait_for()
-    found |= look(desk, "planner-outage", screenshots)
+    found |= look_around(desk, "planner-outage", screenshots)
     keep(desk, "Northfield lost")
-    found |= look(desk, "scenario", screenshots)
+    found |= look_around(desk, "scenario", screenshots)
     desk.go(f"/continuity/growth/?factor=2&start={day}&firmness=firm")
     page.get_by_text("no overage rate is agreed yet").wait_for()
-    found |= look(desk, "planner-growth", screenshots)
+    found |= look_around(desk, "planner-growth", screenshots)
     keep(desk, "Twice the usage")
     desk.go("/continuity/")
-    found |= look(desk, "planner", screenshots)
+    found |= look_around(desk, "planner", screenshots)
     page.get_by_label("Compare Northfield lost").check()
     page.get_by_label("Compare Twice the usage").check()
     page.get_by_role("button", name="Compare the chosen").click()
     page.get_by_role("heading", name="2 scenarios side by side").wait_for()
-    found |= look(desk, "planner-compared", screenshots)
+    found |= look_around(desk, "planner-compared", screenshots)
     desk.go(f"/continuity/closure/?place=country:DE&start={day}&flexibility=30")
-    found |= look(desk, "planner-closure", screenshots)
+    found |= look_around(desk, "planner-closure", screenshots)
     page.get_by_role("button", name="Hold all parts").click()
     page.get_by_role("timer").wait_for()
     assert found == {}

@@ -47,6 +47,9 @@ class Client:
         finally:
             link.close()
 
+    def holds(self, reservation: str) -> bool:
+        return self.certain("GET", f"/reservations/{reservation}").status == 200
+
     def certain(self, method: str, path: str, body: Any = None, *, idempotency_key: str = "") -> Told:
         """The first answer that says what happened."""
         deadline = time.monotonic() + PATIENCE

@@ -37,6 +37,15 @@ def test_a_firm_contract_comes_before_an_earlier_standard_one() -> None:
     assert found.chosen.tolist() == [1, 2]
 
 
+def test_a_move_agreed_before_makes_room_where_that_costs_less() -> None:
+    moves = Option(block(8, pool=1), moves=True)
+    case = case_of(limits(8, 8, 8, pools=2), [Wanted([Option(block(8)), moves]), Wanted([Option(block(8))])])
+    found = solve(case, weights=WEIGHTS, seed=1)
+    assert found.chosen.tolist() == [1, 3]
+    assert found.harm == 50_00
+    assert found.baseline.reckoning.harm == 1000_00 + 40 * 40_00
+
+
 def test_a_proposal_keeps_the_fallback_of_whoever_may_decline_it() -> None:
     asked = Wanted([Option(block(8)), Option(block(8, pool=1), moves=True, consent=True)])
     case = case_of(limits(8, 8, 8, pools=2), [asked, Wanted([Option(block(8))])])

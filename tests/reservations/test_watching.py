@@ -49,6 +49,9 @@ def test_what_is_short_is_watched_at_once_with_whom_it_concerns(market: Market) 
     concern = Concern.objects.get()
     assert (concern.reservation, concern.first_day, concern.days) == (block, market.day(15), 5)
     assert (concern.gpus, concern.before, concern.now) == (shortfall.worst_gpus, 1.0, 0.0)
+    told = Event.objects.get(name="reservation.endangered")
+    assert (told.organisation_id, told.subject) == (market.bank.organisation.pk, block.public_id)
+    assert (told.data["days"], told.data["delivery_confidence"]) == (5, "0.0000")
 
 
 def test_an_earlier_contract_of_the_class_is_not_concerned(market: Market) -> None:
@@ -78,6 +81,7 @@ def test_the_same_is_looked_at_once_and_another_projection_adds_to_the_history(m
     assert len(again.history) == 2
     assert Shortfall.objects.count() == 1
     assert Event.objects.filter(name="shortfall.opened").count() == 1
+    assert Event.objects.filter(name="reservation.endangered").count() == 1
 
 
 def test_it_recovers_when_nothing_is_short_and_delivery_is_sure_again(market: Market) -> None:
