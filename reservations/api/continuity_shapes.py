@@ -56,7 +56,7 @@ class FigureShape(serializers.Serializer[Any]):
     """One number that an answer is judged by; null where there is none."""
 
     code = serializers.CharField()
-    value = serializers.JSONField(allow_null=True)
+    value = serializers.JSONField(help_text="A number, a date or an amount; null where there is none")
     unit = serializers.CharField()
 
 
@@ -137,7 +137,7 @@ class ComparedShape(serializers.Serializer[Any]):
 
     field = serializers.CharField()
     had = serializers.JSONField()
-    offered = serializers.JSONField(allow_null=True)
+    offered = serializers.JSONField(help_text="null where the other spec does not say")
     verdict = serializers.ChoiceField(choices=["equal", "better", "worse"])
 
 
