@@ -140,7 +140,7 @@ class WebhookDeliveryShape(serializers.Serializer[Any]):
     def get_next_try_at(self, delivery: WebhookDelivery) -> str | None:
         if delivery.finished_at:
             return None
-        return serializers.DateTimeField().to_representation(delivery.next_at)  # type: ignore[return-value]
+        return serializers.DateTimeField().to_representation(delivery.next_at)
 
     def get_allowed_actions(self, delivery: WebhookDelivery) -> list[str]:
         return ["redeliver"] if delivery.endpoint.status == ENABLED else []
