@@ -18,6 +18,7 @@ from tests.market import H100_LIMITS, PASSWORD
 pytestmark = pytest.mark.django_db
 FROZEN = ("event", "entry", "claim", "ledgerentry", "projection", "projectoutlook")
 TABLES = [model._meta.label_lower for model in admin.site._registry]
+SEEN = {"_confirmed": "1"}  # the button under the preview of what a save would do
 
 
 def page(model: str, kind: str, *args: Any) -> str:
@@ -167,7 +168,10 @@ def test_a_slip_is_journalled_and_asks_for_a_projection(cockpit: Cockpit) -> Non
     late = (cockpit.milestone.planned + timedelta(days=40)).isoformat()
     url = page("marketplace.project", "change", cockpit.project.pk)
     planner = signed_in(cockpit.planner)
-    assert planner.post(url, project_form(cockpit, {"forecast": late})).status_code == 302
+    form = project_form(cockpit, {"forecast": late})
+    assert "What this would do" in planner.post(url, form).content.decode()
+    assert not Entry.objects.filter(verb="milestone.reported").exists()
+    assert planner.post(url, form | SEEN).status_code == 302
     entry = Entry.objects.get(verb="milestone.reported")
     planned = {"planned": cockpit.milestone.planned.isoformat(), "actual": None}
     assert entry.before == planned | {"forecast": None}
@@ -199,7 +203,7 @@ def test_the_plan_itself_never_moves(cockpit: Cockpit) -> None:
 def test_a_new_milestone_and_a_new_size_ask_for_projections(cockpit: Cockpit) -> None:
     chips = {"kind": "chips", "planned": clock.today().isoformat(), "project": cockpit.project.pk}
     url = page("marketplace.project", "change", cockpit.project.pk)
-    signed_in(cockpit.planner).post(url, project_form(cockpit, {}, chips, gpus=512))
+    signed_in(cockpit.planner).post(url, project_form(cockpit, {}, chips, gpus=512) | SEEN)
     assert cockpit.project.milestones.count() == 2
     assert Entry.objects.get(verb="project.changed").after == {"gpus": 512}
     assert ProjectionDue.objects.count() == 2

@@ -167,7 +167,9 @@ def test_planners_enter_and_withdraw_disruptions_and_sales_only_read_them(cockpi
     assert signed_in(cockpit.sales).post(add, form(cockpit)).status_code == 403
     assert not Disruption.objects.exists()
     planner = signed_in(cockpit.planner)
-    assert planner.post(add, form(cockpit)).status_code == 302
+    assert "What this would do" in planner.post(add, form(cockpit)).content.decode()
+    assert not Disruption.objects.exists()
+    assert planner.post(add, form(cockpit, _confirmed="1")).status_code == 302
     entered = Disruption.objects.get()
     assert (entered.entered_by, entered.effect) == (cockpit.planner.email, "power 25 days later")
     shown = reverse("admin:marketplace_disruption_change", args=[entered.pk])
@@ -201,7 +203,8 @@ def test_planners_plan_maintenance(cockpit: Cockpit) -> None:
     planner = signed_in(cockpit.planner)
     assert planner.post(reverse("admin:marketplace_maintenancewindow_add"), values | {"usable_share": "1"}).context
     assert not MaintenanceWindow.objects.exists()
-    assert planner.post(reverse("admin:marketplace_maintenancewindow_add"), values).status_code == 302
+    seen = values | {"_confirmed": "1"}
+    assert planner.post(reverse("admin:marketplace_maintenancewindow_add"), seen).status_code == 302
     planned = MaintenanceWindow.objects.get()
     assert planned.usable_share == Decimal("0.8")
     planner.post(reverse("admin:withdraw-maintenancewindow", args=[planned.pk]), {"reason": "postponed"})
