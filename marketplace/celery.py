@@ -20,6 +20,7 @@ PROJECT_SUPPLY, SOLVE_PRICES = "marketplace.project_supply", "pricing.solve_pric
 BUILD_SIGNALS = "pricing.build_signals"
 WATCH_EXPOSURE = "marketplace.watch_exposure"
 SERVE_WAITLIST = "reservations.serve_waitlist"
+ALLOT_PROJECTS = "reservations.allot_projects"
 DELIVER_WEBHOOKS, RETRY_WEBHOOKS = "marketplace.deliver_webhooks", "marketplace.retry_webhooks"
 WATCH_SHORTFALLS = "reservations.watch_shortfalls"
 

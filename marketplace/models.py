@@ -31,10 +31,12 @@ from marketplace.screening.models import (
     ScreeningPolicy,
 )
 from marketplace.supply.models import (
+    DisclosurePolicy,
     Disruption,
     MaintenanceWindow,
     Milestone,
     MilestoneNote,
+    MilestoneReport,
     PoolOutlook,
     Project,
     Projection,
@@ -61,6 +63,7 @@ __all__ = [
     "Clearance",
     "ClearanceProposal",
     "CostCentre",
+    "DisclosurePolicy",
     "Disruption",
     "EndCustomer",
     "Entry",
@@ -73,6 +76,7 @@ __all__ = [
     "Membership",
     "Milestone",
     "MilestoneNote",
+    "MilestoneReport",
     "Organisation",
     "Pool",
     "PoolOutlook",

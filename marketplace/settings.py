@@ -178,6 +178,8 @@ CELERY_BEAT_SCHEDULE = {
     "settle-remedies": {"task": "reservations.settle_remedies", "schedule": 10.0},
     "write-delay-credits": {"task": "reservations.write_delay_credits", "schedule": 600.0},
     "settle-unpaid-changes": {"task": "reservations.settle_unpaid_changes", "schedule": 60.0},
+    "allot-projects": {"task": "reservations.allot_projects", "schedule": 60.0},
+    "remind-of-ends": {"task": "reservations.remind_of_ends", "schedule": 60.0},
     "post-money": {"task": "reservations.post_money", "schedule": 10.0},
     "call-holders": {"task": "reservations.call_holders", "schedule": 60.0},
 }
@@ -222,7 +224,7 @@ def staff_table(title: str, icon: str, model: str) -> dict[str, object]:
         # Pages with an entry of their own (Sell capacity, Capacity) live below a table's address.
         "active": lambda request: (
             request.path.startswith(f"/admin/{app}/{name}/")
-            and request.path.split("/")[4] not in ("sell", "capacity", "calibration")
+            and request.path.split("/")[4] not in ("sell", "capacity", "calibration", "providers")
         ),
     }
 
@@ -262,7 +264,9 @@ UNFOLD = {
                     staff_table("Bundles", "inventory_2", "pricing.bundle"),
                     staff_table("Waitlist", "hourglass_empty", "reservations.waitlistentry"),
                     staff_table("Reservations", "event_available", "reservations.reservation"),
+                    staff_page("Deliveries", "local_shipping", "deliveries", "reservations.view_reservation"),
                     staff_table("Assignments", "move_down", "reservations.assignment"),
+                    staff_table("Continuity scenarios", "shield", "reservations.scenario"),
                     staff_table("Remedies", "healing", "reservations.remedy"),
                     staff_table("Overrides", "gavel", "reservations.remedyoverride"),
                     staff_table("Causes of delay", "event_busy", "reservations.delaycause"),
@@ -291,6 +295,9 @@ UNFOLD = {
                 "separator": True,
                 "items": [
                     staff_table("Projects", "construction", "marketplace.project"),
+                    staff_page("Providers", "handshake", "providers", "marketplace.view_milestonereport"),
+                    staff_table("Milestone reports", "flag", "marketplace.milestonereport"),
+                    staff_table("Disclosure", "visibility", "marketplace.disclosurepolicy"),
                     staff_table("Disruptions", "storm", "marketplace.disruption"),
                     staff_table("Maintenance", "engineering", "marketplace.maintenancewindow"),
                     staff_table("Projections", "query_stats", "marketplace.projection"),

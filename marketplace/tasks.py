@@ -15,6 +15,7 @@ from marketplace.capacity.stops import (
     write_limits,
 )
 from marketplace.celery import (
+    ALLOT_PROJECTS,
     DELIVER_WEBHOOKS,
     PROJECT_SUPPLY,
     RETRY_WEBHOOKS,
@@ -52,6 +53,7 @@ def project_due_supply() -> bool:
     wake(SOLVE_PRICES)
     wake(WATCH_EXPOSURE)
     wake(SERVE_WAITLIST)
+    wake(ALLOT_PROJECTS)
     return True
 
 

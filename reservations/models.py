@@ -19,6 +19,8 @@ from reservations.booking.models import Reservation, ReservationTransition
 from reservations.booking.money import Due, Receipt
 from reservations.booking.papers import OrderForm
 from reservations.booking.waitlist.models import WaitlistEntry, WaitlistOffer, WaitlistPass
+from reservations.continuity.models import Scenario, ScenarioResult
+from reservations.delivery.models import Delivery, DeliveryAct, EndNotice, NodeResult, Serving, ServingRun
 
 __all__ = [
     "AllocationPolicy",
@@ -28,8 +30,12 @@ __all__ = [
     "CauseDispute",
     "Concern",
     "DelayCause",
+    "Delivery",
+    "DeliveryAct",
     "DisputePost",
     "Due",
+    "EndNotice",
+    "NodeResult",
     "OrderForm",
     "Plan",
     "PlannedReservation",
@@ -44,6 +50,10 @@ __all__ = [
     "ReservationBounds",
     "ReservationChange",
     "ReservationTransition",
+    "Scenario",
+    "ScenarioResult",
+    "Serving",
+    "ServingRun",
     "Shortfall",
     "WaitlistEntry",
     "WaitlistOffer",

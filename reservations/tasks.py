@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from marketplace.celery import SERVE_WAITLIST, WATCH_SHORTFALLS
+from marketplace.celery import ALLOT_PROJECTS, SERVE_WAITLIST, WATCH_SHORTFALLS
 from marketplace.change import change
 from marketplace.supply.queries import latest_projection
 from marketplace.units import clock
@@ -28,6 +28,8 @@ from reservations.booking.waitlist.serving import (
     pass_over,
     settle_offer,
 )
+from reservations.delivery.allotting import allot, pools_with_blocks
+from reservations.delivery.ending import remind, to_remind
 
 MOST_AT_ONCE = 1000
 MOST_FORMS_AT_ONCE = 100
@@ -117,6 +119,24 @@ def call_due_holders() -> int:
         except CANNOT_BE_KEPT:
             continue  # somebody has the days already
     return len(called)
+
+
+@shared_task(name=ALLOT_PROJECTS)
+def allot_projects() -> int:
+    """Works out again which projects serve whom, in every pool where something has changed that it rests on.
+
+    Woken after each published projection, and by beat. Returns for how many pools there was something new.
+    """
+    runs = [change.run(lambda pool=pool: allot(pool=pool, now=clock.now())) for pool in pools_with_blocks()]  # type: ignore[misc]
+    return sum(run is not None for run in runs)
+
+
+@shared_task(name="reservations.remind_of_ends")
+def remind_of_ends() -> int:
+    """Reminds holders and sellers of blocks that end soon, each end once."""
+    due = list(to_remind(clock.now()).order_by("end", "pk").values_list("pk", flat=True)[:MOST_AT_ONCE])
+    told = [change.run(lambda pk=pk: remind(reservation_id=pk)) for pk in due]  # type: ignore[misc]
+    return sum(notice is not None for notice in told)
 
 
 @shared_task(name=WATCH_SHORTFALLS)

@@ -13,9 +13,10 @@ from typing import Any
 import hypothesis
 import pytest
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from playwright.sync_api import Browser, Page, sync_playwright
 from psycopg.conninfo import make_conninfo
+from xdist.scheduler import LoadScopeScheduling as Scheduler
 
 from marketplace.celery import app
 from marketplace.local import browser as machine
@@ -23,6 +24,7 @@ from marketplace.local.home import ROOT
 from marketplace.local.processes import Child, spawn, stop
 from tests.cockpit import Cockpit, open_cockpit
 from tests.market import Market, open_market
+from tests.tables import ready_made
 from tests.waiting import wait_until
 
 hypothesis.settings.register_profile("headroom", deadline=None, derandomize=True)
@@ -39,13 +41,33 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+HEAVY = ("tests/faults/", "tests/browser/", "tests/machine/", "tests/tenancy/", "tests/races/")
+AT_THE_STAND = [f"tests/faults/test_{name}.py" for name in ("kills", "over_http", "queue_and_clock")]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "Scheduler | None":
+    return ByWorld(config, log) if config.getvalue("dist") == "loadscope" else None
+
+
+class ByWorld(Scheduler):
+    """What shares a world runs in one worker: a module, and all that faults do to the one stand."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.split("::")[0]
+        return "the stand" if module in AT_THE_STAND else module
+
+
 def broker_of(number: int) -> str:
     """Valkey's database 0 for a single process, and one for each pytest worker beside it."""
     return os.environ["CELERY_BROKER_URL"].replace("virtual_host=0", f"virtual_host={number}")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """`./headroom test --no-browser` leaves these out on purpose, and its last line says so."""
+    """What takes longest begins first, so that no worker is left with it at the end.
+
+    `./headroom test --no-browser` leaves browser tests out on purpose, and its last line says so.
+    """
+    items.sort(key=lambda item: not item.nodeid.startswith(HEAVY))
     if os.environ.get("HEADROOM_CHROMIUM") != "":
         return
     left_out = [item for item in items if "browser" in getattr(item, "fixturenames", ())]
@@ -53,32 +75,48 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in left_out]
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """pytest-django's place for what it should know before it makes this worker's database."""
+    connection.settings_dict["TEST"]["TEMPLATE"] = ready_made()
+
+
 @pytest.fixture(scope="module")
 def together(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """One transaction around a module, for what its tests share; each test's own is a savepoint in it.
 
-    A test that commits (`transaction=True`) belongs in a module without this.
+    A test that commits (`transaction=True`), or that needs an empty market, belongs in a module without this.
     """
-    with django_db_blocker.unblock():
-        block = transaction.atomic()
-        block.__enter__()
-    yield
-    with django_db_blocker.unblock():
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield
         transaction.set_rollback(True)
-        block.__exit__(None, None, None)
 
 
 @pytest.fixture(scope="module")
-def opened(together: None, django_db_blocker: Any) -> Market:
+def opened(together: None) -> Market:
     """The market that all tests of a module start from: opened once, for it takes longer than most of them."""
-    with django_db_blocker.unblock():
-        return open_market()
+    return open_market()
 
 
 @pytest.fixture
 def market(opened: Market, db: None) -> Market:
     """What a test does to it, in the database or to these objects, no other sees."""
     return deepcopy(opened)
+
+
+@pytest.fixture
+def nothing_kept() -> Iterator[None]:
+    """For a test that edits what the product never does: processes keep such rows by their ids."""
+    forget()
+    yield
+    forget()
+
+
+def forget() -> None:
+    """As a process that has just begun."""
+    ours = [module for name, module in sys.modules.items() if name.startswith(("marketplace.", "pricing.", "reserv"))]
+    for kept in [each for module in ours for each in vars(module).values() if hasattr(each, "cache_clear")]:
+        kept.cache_clear()
 
 
 @pytest.fixture

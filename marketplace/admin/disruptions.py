@@ -43,9 +43,11 @@ class DisruptionForm(forms.ModelForm):
             "delay_days",
             "work_days",
             "usable_share",
+            "mw_available",
             "reason",
             "source",
         )
+        labels = {"mw_available": "MW available"}
 
     def clean(self) -> dict[str, Any]:
         found = super().clean() or {}
@@ -129,7 +131,7 @@ class DisruptionAdmin(StatedAdmin):
         ("What happens", {"fields": ("kind", ("starts", "ends"), "reason", "source")}),
         ("What it is about (one of them, or none for everywhere)", {"fields": ("site", "pool", "project")}),
         ("Milestones that come later", {"fields": ("milestone_kinds", ("delay_days", "work_days"))}),
-        ("GPUs that cannot be used meanwhile", {"fields": ("usable_share",)}),
+        ("GPUs that cannot be used meanwhile", {"fields": (("usable_share", "mw_available"),)}),
     )
     fieldsets = (*add_fieldsets, RECORD, (None, {"fields": ("withdrawn_reason",)}))
 

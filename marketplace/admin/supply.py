@@ -12,6 +12,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from marketplace.admin.base import FrozenAdmin, JournalledAdmin, StaffAdmin, author
 from marketplace.admin.calibration import calibration_page
+from marketplace.admin.providers import providers_page
 from marketplace.celery import PROJECT_SUPPLY, wake
 from marketplace.change import change as changes
 from marketplace.models import Milestone, PoolOutlook, Project, Projection, ProjectionDue, ProjectOutlook
@@ -124,6 +125,13 @@ class ProjectAdmin(JournalledAdmin):
         found = super().get_fieldsets(request, obj)
         fold = {"classes": ["collapse"]} if obj else {}
         return [(name, {**options, **fold} if name == ORIGIN else options) for name, options in found]
+
+    def get_urls(self) -> list[URLPattern]:
+        page = self.admin_site.admin_view(self.providers)
+        return [path("providers/", page, name="providers"), *super().get_urls()]
+
+    def providers(self, request: HttpRequest) -> HttpResponse:
+        return providers_page(request, self.admin_site.each_context(request))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Project]:
         newest = Projection.objects.order_by("-pk").values("pk")[:1]

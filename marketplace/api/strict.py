@@ -65,10 +65,10 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(inner)
 
 
-def refuse_large_body(request: Request) -> None:
+def refuse_large_body(request: Request, most: int = MOST_BYTES) -> None:
     length = str(request.META.get("CONTENT_LENGTH") or "0")
-    if not length.isdecimal() or int(length) > MOST_BYTES:
-        raise PayloadTooLarge(f"A body has at most {MOST_BYTES} bytes.")
+    if not length.isdecimal() or int(length) > most:
+        raise PayloadTooLarge(f"A body has at most {most} bytes.")
 
 
 class Strict(serializers.Serializer[Any]):

@@ -6,6 +6,16 @@ from marketplace.api.catalogue import Accelerators, Pools, Sites
 from marketplace.api.end_customers import ArchiveEndCustomer, EndCustomers, OwnScreening
 from marketplace.api.events import Events
 from marketplace.api.promises import Exposures, PublishedPromises
+from marketplace.api.providers import (
+    Disclosure,
+    Disruptions,
+    Maintenance,
+    MilestoneReports,
+    ProviderRecordDoor,
+    SupplyFiles,
+    WithdrawDisruption,
+    WithdrawMaintenance,
+)
 from marketplace.api.signing import Agreements, Authorities, RevokeAuthority
 from marketplace.api.spending import ApprovalChains, Budgets, CloseCostCentre, CostCentres, WithdrawChain
 from marketplace.api.webhooks import (
@@ -50,4 +60,12 @@ urlpatterns = [
     path("v1/webhook-deliveries", WebhookDeliveries.as_view()),
     path("v1/webhook-deliveries/<slug:public_id>", WebhookDeliveryDoor.as_view()),
     path("v1/webhook-deliveries/<slug:public_id>/redeliver", RedeliverWebhook.as_view()),
+    path("v1/projects/<slug:public_id>/milestones", MilestoneReports.as_view()),
+    path("v1/disruptions", Disruptions.as_view()),
+    path("v1/disruptions/<slug:public_id>/withdraw", WithdrawDisruption.as_view()),
+    path("v1/maintenance", Maintenance.as_view()),
+    path("v1/maintenance/<slug:public_id>/withdraw", WithdrawMaintenance.as_view()),
+    path("v1/supply-files", SupplyFiles.as_view()),
+    path("v1/provider-record", ProviderRecordDoor.as_view()),
+    path("v1/disclosure", Disclosure.as_view()),
 ]

@@ -6,7 +6,7 @@ from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from marketplace.api.strict import Strict, StrictJson, read_query, refuse_large_body
+from marketplace.api.strict import MOST_BYTES, Strict, StrictJson, read_query, refuse_large_body
 from marketplace.parties.models import ApiKey
 
 
@@ -32,6 +32,7 @@ class Door(APIView):
     parser_classes = (StrictJson,)
     content_negotiation_class = AlwaysJson
     http_method_names = ["get", "head", "post"]
+    most_bytes: ClassVar[int] = MOST_BYTES
 
     params: dict[str, Any]
 
@@ -40,7 +41,7 @@ class Door(APIView):
         if not hasattr(self, str(request.method).lower()):
             self.http_method_not_allowed(request)  # before its query is judged by what another method takes
         self.params = read_query(self.params_shape, request.query_params)
-        refuse_large_body(request)
+        refuse_large_body(request, self.most_bytes)
         # Read once here: the parser and the idempotency digest both need the bytes.
         _ = request.body
 

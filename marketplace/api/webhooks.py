@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
@@ -122,7 +122,7 @@ class AttemptShape(serializers.Serializer[Any]):
     answer = serializers.CharField(help_text="The first 1,024 bytes")
 
 
-class DeliveryShape(serializers.Serializer[Any]):
+class WebhookDeliveryShape(serializers.Serializer[Any]):
     id = public_id()
     object = ObjectField("webhook_delivery")
     created_at = serializers.DateTimeField()
@@ -136,7 +136,8 @@ class DeliveryShape(serializers.Serializer[Any]):
     attempts = AttemptShape(many=True, source="attempts.all", help_text="The newest first")
     allowed_actions = serializers.SerializerMethodField()
 
-    def get_next_try_at(self, delivery: WebhookDelivery) -> serializers.DateTimeField | None:
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
+    def get_next_try_at(self, delivery: WebhookDelivery) -> str | None:
         if delivery.finished_at:
             return None
         return serializers.DateTimeField().to_representation(delivery.next_at)
@@ -145,8 +146,8 @@ class DeliveryShape(serializers.Serializer[Any]):
         return ["redeliver"] if delivery.endpoint.status == ENABLED else []
 
 
-class DeliveryList(ListShape):
-    data = DeliveryShape(many=True)
+class WebhookDeliveryList(ListShape):
+    data = WebhookDeliveryShape(many=True)
 
 
 class DeliveryParams(PageParams):
@@ -307,7 +308,7 @@ class PingWebhook(WebhookDoor):
         tags=["webhooks"],
         parameters=keyed(),
         request=Nothing,
-        responses={201: DeliveryShape, **problems(*CHANGED)},
+        responses={201: WebhookDeliveryShape, **problems(*CHANGED)},
     )
     def post(self, request: Request, public_id: str) -> Response:
         """`webhook_endpoint.pinged`, to this endpoint alone. The delivery that is answered tells whether it arrived."""
@@ -316,7 +317,7 @@ class PingWebhook(WebhookDoor):
         return self.once(
             request,
             lambda: ping(endpoint=found, by=by, now=clock.now()),
-            lambda delivery: (201, DeliveryShape(delivery).data),
+            lambda delivery: (201, WebhookDeliveryShape(delivery).data),
         )
 
 
@@ -348,7 +349,7 @@ class WebhookDeliveries(WebhookDoor):
         summary="What was sent, and what came of it",
         tags=["webhooks"],
         parameters=[DeliveryParams],
-        responses={200: DeliveryList, **problems(401, 403, 422)},
+        responses={200: WebhookDeliveryList, **problems(401, 403, 422)},
     )
     def get(self, request: Request) -> Response:
         """Newest first, each with every attempt."""
@@ -361,7 +362,7 @@ class WebhookDeliveries(WebhookDoor):
                 among=own,
                 chosen=own.filter(**wanted).select_related("endpoint").prefetch_related("attempts"),
                 params=self.params,
-                render=lambda row: DeliveryShape(row).data,
+                render=lambda row: WebhookDeliveryShape(row).data,
             )
         )
 
@@ -371,11 +372,11 @@ class WebhookDeliveryDoor(WebhookDoor):
         operation_id="get_webhook_delivery",
         summary="One delivery with its attempts",
         tags=["webhooks"],
-        responses={200: DeliveryShape, **problems(401, 403, 404, 422)},
+        responses={200: WebhookDeliveryShape, **problems(401, 403, 404, 422)},
     )
     def get(self, request: Request, public_id: str) -> Response:
         """Status, milliseconds and the first bytes of the answer of every attempt."""
-        return Response(DeliveryShape(delivery_of(self, public_id)).data)
+        return Response(WebhookDeliveryShape(delivery_of(self, public_id)).data)
 
 
 def delivery_of(door: WebhookDoor, public_id: str) -> WebhookDelivery:
@@ -395,7 +396,7 @@ class RedeliverWebhook(WebhookDoor):
         tags=["webhooks"],
         parameters=keyed(),
         request=Nothing,
-        responses={200: DeliveryShape, **problems(*CHANGED)},
+        responses={200: WebhookDeliveryShape, **problems(*CHANGED)},
     )
     def post(self, request: Request, public_id: str) -> Response:
         """With the same id, at once, on a schedule that begins anew."""
@@ -404,5 +405,5 @@ class RedeliverWebhook(WebhookDoor):
         return self.once(
             request,
             lambda: redeliver(delivery=found, by=by, now=clock.now()),
-            lambda delivery: (200, DeliveryShape(delivery).data),
+            lambda delivery: (200, WebhookDeliveryShape(delivery).data),
         )

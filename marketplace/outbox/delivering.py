@@ -86,9 +86,22 @@ _COUNT_ANEW = """
     UPDATE marketplace_webhookcursor SET tx = 0, event_id = 0, floor = GREATEST(
         floor, (SELECT COALESCE(max(id), 0) FROM marketplace_event WHERE tx >= %(unused)s))
 """
+# The oldest transaction that could still write an event here, and the first number that nobody has. One that runs in
+# another database of the server is passed over, if the server says so: one of unknown whereabouts counts as ours.
 _RUNNING = """
-    SELECT pg_snapshot_xmin(running)::text::bigint, pg_snapshot_xmax(running)::text::bigint
-    FROM pg_current_snapshot() running
+    SELECT COALESCE(
+        (
+            SELECT min(running::text::bigint) FROM pg_snapshot_xip(pg_current_snapshot()) running
+            WHERE NOT EXISTS (
+                SELECT 1 FROM pg_locks held
+                JOIN pg_stat_activity session ON session.pid = held.pid
+                JOIN pg_database ours ON ours.datname = current_database()
+                WHERE held.locktype = 'transactionid' AND held.mode = 'ExclusiveLock' AND held.granted
+                  AND held.transactionid = running::xid AND session.datid <> ours.oid
+            )
+        ),
+        pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+    ), pg_snapshot_xmax(pg_current_snapshot())::text::bigint
 """
 _FAN_OUT = f"""
     WITH batch AS (

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -251,7 +252,7 @@ def replay(*, endpoint: WebhookEndpoint, start: datetime, end: datetime, by: Act
     _require_enabled(endpoint)
     if not start < end:
         raise WebhookRefused("to", "“to” is the first moment that is not replayed: it lies after “from”.")
-    values = {
+    values: dict[str, Any] = {
         "endpoint": endpoint.pk,
         "from": start,
         "to": end,

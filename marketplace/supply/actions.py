@@ -17,6 +17,7 @@ from marketplace.supply.promises import promised_limits
 from marketplace.supply.queries import BuildOut, build_out
 from marketplace.supply.reporting import LONGEST_REASON, request_projection
 from marketplace.supply.slips import DEFAULT_POLICY
+from marketplace.supply.trusting import trusted
 from marketplace.supply.world import Ints
 
 HORIZON_DAYS = 7 * 365 + 2
@@ -64,11 +65,9 @@ class Run:
 
 def asked(*, now: datetime) -> Asked:
     """Reads the build-out as it stands, the promises in force, and what slips have taught."""
-    return Asked(
-        build_out(now.date()),
-        ensure_default_policy(now=now),
-        learned_policy(DEFAULT_POLICY, slip_observations(now.date())),
-    )
+    today = now.date()
+    learned = learned_policy(DEFAULT_POLICY, slip_observations(today))
+    return Asked(trusted(build_out(today), learned.policy, today), ensure_default_policy(now=now), learned)
 
 
 def run_scenarios(known: Asked, *, scenarios: int = SCENARIOS, days: int = HORIZON_DAYS, seed: int = SEED) -> Run:

@@ -119,7 +119,7 @@ def _steps(
     """Project -> cause -> days by which it alone moved (P50, P90)."""
     early = {key: (was[key].p50, was[key].p90) for key in keys}
     later = replace(before.at(after.first_day), seed=after.seed, scenarios=after.scenarios)
-    judged = replace(later, policy=after.policy)
+    judged = replace(later, policy=after.policy, pools=_trusted(later, after))
     phases = {key: _dated(judged.phases[key], after.phases[key]) for key in keys}
     dated = replace(judged, phases=phases)
     moved = [key for key in keys if phases[key] != judged.phases[key]]
@@ -136,6 +136,11 @@ def _steps(
     return {
         key: {kind: _apart(drawn[step][key], drawn[step + 1][key]) for step, kind in enumerate(kinds)} for key in keys
     }
+
+
+def _trusted(before: Inputs, after: Inputs) -> dict[str, tuple[str, float, int, float, float]]:
+    """The pools as before, with the trust in their providers as after."""
+    return {key: (*row[:3], *after.pools.get(key, row)[3:]) for key, row in before.pools.items()}
 
 
 def _dated(before: Phase, after: Phase) -> Phase:
@@ -157,7 +162,7 @@ def _causes(before: Inputs, after: Inputs, key: str, steps: Mapping[str, tuple[i
         return
     said = {
         TIME: list(_passed(before, after)),
-        POLICY: list(policy_changes(before.policy, after.policy, then.milestones)),
+        POLICY: [*policy_changes(before.policy, after.policy, then.milestones), *_trust_changes(before, after, then)],
         DATES: list(_date_changes(then.milestones, now.milestones)),
         DISRUPTIONS: list(_named(before, after, set(then.delays), set(now.delays))),
     }
@@ -188,6 +193,12 @@ def policy_changes(before: Mapping[str, Any], after: Mapping[str, Any], kinds: I
     changed = [name.replace("_", " ") for name in names if before.get(name) != after.get(name)]
     if changed:
         yield f"Changed in the policy: {', '.join(changed)}."
+
+
+def _trust_changes(before: Inputs, after: Inputs, phase: Phase) -> Iterator[str]:
+    then, now = before.pools.get(phase.pool), after.pools.get(phase.pool)
+    if then and now and then[3:] != now[3:]:
+        yield "What its provider announces is trusted differently, by its own record."
 
 
 def _figures(slip: Mapping[str, Any]) -> dict[str, Any]:

@@ -74,6 +74,7 @@ def _enter(stated: Stated, faults: dict[str, str], by: Actor, now: datetime) -> 
 def said(stated: Stated) -> dict[str, object]:
     """What was entered, as JSON."""
     skip = {"id", "public_id", "entered_by", "entered_at", "withdrawn_by", "withdrawn_at", "withdrawn_reason"}
+    skip |= {"provider_id"} if stated.provider_id is None else set()
     names = [field.attname for field in stated._meta.concrete_fields if field.attname not in skip]
     values = {name: getattr(stated, name) for name in names}
     return {name: str(value) if isinstance(value, date | Decimal) else value for name, value in values.items()}
@@ -82,6 +83,7 @@ def said(stated: Stated) -> dict[str, object]:
 def disruption_faults(disruption: Disruption, *, today: date) -> dict[str, str]:
     """Everything that is wrong with a disruption, by field; nothing if it is sound."""
     faults = _of_scope(disruption) | _of_effect(disruption) | _of_share(disruption) | _of_dates(disruption)
+    faults |= _of_power(disruption)
     if not faults:
         faults = _without_effect(disruption, today)
     return faults
@@ -131,8 +133,9 @@ def _of_effect(disruption: Disruption) -> dict[str, str]:
         return {"delay_days": f"Say by how many days {', '.join(kinds)} comes later."}
     if days and not kinds:
         return {"milestone_kinds": f"Name the kinds of milestone that come {days} days later."}
-    if not days and disruption.usable_share is None:
-        return {"delay_days": "It has no effect yet: give days and kinds of milestone, or the share that stays usable."}
+    if not days and disruption.usable_share is None and disruption.mw_available is None:
+        said = "It has no effect yet: give days and kinds of milestone, the share that stays usable, or the MW left."
+        return {"delay_days": said}
     return {}
 
 
@@ -144,6 +147,17 @@ def _of_share(disruption: Disruption) -> dict[str, str]:
         return {"usable_share": _SHARE}
     if disruption.site_id is None and disruption.pool_id is None:
         return {"usable_share": "Only a site or a pool can lose a share of its GPUs: choose one, or leave this empty."}
+    return {}
+
+
+def _of_power(disruption: Disruption) -> dict[str, str]:
+    left, site = disruption.mw_available, disruption.site
+    if left is None:
+        return {}
+    if site is None:
+        return {"mw_available": "Only a site has power to lose: choose one, or leave this empty."}
+    if left < 0 or (site.facility_mw and left >= site.facility_mw):
+        return {"mw_available": f"What is left is from 0 to below the {site.facility_mw:f} MW that {site} has."}
     return {}
 
 

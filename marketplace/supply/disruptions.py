@@ -57,3 +57,31 @@ def shares(world: World, group: Ints, first: int, end: int) -> dict[int, Floats]
         open_ones = rows[(windows.starts[rows] <= day) & (day < windows.ends[rows])]
         np.multiply.at(found[day], np.searchsorted(group, windows.pool[open_ones]), windows.usable[open_ones])
     return found
+
+
+def cuts_of(world: World, group: Ints) -> Ints:
+    """Rows of the times in which the group's site has less power."""
+    return np.flatnonzero(world.cuts.site == world.pools.site[group[0]])
+
+
+def powers(world: World, group: Ints, first: int, end: int) -> dict[int, float]:
+    """Day -> kW for GPUs on sale at the group's site, for the first day and each later one in [first, end) on which a
+    cut begins or ends. Of several cuts at once the lowest counts: each says what is left, and not what is gone."""
+    cuts, rows = world.cuts, cuts_of(world, group)
+    bounds = np.unique(np.concatenate([cuts.starts[rows], cuts.ends[rows]]))
+    found = {}
+    for day in (first, *bounds[(bounds > first) & (bounds < end)].tolist()):
+        open_ones = rows[(cuts.starts[rows] <= day) & (day < cuts.ends[rows])]
+        found[day] = _left(world, group, cuts.mw[open_ones])
+    return found
+
+
+def least_power(world: World, group: Ints) -> float:
+    """kW for GPUs on sale at the group's site on the worst day known."""
+    return _left(world, group, world.cuts.mw[cuts_of(world, group)])
+
+
+def _left(world: World, group: Ints, mw: Floats) -> float:
+    sites, site = world.sites, world.pools.site[group[0]]
+    least = min([float(sites.facility_mw[site]), *mw.tolist()])
+    return float(least * 1000.0 * sites.share_on_sale[site] / sites.pue[site])

@@ -15,8 +15,8 @@ from marketplace.journal.models import Entry
 from marketplace.parties.models import Organisation
 from marketplace.supply.assumptions import Assumptions
 from marketplace.supply.campuses import CampusPlan, PlannedMilestone, PlannedProject, PlannedSite
-from marketplace.supply.models import Milestone, MilestoneNote, Project
-from marketplace.supply.reporting import request_projection
+from marketplace.supply.models import IMPORT, Milestone, MilestoneNote, Project
+from marketplace.supply.reporting import report_milestone, request_projection
 
 
 @dataclass
@@ -192,14 +192,23 @@ def _milestone(
     dates: dict[str, date | None] = {"actual": planned.date if planned.is_actual else None}
     dates["forecast"] = None if planned.is_actual or row is None or row.planned == planned.date else planned.date
     first: dict[str, date | None] = {} if row else {"planned": planned.date}
-    values = {} if is_reported else first | dates
-    milestone, before = _put(Milestone, {"project": project, "kind": planned.kind}, values, done)
-    if before:
-        _journal(project, "milestone.moved", before, by, now)
+    if row is None or is_reported:
+        milestone = _put(Milestone, {"project": project, "kind": planned.kind}, {} if row else first | dates, done)[0]
+    else:
+        milestone = _moved(row, dates, by, now, done)
     # A note whose day has moved is the same note: what the file no longer says on a day goes.
     milestone.notes.exclude(date__in=[note.date for note in planned.notes]).delete()
     for note in planned.notes:
         _put(MilestoneNote, {"milestone": milestone, "date": note.date}, {"text": note.text}, done)
+
+
+def _moved(row: Milestone, dates: dict[str, date | None], by: Actor, now: datetime, done: Imported) -> Milestone:
+    """The file's later dates, through the one action that everybody reports through."""
+    if (row.forecast, row.actual) == (dates["forecast"], dates["actual"]):
+        done.count(done.unchanged, "milestone")
+        return row
+    done.count(done.updated, "milestone")
+    return report_milestone(milestone=row, **dates, by=by, now=now, reason="imported", source=IMPORT)
 
 
 def _withdraw(plan: CampusPlan, by: Actor, now: datetime, done: Imported) -> None:

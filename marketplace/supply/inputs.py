@@ -1,6 +1,6 @@
 """What a stored projection was made of, by name and by date, so that two of them can be laid side by side. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, Self
@@ -32,14 +32,15 @@ class Phase:
 @dataclass(frozen=True)
 class Inputs:
     """`delays` by disruption: its first day, the last day of what is under way, and the days lost. `windows` by pool:
-    (statement, starts, ends, usable). `is_whole` is False for what an earlier release stored without milestones."""
+    (statement, starts, ends, usable), or the MW left where its site's power is cut. `pools`: (site, kW, lot, bias,
+    spread). `is_whole` is False for what an earlier release stored without milestones."""
 
     first_day: date
     seed: int
     scenarios: int
     policy: Mapping[str, Any]
     sites: Mapping[str, tuple[Any, ...]]
-    pools: Mapping[str, tuple[str, float, int]]
+    pools: Mapping[str, tuple[str, float, int, float, float]]
     phases: Mapping[str, Phase]
     delays: Mapping[str, tuple[date, date, int]]
     windows: Mapping[str, frozenset[tuple[str, date, date, float]]]
@@ -59,10 +60,10 @@ class Inputs:
             scenarios=scenarios,
             policy=document["policy"],
             sites={row[0]: tuple(row[1:]) for row in world["sites"]},
-            pools={row[0]: (sites[row[1]], row[2], row[3]) for row in world["pools"]},
+            pools={row[0]: (sites[row[1]], row[2], row[3], *_trust(row)) for row in world["pools"]},
             phases=_phases(world, pools, day),
             delays={row[0]: (day(row[1]), day(row[2]), int(row[3])) for row in delays},
-            windows=_windows(world.get("windows", ()), pools, day),
+            windows=_windows([*world.get("windows", ()), *_cuts(world)], pools, day),
             stated=document.get("stated", {}),
             is_whole="milestones" in world,
         )
@@ -93,7 +94,7 @@ class Inputs:
             sites=[
                 (key, row[0], float("inf") if row[1] is None else row[1], row[2]) for key, row in self.sites.items()
             ],
-            pools=[(key, sites.index(site), kw, lot) for key, (site, kw, lot) in self.pools.items()],
+            pools=[(key, sites.index(site), *rest) for key, (site, *rest) in self.pools.items()],
             projects=[
                 (key, pools.index(phase.pool), phase.gpus, phase.mw, offset(phase.retires))
                 for key, phase in zip(keys, phases, strict=True)
@@ -148,6 +149,18 @@ def _phases(world: Mapping[str, Any], pools: list[str], day: _Days) -> dict[str,
         key: Phase(pools[pool], gpus, mw, day.known(retires[0] if retires else None), milestones[row], delays[row])
         for row, (key, pool, gpus, mw, *retires) in enumerate(world["projects"])
     }
+
+
+def _trust(row: Sequence[Any]) -> tuple[float, float]:
+    return (row[4], row[5]) if len(row) == 6 else (0.0, 1.0)
+
+
+def _cuts(world: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+    """Cuts of a site's power as windows of each of its pools: (statement, pool, starts, ends, MW)."""
+    for name, site, starts, ends, mw in world.get("cuts", ()):
+        for place, row in enumerate(world["pools"]):
+            if row[1] == site:
+                yield name, place, starts, ends, mw
 
 
 def _windows(rows: Iterable[Any], pools: list[str], day: _Days) -> dict[str, frozenset[tuple[str, date, date, float]]]:

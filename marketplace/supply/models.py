@@ -210,6 +210,15 @@ class Stated(models.Model):
     reason = models.TextField(help_text="What happens, in words that a buyer would understand")
     source = models.TextField(blank=True, help_text="Where it is known from")
     entered_by = models.CharField(max_length=254, editable=False)
+    provider = models.ForeignKey(
+        Organisation,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        help_text="Whose statement it is; none: the market's staff",
+    )
     entered_at = models.DateTimeField(editable=False)
     withdrawn_by = models.CharField(max_length=254, blank=True, editable=False)
     withdrawn_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -257,6 +266,14 @@ class Disruption(Stated):
         help_text="Share of the GPUs of the pool or site that can be used meanwhile, 0 to below 1; empty: all of them",
     )
 
+    mw_available = models.DecimalField(
+        max_digits=9,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        help_text="MW that the whole site has meanwhile (grid limit, heat), cooling in; empty: all of its power",
+    )
+
     class Meta(Stated.Meta):
         ordering = ["-id"]
         constraints = [
@@ -277,7 +294,12 @@ class Disruption(Stated):
                 name="disruption_derates_a_pool_or_site",
             ),
             models.CheckConstraint(
-                condition=Q(delay_days__gt=0) | Q(usable_share__isnull=False), name="disruption_has_an_effect"
+                condition=Q(mw_available=None) | Q(mw_available__gte=0, site__isnull=False),
+                name="disruption_cuts_a_sites_power",
+            ),
+            models.CheckConstraint(
+                condition=Q(delay_days__gt=0) | Q(usable_share__isnull=False) | Q(mw_available__isnull=False),
+                name="disruption_has_an_effect",
             ),
         ]
 
@@ -294,6 +316,7 @@ class Disruption(Stated):
         """What it does, in words: power, chips 30 days later; 75 % usable."""
         said = [f"{', '.join(self.milestone_kinds)} {self.delay_days} days later"] if self.delay_days else []
         said += [f"{self.usable_share * 100:.0f} % usable"] if self.usable_share is not None else []
+        said += [f"{self.mw_available.normalize():f} MW left"] if self.mw_available is not None else []
         return "; ".join(said)
 
 
@@ -455,3 +478,72 @@ class SellingStop(models.Model):
 
     def __str__(self) -> str:
         return f"{self.seller} at {self.site}: {self.reason}"
+
+
+STAFF, PROVIDER, IMPORT = "staff", "provider", "import"
+SOURCES = [(STAFF, "Staff"), (PROVIDER, "The provider"), (IMPORT, "An import")]
+
+
+class MilestoneReport(models.Model):
+    """What somebody said of a milestone, and when: its dates after the report. Append-only, so that every change of a
+    forecast is on record and can be held against what came."""
+
+    milestone = models.ForeignKey(Milestone, on_delete=models.CASCADE, related_name="reports")
+    forecast = models.DateField(null=True, blank=True)
+    actual = models.DateField(null=True, blank=True)
+    note = models.TextField(blank=True)
+    source = models.CharField(max_length=10, choices=SOURCES)
+    reported_by = models.CharField(max_length=254)
+    organisation_id = models.BigIntegerField(null=True, help_text="The provider that said so")
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name = "milestone report"
+        indexes = [models.Index(fields=["milestone", "at"], name="report_by_milestone")]
+
+    def __str__(self) -> str:
+        return f"{self.milestone}: {self.actual or self.forecast}"
+
+
+NOBODY, HOLDERS, EVERYBODY = "nobody", "holders", "everybody"
+AUDIENCES = [
+    (NOBODY, "Nobody else"),
+    (HOLDERS, "Buyers with reservations there"),
+    (EVERYBODY, "Everybody"),
+]
+
+
+class DisclosureQuerySet(models.QuerySet["DisclosurePolicy"]):
+    def in_force(self, provider_id: int, now: datetime) -> "DisclosurePolicy":
+        """The provider's newest version that has started; where there is none, the shipped one, unsaved."""
+        found = self.filter(provider_id=provider_id, starts_at__lte=now).order_by("-version").first()
+        return found or DisclosurePolicy(provider_id=provider_id, version=0, starts_at=now)
+
+
+class DisclosurePolicy(models.Model):
+    """Who sees a provider's milestones and causes, and from when. A change is a new version; none is ever edited.
+
+    Dates, choices and confidence of a buyer's own reservations are no part of it: those a buyer always sees.
+    """
+
+    provider = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="disclosures")
+    version = models.PositiveIntegerField()
+    starts_at = models.DateTimeField()
+    milestones_to = models.CharField(max_length=10, choices=AUDIENCES, default=NOBODY)
+    causes_to = models.CharField(max_length=10, choices=AUDIENCES, default=EVERYBODY)
+    after_days = models.PositiveIntegerField(default=0, help_text="Days from a report until others see it")
+    published_by = models.CharField(max_length=254)
+
+    objects = DisclosureQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "disclosure policies"
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "version"], name="one_disclosure_per_version"),
+            models.CheckConstraint(condition=Q(after_days__lte=365), name="disclosure_within_a_year"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider} v{self.version}"

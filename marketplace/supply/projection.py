@@ -16,7 +16,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from marketplace.supply.disruptions import delays_of, disrupted, shares, windows_of
+from marketplace.supply.disruptions import delays_of, disrupted, least_power, powers, shares, windows_of
 from marketplace.supply.slips import ProjectionPolicy, derates, shock, slipped
 from marketplace.supply.world import KINDS, Floats, Ints, World
 
@@ -126,7 +126,9 @@ def _dates(
     kind = int(milestones.kind[row])
     own = shock(seed, len(site), "milestone", world.projects.keys[project], KINDS[kind])
     z = policy.site_weight * site + policy.kind_weight * kinds[kind] + policy.own_weight * own
-    return disrupted(world, delays, slipped(policy, kind, float(expected), z))
+    pool = world.projects.pool[project]
+    trust = {"bias": float(world.pools.bias[pool]), "spread": float(world.pools.spread[pool])}
+    return disrupted(world, delays, slipped(policy, kind, float(expected), z, **trust))
 
 
 def _latest(dates: Sequence[Floats], kinds: Ints) -> tuple[ReadyDays, Floats]:
@@ -156,11 +158,7 @@ def _could_bind(world: World, group: Ints) -> bool:
         np.maximum(world.projects.gpus[chosen], 0),
         world.projects.pool[chosen],
     )
-    return len(group) > 0 and bool(gpus @ world.pools.all_in_kw[pools] > _power(world, group))
-
-
-def _power(world: World, group: Ints) -> float:
-    return float(world.sites.gpu_kw[world.pools.site[group[0]]])
+    return len(group) > 0 and bool(gpus @ world.pools.all_in_kw[pools] > least_power(world, group))
 
 
 def changes(
@@ -181,11 +179,11 @@ def changes(
     scenarios = ready_days.shape[1]
     share = np.array([derates(policy, seed=seed, pool=world.pools.keys[p], scenarios=scenarios) for p in group])
     kw, could_bind = world.pools.all_in_kw[group], _could_bind(world, group)
-    opened = shares(world, group, first, end)
-    usable = opened[first]
-    for day, installed in _installed(world, ready_days, group, first, end, opened):
-        held, usable = np.maximum(installed, 0), opened.get(day, usable)
-        fraction = _cut(held, share, kw, _power(world, group)) if could_bind else share
+    opened, powered = shares(world, group, first, end), powers(world, group, first, end)
+    usable, power = opened[first], powered[first]
+    for day, installed in _installed(world, ready_days, group, first, end, {**opened, **powered}):
+        held, usable, power = np.maximum(installed, 0), opened.get(day, usable), powered.get(day, power)
+        fraction = _cut(held, share, kw, power) if could_bind else share
         if usable.min() < 1.0:
             fraction = fraction * usable[:, None]
         yield day, (held * fraction).astype(np.int32)

@@ -107,8 +107,9 @@ def build_out(first_day: date) -> BuildOut:
         ],
         delays=list(reach.delays(disruptions, first_day)),
         windows=list(reach.windows(disruptions, maintenance, first_day)),
+        cuts=list(reach.cuts(disruptions, first_day, site_at)),
     )
-    told = {*world.delays.keys, *world.windows.keys}
+    told = {*world.delays.keys, *world.windows.keys, *world.cuts.keys}
     stated = tuple(each for each in (*disruptions, *maintenance) if each.public_id in told)
     return BuildOut(world, tuple(pools), tuple(projects), stated)
 
@@ -165,6 +166,13 @@ def delivery_confidences(
     )
     given = iter(answers)
     return [next(given) if inside else None for inside in covered]
+
+
+def pool_scenarios(*, pool_id: int, projection: Projection) -> tuple[Delivery, date] | None:
+    """A pool's scenarios over all days of a projection, with its first day; None where it does not know the pool."""
+    found = _scenarios(projection.pk)
+    place = found.places.get(pool_id)
+    return None if place is None else (found.delivery(place, projection.days), found.first_day)
 
 
 @lru_cache(maxsize=PROJECTIONS_KEPT)

@@ -66,3 +66,12 @@ class Reach:
         for each, place, usable in found:
             starts, ends = (each.starts - first_day).days, (each.ends - first_day).days
             yield each.public_id, place, starts, ends, float(usable)
+
+    def cuts(
+        self, disruptions: Sequence[Disruption], first_day: date, place_of: dict[int, int]
+    ) -> Iterator[tuple[Any, ...]]:
+        """Rows of Cuts: one for each time in which a site has less power, as long as it is not over."""
+        for each in disruptions:
+            if each.mw_available is not None and each.ends > first_day and each.site_id in place_of:
+                starts, ends = (each.starts - first_day).days, (each.ends - first_day).days
+                yield each.public_id, place_of[each.site_id], starts, ends, float(each.mw_available)

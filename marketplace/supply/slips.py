@@ -177,8 +177,12 @@ def given_above(z: Floats, least: float) -> Floats:
     return moved
 
 
-def slipped(policy: ProjectionPolicy, kind: int, expected: float, z: Floats) -> Floats:
+def slipped(
+    policy: ProjectionPolicy, kind: int, expected: float, z: Floats, *, bias: float = 0.0, spread: float = 1.0
+) -> Floats:
     """(scenarios,) days on which an open milestone comes, given the day it is expected on and that it is not yet there.
+
+    `bias` and `spread` are those of who announced it (learning/trust.py): its z is N(bias, spread^2).
 
     One that is overdue is drawn from what is left of its distribution; one still ahead is not: there the past is
     ruled out by a floor, so that announcing a later date never makes it come earlier in any scenario.
@@ -186,5 +190,5 @@ def slipped(policy: ProjectionPolicy, kind: int, expected: float, z: Floats) -> 
     model = policy.slips[kind]
     reach = policy.reach(expected, model)
     if expected < EARLIEST:
-        z = given_above(z, model.z_of(EARLIEST - expected, reach))
-    return np.maximum(expected + model.slip(z, reach), EARLIEST)
+        z = given_above(z, (model.z_of(EARLIEST - expected, reach) - bias) / spread)
+    return np.maximum(expected + model.slip(bias + spread * z, reach), EARLIEST)

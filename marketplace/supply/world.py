@@ -34,12 +34,15 @@ class Sites:
 
 @dataclass(frozen=True)
 class Pools:
-    """Arrays over pools: index of the site, kW of one GPU (host and network included), and the lot."""
+    """Arrays over pools: index of the site, kW of one GPU (host and network included), the lot, and how far what its
+    provider announces is to be trusted: `bias` and `spread` of its z (learning/trust.py); 0 and 1 are the market's."""
 
     keys: tuple[str, ...]
     site: Ints
     all_in_kw: Floats
     lot: Ints
+    bias: Floats
+    spread: Floats
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,17 @@ class Windows:
 
 
 @dataclass(frozen=True)
+class Cuts:
+    """Arrays over times for which a site has less power: over [starts, ends) only `mw` of it, GPUs and cooling in."""
+
+    keys: tuple[str, ...]
+    site: Ints
+    starts: Ints
+    ends: Ints
+    mw: Floats
+
+
+@dataclass(frozen=True)
 class World:
     sites: Sites
     pools: Pools
@@ -101,6 +115,7 @@ class World:
     milestones: Milestones
     delays: Delays
     windows: Windows
+    cuts: Cuts
 
     def pools_at(self, site: int) -> Ints:
         return np.flatnonzero(self.pools.site == site)
@@ -122,7 +137,14 @@ class World:
         kinds, hits = [KINDS[kind] for kind in milestones.kind], [rows.tolist() for rows in delays.milestones]
         return {
             "sites": _rows(sites.keys, sites.pue.tolist(), mw, sites.share_on_sale.tolist()),
-            "pools": _rows(pools.keys, pools.site.tolist(), pools.all_in_kw.tolist(), pools.lot.tolist()),
+            "pools": _rows(
+                pools.keys,
+                pools.site.tolist(),
+                pools.all_in_kw.tolist(),
+                pools.lot.tolist(),
+                pools.bias.tolist(),
+                pools.spread.tolist(),
+            ),
             "projects": _rows(
                 projects.keys, projects.pool.tolist(), projects.gpus.tolist(), projects.mw.tolist(), retires
             ),
@@ -135,11 +157,18 @@ class World:
                 windows.ends.tolist(),
                 windows.usable.tolist(),
             ),
+            "cuts": _rows(
+                self.cuts.keys,
+                self.cuts.site.tolist(),
+                self.cuts.starts.tolist(),
+                self.cuts.ends.tolist(),
+                self.cuts.mw.tolist(),
+            ),
         }
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Self:
-        """Documents of earlier releases have no milestones, no retirement dates, no delays and no windows."""
+        """Documents of earlier releases have no milestones, retirement dates, delays, windows, cuts or trust."""
         sites = [(key, pue, np.inf if mw is None else mw, share) for key, pue, mw, share in document["sites"]]
         return cls.of(
             sites=sites,
@@ -148,6 +177,7 @@ class World:
             milestones=document.get("milestones", ()),
             delays=document.get("delays", ()),
             windows=document.get("windows", ()),
+            cuts=document.get("cuts", ()),
         )
 
     @classmethod
@@ -160,18 +190,22 @@ class World:
         milestones: Sequence[Sequence[Any]],
         delays: Sequence[Sequence[Any]] = (),
         windows: Sequence[Sequence[Any]] = (),
+        cuts: Sequence[Sequence[Any]] = (),
     ) -> Self:
         """From rows in the order of the fields above; a milestone's kind by its name, a date not known by None.
 
-        A project's row may end before its retirement.
+        A project's row may end before its retirement, a pool's before the trust in its provider.
         """
-        site, pool = _columns(sites, 4), _columns(pools, 4)
+        site, pool = _columns(sites, 4), _columns([row if len(row) == 6 else (*row, 0.0, 1.0) for row in pools], 6)
         project = _columns([(*row, None)[:5] for row in projects], 5)
         milestone, window = _columns(milestones, 5), _columns(windows, 5)
+        cut = _columns(cuts, 5)
         delay = _columns(sorted(delays, key=lambda row: (row[1], row[0])), 5)
         return cls(
             sites=Sites(tuple(site[0]), _floats(site[1]), _floats(site[2]), _floats(site[3])),
-            pools=Pools(tuple(pool[0]), _ints(pool[1]), _floats(pool[2]), _ints(pool[3])),
+            pools=Pools(
+                tuple(pool[0]), _ints(pool[1]), _floats(pool[2]), _ints(pool[3]), _floats(pool[4]), _floats(pool[5])
+            ),
             projects=Projects(
                 tuple(project[0]), _ints(project[1]), _ints(project[2]), _floats(project[3]), _floats(project[4])
             ),
@@ -188,6 +222,7 @@ class World:
                 tuple(map(_ints, delay[4])),
             ),
             windows=Windows(tuple(window[0]), _ints(window[1]), _ints(window[2]), _ints(window[3]), _floats(window[4])),
+            cuts=Cuts(tuple(cut[0]), _ints(cut[1]), _ints(cut[2]), _ints(cut[3]), _floats(cut[4])),
         )
 
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models
+from django.db.models.expressions import DatabaseDefault
 from psycopg import RawCursor
 
 MODELS_KEPT = STATEMENTS_KEPT = 128  # there are a handful of each
@@ -38,15 +39,17 @@ def insert(row: models.Model, *beside: Write) -> None:
         found = cursor.execute(*_together(writes), prepare=True).fetchone()
     assert found is not None, "an INSERT returns the row's id"
     (row.pk,) = found
+    for name in _left_to_the_database(row):
+        del row.__dict__[name]  # read when it is asked for, like a deferred one
     row._state.adding, row._state.db = False, connection.alias
 
 
 def insertion(row: models.Model, *, unless: str = "") -> Write:
     """The INSERT of a row without an id; `unless` names a write of the statement that makes it needless by returning
     something."""
-    table, sql, fields = _insertion(type(row), unless)
+    name, sql, fields = _insertion(type(row), unless, _left_to_the_database(row))
     database = connections[DEFAULT_DB_ALIAS]  # and not `connection`, which looks it up anew for every field
-    return Write(table, sql, [field.get_db_prep_save(field.pre_save(row, add=True), database) for field in fields])
+    return Write(name, sql, [field.get_db_prep_save(field.pre_save(row, add=True), database) for field in fields])
 
 
 def _cursor() -> RawCursor[tuple[Any, ...]]:
@@ -55,19 +58,31 @@ def _cursor() -> RawCursor[tuple[Any, ...]]:
     return RawCursor(connection.connection)
 
 
+def _left_to_the_database(row: models.Model) -> tuple[str, ...]:
+    """Columns that have their default from the database, because nobody gave them a value."""
+    return tuple(name for name, value in row.__dict__.items() if isinstance(value, DatabaseDefault))
+
+
 @lru_cache(MODELS_KEPT)
-def _insertion(model: type[models.Model], unless: str) -> tuple[str, str, tuple[models.Field, ...]]:
+def _insertion(
+    model: type[models.Model], unless: str, left: tuple[str, ...]
+) -> tuple[str, str, tuple[models.Field, ...]]:
     meta = model._meta
     key = meta.pk
     assert key is not None
-    fields = tuple(field for field in meta.concrete_fields if field is not key)
+    fields = tuple(
+        field
+        for field in meta.concrete_fields
+        if field is not key and field.attname not in left and not field.generated
+    )
     names = ", ".join(f'"{field.column}"' for field in fields)
     into = f'INSERT INTO "{meta.db_table}" ({names})'
     if unless:
         values = f"SELECT {', '.join(map(_typed, fields))} WHERE NOT EXISTS (SELECT FROM {unless})"
     else:
         values = f"VALUES ({', '.join(['%s'] * len(fields))})"
-    return meta.db_table, f'{into} {values} RETURNING "{key.column}"', fields
+    # Not the table's own name, which would hide the table from the other writes.
+    return f"new_{meta.db_table}", f'{into} {values} RETURNING "{key.column}"', fields
 
 
 def _typed(field: models.Field) -> str:

@@ -411,6 +411,25 @@ CODES: dict[str, Code] = {
         "The projection behind the market is older than its policy allows. No new quote is made.",
         "Try again after the seconds in “Retry-After”. Quotes that you have stay good.",
     ),
+    "too_many_scenarios": Code(
+        409,
+        "As many scenarios as one may keep",
+        "You keep as many scenarios as one may. Nothing was kept.",
+        "Delete one that nobody needs any more: DELETE /scenarios/{id}. That cannot be undone.",
+    ),
+    "not_the_author": Code(
+        409,
+        "Somebody else kept it",
+        "This scenario is somebody else's, who alone can change it. Nothing was changed.",
+        "Ask whoever is named, or keep one of your own: POST /scenarios with the same inputs. An administrator may "
+        "delete a scenario that the organisation sees.",
+    ),
+    "scenario_archived": Code(
+        409,
+        "The scenario is archived",
+        "This scenario is archived. Nothing was changed.",
+        "Bring it back first: PATCH /scenarios/{id} with “archived”: false.",
+    ),
     "internal_error": Code(
         500,
         "Something failed on our side",

@@ -1,7 +1,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from marketplace.web import calibration, errors, organisation, pages, signing, spending, webhooks
+from marketplace.web import calibration, errors, organisation, pages, providing, signing, spending, webhooks
 
 urlpatterns = [
     path("health/", pages.health, name="health"),
@@ -25,5 +25,9 @@ urlpatterns = [
     path("organisation/webhooks/deliveries/<slug:public_id>/again/", webhooks.again, name="redeliver"),
     path("organisation/webhooks/<slug:public_id>/", webhooks.one, name="webhook"),
     path("organisation/webhooks/<slug:public_id>/<slug:verb>/", webhooks.act, name="act-on-webhook"),
+    path("selling/build-out/", providing.show, name="providing"),
+    path("selling/build-out/report/", providing.report, name="report-milestone"),
+    path("selling/build-out/file/", providing.send_file, name="send-supply-file"),
+    path("selling/build-out/disclosure/", providing.publish_disclosure, name="publish-disclosure"),
     path("errors/<slug:code>/", errors.problem, name="problem"),
 ]

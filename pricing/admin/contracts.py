@@ -19,7 +19,16 @@ LEAD = timedelta(minutes=10)  # time to read a copied policy through before it s
 RULES: Any = (
     (None, {"fields": ("seller", "starts_at", "reason")}),
     ("Payment", {"fields": (("payment_days", "deposit_percent"),)}),
-    ("Delivery", {"fields": (("acceptance_days", "turnaround_days"),)}),
+    (
+        "Delivery",
+        {
+            "fields": (
+                ("handover", "ready_notice_days"),
+                ("acceptance_days", "turnaround_days", "end_notice_days", "project_shown"),
+                "acceptance_tests",
+            )
+        },
+    ),
     (
         "Changes",
         {"fields": (("lock_hours", "change_minutes"), ("first_call_days", "first_call_hours"), "assignment_days")},

@@ -51,7 +51,9 @@ class ProjectShape(serializers.Serializer[Any]):
     mw = serializers.DecimalField(9, 2)
     planned = serializers.DateField(allow_null=True, help_text="The last of its milestones as first announced")
     ready = ReadyShape(allow_null=True)
-    waits_for = serializers.CharField(allow_null=True, help_text="The milestone that is most often the last")
+    waits_for = serializers.CharField(
+        allow_null=True, help_text="The milestone that is most often the last, where its provider shows causes to you"
+    )
     projection = serializers.CharField(allow_null=True, help_text="Id of the projection that says so")
     exact = serializers.BooleanField(help_text="True for your own: what follows is known to you alone")
     name = serializers.CharField(allow_null=True)
@@ -61,7 +63,9 @@ class ProjectShape(serializers.Serializer[Any]):
         allow_null=True,
         help_text="Kind of milestone: share of the scenarios in which it is the last",
     )
-    milestones = MilestoneShape(many=True, allow_null=True)
+    milestones = MilestoneShape(
+        many=True, allow_null=True, help_text="Of others' projects as far as, and from when, their provider shows them"
+    )
 
 
 class ProjectList(ListShape):

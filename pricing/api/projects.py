@@ -1,7 +1,7 @@
 """Projects and projections: what will be ready when, and what moved from one version to the next."""
 
 from datetime import date
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
@@ -9,11 +9,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from marketplace.api.pagination import PageParams, cursor_page
-from marketplace.api.schema import problems
+from marketplace.api.provider_shapes import ProjectRequest
+from marketplace.api.providers import new_project
+from marketplace.api.schema import keyed, problems
 from marketplace.api.views import Door
 from marketplace.supply.comparison import Change, Outlook, PoolMove, ProjectMove
 from marketplace.supply.models import Milestone, Project, Projection, ProjectOutlook
 from marketplace.supply.versions import before, compare
+from marketplace.units import clock
 from pricing.api.project_shapes import (
     CauseShape,
     ProjectionList,
@@ -24,6 +27,11 @@ from pricing.api.project_shapes import (
     ProjectShape,
 )
 from pricing.curve.outlooks import Sight, projects, sight
+from pricing.quotes.queries import disclosed_to
+
+
+def _sight(organisation_id: int) -> Sight:
+    return sight(organisation_id, disclosed_to(organisation_id, clock.now()))
 
 
 def shown_project(project: Project, seen: Sight) -> dict[str, Any]:
@@ -41,14 +49,22 @@ def shown_project(project: Project, seen: Sight) -> dict[str, Any]:
         "mw": str(project.mw),
         "planned": max((each.planned for each in milestones), default=None),
         "ready": _ready(outlook, own) if outlook and ranked else None,
-        "waits_for": ranked[0][0] if ranked else None,
+        "waits_for": ranked[0][0] if ranked and seen.shows_causes(project) else None,
         "projection": projection.public_id if outlook and projection else None,
         "exact": own,
         "name": project.name if own else None,
         "retires_on": project.retires_on if own else None,
         "bottlenecks": dict(ranked) if own else None,
-        "milestones": [_milestone(each) for each in milestones] if own else None,
+        "milestones": [_milestone(each) for each in milestones] if own else _disclosed(project, seen),
     }
+
+
+def _disclosed(project: Project, seen: Sight) -> list[dict[str, Any]] | None:
+    """Milestones of somebody else's, as far as and from when their provider shows them."""
+    known = seen.milestones(project)
+    if known is None:
+        return None
+    return [{**_milestone(each), "notes": []} for each in known]
 
 
 def _ready(outlook: ProjectOutlook, own: bool) -> dict[str, date | None]:
@@ -67,6 +83,7 @@ def _milestone(milestone: Milestone) -> dict[str, Any]:
 
 class Projects(Door):
     params_shape = ProjectParams
+    scopes: ClassVar[dict[str, str]] = {"GET": "read", "POST": "supply"}
 
     @extend_schema(
         operation_id="list_projects",
@@ -77,7 +94,7 @@ class Projects(Door):
     )
     def get(self, request: Request) -> Response:
         """The phases on the market board, with its figures; all your own phases with milestones and bottlenecks."""
-        seen = sight(self.organisation_id)
+        seen = _sight(self.organisation_id)
         visible = projects(seen)
         wanted = {"pool__public_id": self.params.get("pool"), "pool__site__public_id": self.params.get("site")}
         return Response(
@@ -91,6 +108,23 @@ class Projects(Door):
             )
         )
 
+    @extend_schema(
+        operation_id="announce_project",
+        summary="Announce a phase of yours",
+        tags=["supply"],
+        parameters=keyed(),
+        request=ProjectRequest,
+        responses={201: ProjectShape, **problems(400, 401, 403, 404, 409, 415, 422, 503)},
+    )
+    def post(self, request: Request) -> Response:
+        """GPUs that come to a pool of yours, and the milestones that they wait for; projected within seconds."""
+        return new_project(self, request, lambda made: shown_project(*_seen_by(self.organisation_id, made)))
+
+
+def _seen_by(organisation_id: int, project: Project) -> tuple[Project, Sight]:
+    seen = _sight(organisation_id)
+    return projects(seen).get(pk=project.pk), seen
+
 
 class OneProject(Door):
     @extend_schema(
@@ -100,7 +134,7 @@ class OneProject(Door):
         responses={200: ProjectShape, **problems(401, 403, 404, 422)},
     )
     def get(self, request: Request, public_id: str) -> Response:
-        seen = sight(self.organisation_id)
+        seen = _sight(self.organisation_id)
         project = projects(seen).filter(public_id=public_id).first()
         if project is None:
             raise Http404
@@ -147,7 +181,7 @@ class OneProjection(Door):
         found = _published().filter(public_id=public_id).first()
         if found is None:
             raise Http404
-        moved = _moved(found, sight(self.organisation_id))
+        moved = _moved(found, _sight(self.organisation_id))
         return Response({**ProjectionShape(found).data, "moved": moved})
 
 

@@ -372,13 +372,28 @@ class DelayTermsShape(serializers.Serializer[Any]):
     choice_hours = serializers.IntegerField(help_text="To choose, from the announcement of a remedy")
 
 
+class AcceptanceTestShape(serializers.Serializer[Any]):
+    """A named test of what is handed over, of each node or of the fabric, with its threshold."""
+
+    name = serializers.CharField()
+    title = serializers.CharField()
+    scope = serializers.CharField(help_text="node, fabric")
+    rule = serializers.CharField(help_text="at_least, at_most")
+    threshold = serializers.DecimalField(max_digits=12, decimal_places=4, normalize_output=True)
+    unit = serializers.CharField(allow_blank=True)
+
+
 class ContractShape(serializers.Serializer[Any]):
     """Payment, changes and ways out, frozen with the quote."""
 
     version = serializers.IntegerField(help_text="Of the seller's contract policy; 0 is the shipped one")
     payment_days = serializers.IntegerField(help_text="To pay what is due up front")
     deposit_percent = serializers.IntegerField(help_text="Least share of the total that is due up front")
-    acceptance_days = serializers.IntegerField(help_text="After which delivery is deemed accepted")
+    handover = serializers.CharField(help_text="Whose act delivery is: provider, or clock as the first day begins")
+    ready_notice_days = serializers.IntegerField(help_text="Ahead of hand-over, by which the provider says when it is")
+    acceptance_days = serializers.IntegerField(help_text="From hand-over, after which delivery is deemed accepted")
+    acceptance_tests = AcceptanceTestShape(source="tests", many=True, help_text="What delivery has to pass")
+    end_notice_days = serializers.IntegerField(help_text="Before the end, on which you are reminded of it; 0: not")
     lock_hours = serializers.IntegerField(help_text="Before the start, from which terms can no longer change")
     turnaround_days = serializers.IntegerField(help_text="After the block: claimed, not priced")
     change_minutes = serializers.IntegerField(help_text="For which a quote for a change stands")

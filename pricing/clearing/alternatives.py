@@ -129,3 +129,9 @@ class Alternatives:
         gone = (filled == np.diff(self.way_first)) & np.logical_and.reduceat(per_slot == 1, self.way_first[:-1])
         per_unit = np.add.reduceat(gone, self.unit_first[:-1], dtype=np.int64)
         return bool((per_unit == 1).all() and per_slot.sum() == filled[gone].sum())
+
+
+def per_unit(problem: Alternatives, value: Ints, extreme: np.ufunc) -> Ints:
+    """(u,): the highest or the lowest (np.maximum, np.minimum) of `value` (k,) over all picks of each unit."""
+    slots = extreme.reduceat(value, problem.slot_first[:-1])
+    return extreme.reduceat(extreme.reduceat(slots, problem.way_first[:-1]), problem.unit_first[:-1])

@@ -3,11 +3,12 @@
 1. What can never fit and what has no alternative is taken out (`tightening`); costs are decided over what is left.
 2. Ruin and recreate from the choice given (`primal`).
 3. Prices and a bound (`nested`). The bound and what is reached rule out every pick that would cost more than the gap.
-4. What is left of a small problem goes to the exact solver: where it finishes, the choice is the optimum and the bound
+4. A choice anew at the prices, in place of the one that stands where it is better.
+5. What is left of a small problem goes to the exact solver: where it finishes, the choice is the optimum and the bound
    its cost.
-5. Of a large one the exact solver gets pieces: first the core (the picks that regret least at the prices), then, pool
+6. Of a large one the exact solver gets pieces: first the core (the picks that regret least at the prices), then, pool
    by pool, the units that come nearest to it, all others as they stand. A piece never makes the choice worse.
-6. Prices again, from where they stood, against the better choice, and a last ruin and recreate, which settles ties.
+7. Prices again, from where they stood, against the better choice, and a last ruin and recreate, which settles ties.
 
 Effort counts steps of all of these, never seconds.
 """
@@ -16,10 +17,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pricing.clearing.alternatives import Alternatives, Flags
+from pricing.clearing.alternatives import Alternatives, Flags, per_unit
 from pricing.clearing.exact import solve_exactly
 from pricing.clearing.nested import SCALE, Proof, prove, regret
-from pricing.clearing.primal import Choice, Search
+from pricing.clearing.primal import Choice, Search, construct
 from pricing.clearing.requests import Ints
 from pricing.clearing.tightening import tightened, undecided, with_whole_ways
 
@@ -80,6 +81,8 @@ class _Least:
     def run(self) -> None:
         self._search(self.effort // 2)
         self._prove(max(self.effort // 6, 20))
+        if self.effort:
+            self._construct()
         if self.effort and self.problem.count <= SMALL:
             self._whole()
         elif self.effort:
@@ -93,6 +96,14 @@ class _Least:
         choice = Choice(self.problem, self.kept, self.tie, self.chosen)
         Search(choice, self.seed).run(steps)
         self.chosen, self.ties = np.sort(choice.chosen), self.ties + choice.ties
+
+    def _construct(self) -> None:
+        """Anew at the prices, those first for whom most is at stake at them."""
+        assert self.proof is not None
+        choice, value = Choice(self.problem, self.kept, self.tie, self.chosen), self.proof.value
+        stake = per_unit(self.problem, value, np.maximum) - per_unit(self.problem, value, np.minimum)
+        if construct(choice, value, np.argsort(-stake, kind="stable").tolist()):
+            self.chosen = np.sort(choice.chosen)
 
     def _prove(self, steps: int) -> None:
         before, reached = self.proof, self.problem.total(self.chosen)

@@ -18,6 +18,7 @@ from pricing.clearing.room import Room
 Slots = tuple[tuple[int, ...], ...]
 Worth = tuple[int, int]  # cents and, of equals, the tie-break: both to be low
 
+TURNS = 10  # of a construction, each with those first that found no way in the one before
 MOST_OUT = 12  # units taken out at a time: more seldom come back better
 
 
@@ -128,19 +129,29 @@ class Choice:
 
 
 def construct(choice: Choice, value: Ints, order: Iterable[int]) -> bool:
-    """All units anew in this order, each the least `value` (cost and charge at the prices) that fits.
+    """All units anew in this order, each the way of least `value` (cost and charge at the prices) that fits.
 
-    False, and everything as before, where a unit found no way or the result is no better.
+    A unit that finds none goes first in the next turn: it has the fewest places to go (squeaky wheels, Joslin and
+    Clements 1999). False, and everything as before, where the turns run out or the result is no better.
     """
-    before, worth = choice.chosen, choice.worth
-    values = value.tolist()
-    for unit in range(len(choice.picks)):
-        choice.take_out(unit)
-    whole = all(choice.settle(unit, values) for unit in order)
-    if whole and choice.worth < worth:
+    before, worth, values = choice.chosen, choice.worth, value.tolist()
+    line, missed = list(order), list[int]()
+    for _ in range(TURNS):
+        for unit in line:
+            choice.take_out(unit)
+        line = [*missed, *_without(line, missed)]
+        missed = [unit for unit in line if not choice.settle(unit, values)]
+        if not missed:
+            break
+    if not missed and choice.worth < worth:
         return True
     choice.put_all(before)
     return False
+
+
+def _without(line: list[int], some: list[int]) -> list[int]:
+    left_out = set(some)
+    return [unit for unit in line if unit not in left_out]
 
 
 class Search:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
+from marketplace.supply.disclosing import Disclosed
 from marketplace.supply.models import Milestone, Project, Projection, ProjectOutlook
 from marketplace.supply.queries import latest_projection
 from pricing.curve.models import TapePool
@@ -20,6 +21,7 @@ class Sight:
     organisation_id: int
     board: Projection | None
     latest: Projection | None
+    disclosure: Disclosed
 
     def owns(self, project: Project) -> bool:
         return project.pool.seller_id == self.organisation_id
@@ -33,10 +35,18 @@ class Sight:
         seen: list[ProjectOutlook] = project.seen  # type: ignore[attr-defined]
         return next((each for each in seen if projection and each.projection_id == projection.pk), None)
 
+    def shows_causes(self, project: Project) -> bool:
+        return self.owns(project) or self.disclosure.shows_causes(project.pool)
 
-def sight(organisation_id: int) -> Sight:
+    def milestones(self, project: Project) -> list[Milestone] | None:
+        """Of somebody else's project, as they are shown to this caller; None where they are not."""
+        return self.disclosure.milestones(project)
+
+
+def sight(organisation_id: int, disclosure: Disclosed) -> Sight:
     newest = TapePool.objects.select_related("version__projection").order_by("-tape__tick", "-pk").first()
-    return Sight(organisation_id, newest.version.projection if newest else None, latest_projection())
+    board = newest.version.projection if newest else None
+    return Sight(organisation_id, board, latest_projection(), disclosure)
 
 
 def projects(seen: Sight) -> QuerySet[Project]:
@@ -52,6 +62,6 @@ def projects(seen: Sight) -> QuerySet[Project]:
         .select_related("pool__site", "pool__accelerator")
         .prefetch_related(
             Prefetch("outlooks", outlooks.defer("ready_days", "projection__inputs"), to_attr="seen"),
-            Prefetch("milestones", Milestone.objects.prefetch_related("notes")),
+            Prefetch("milestones", Milestone.objects.prefetch_related("notes", "reports")),
         )
     )

@@ -16,12 +16,17 @@ from marketplace.journal.actions import record
 from marketplace.journal.actor import Actor
 from marketplace.parties.models import Organisation
 from marketplace.units.ids import new_id
-from pricing.quotes import delays
+from pricing.quotes import delays, handover
 from pricing.quotes.delays import DelayTerms
 from pricing.quotes.exits import SHIPPED, Exit, exits_of, faults
+from pricing.quotes.handover import Test, named_tests
 
 VERSIONS_KEPT = 256  # in this process: a version is never rewritten
 MOST_DAYS = 366
+DAYS = (
+    "payment_days", "acceptance_days", "turnaround_days", "first_call_days", "assignment_days", "ready_notice_days",
+    "end_notice_days",
+)  # fmt: skip
 
 
 def new_contract_policy_id() -> str:
@@ -36,12 +41,16 @@ def shipped_delay() -> dict[str, Any]:
     return deepcopy(delays.SHIPPED)
 
 
+def shipped_tests() -> dict[str, Any]:
+    return deepcopy(handover.SHIPPED)
+
+
 class ContractPolicyQuerySet(models.QuerySet["ContractPolicy"]):
     def in_force(self, seller_id: int, now: datetime) -> "ContractPolicy":
         """The seller's latest version that has started, else the market's, else the shipped one, unsaved."""
         started = self.filter(Q(seller_id=seller_id) | Q(seller=None), starts_at__lte=now)
         found = started.order_by(models.F("seller_id").asc(nulls_last=True), "-version").first()
-        return found or ContractPolicy(version=0, starts_at=now, delay=None)
+        return found or before_versions(starts_at=now)
 
     def id_in_force(self, now: models.Expression) -> models.Subquery:
         """The same as part of a query over pools: the id of the version, none where the shipped one is in force."""
@@ -66,7 +75,8 @@ class ContractPolicy(models.Model):
         default=0, help_text="Least share of the total that is due up front, 0 to 100"
     )
     acceptance_days = models.PositiveSmallIntegerField(
-        default=1, help_text="Days after the first one on which delivery is deemed accepted"
+        default=3,
+        help_text="Days from hand-over, none before the first day, to test; silence then is acceptance",
     )
     lock_hours = models.PositiveSmallIntegerField(
         default=24, help_text="Hours before the start from which terms can no longer change"
@@ -91,6 +101,28 @@ class ContractPolicy(models.Model):
         blank=True,
         help_text="If delivery is late: credit by the day, grace, cap, what excuses it, long stop, hours to choose. "
         "Empty: no terms on delay, as in versions from before there were any",
+    )
+
+    handover = models.CharField(
+        max_length=10,
+        choices=handover.HANDOVERS,
+        default=handover.PROVIDER,
+        help_text="Whose act delivery is. By the clock: as in versions from before providers handed over",
+    )
+    ready_notice_days = models.PositiveSmallIntegerField(
+        default=7, help_text="Days before hand-over by which the provider says when it will be; 0: no notice"
+    )
+    end_notice_days = models.PositiveSmallIntegerField(
+        default=14, help_text="Days before the end on which the customer is reminded of it; 0: not"
+    )
+    project_shown = models.BooleanField(
+        default=True, help_text="Whether a customer sees which project's GPUs will serve it"
+    )
+    acceptance_tests = models.JSONField(
+        default=shipped_tests,
+        null=True,
+        blank=True,
+        help_text="By name: scope (node, fabric), rule (at_least, at_most) and threshold. Empty: no tests are named",
     )
 
     objects = ContractPolicyQuerySet.as_manager()
@@ -122,6 +154,16 @@ class ContractPolicy(models.Model):
         return delays.terms_of(self.delay)
 
     @property
+    def tests(self) -> tuple[Test, ...]:
+        """By what acceptance is decided; none in versions that were made without."""
+        return named_tests(self.acceptance_tests)
+
+    @property
+    def by_provider(self) -> bool:
+        """Whether delivery is an act of the provider, and not of the clock."""
+        return self.handover == handover.PROVIDER
+
+    @property
     def change_hold(self) -> timedelta:
         return timedelta(minutes=self.change_minutes)
 
@@ -149,7 +191,9 @@ def check_contract(policy: ContractPolicy, *, now: datetime) -> None:
         found["deposit_percent"] = "A share from 0 to 100 percent."
     if policy.change_minutes < 1:
         found["change_minutes"] = "A change quote has to stand for a minute or more."
-    for name in ("payment_days", "acceptance_days", "turnaround_days", "first_call_days", "assignment_days"):
+    if policy.handover not in dict(handover.HANDOVERS):
+        found["handover"] = f"One of: {', '.join(dict(handover.HANDOVERS))}."
+    for name in DAYS:
         if getattr(policy, name) > MOST_DAYS:
             found[name] = f"From 0 to {MOST_DAYS} days."
     wrong = list(faults(policy.exits))
@@ -158,6 +202,9 @@ def check_contract(policy: ContractPolicy, *, now: datetime) -> None:
     late = list(delays.faults(policy.delay))
     if late:
         found["delay"] = " ".join(late)
+    untestable = list(handover.faults(policy.acceptance_tests))
+    if untestable:
+        found["acceptance_tests"] = " ".join(untestable)
     if found:
         raise ContractRefused(found)
 
@@ -183,16 +230,23 @@ def publish_contract(*, policy: ContractPolicy, by: Actor, now: datetime) -> Con
 
 
 def contract_of(contract_id: int | None) -> ContractPolicy:
-    """The version that a quote names; the shipped figures for a quote from before there were versions.
+    """The version that a quote names; what was in force before there were versions, for a quote from then."""
+    return _before_versions() if contract_id is None else _version(contract_id)
 
-    Such a quote promised nothing about delay: what was in force when it was made stays in force.
+
+def before_versions(**fields: Any) -> ContractPolicy:
+    """What was in force before anything was published: no terms on delay, hand-over by the clock, no tests, no notices.
+
+    A quote that names no version was made under it, and what was in force then stays in force for it.
     """
-    return _shipped() if contract_id is None else _version(contract_id)
+    old = {"delay": None, "handover": handover.CLOCK, "acceptance_days": 1, "acceptance_tests": None}
+    old["project_shown"] = False
+    return ContractPolicy(version=0, ready_notice_days=0, end_notice_days=0, **old, **fields)
 
 
 @lru_cache(maxsize=1)
-def _shipped() -> ContractPolicy:
-    return ContractPolicy(version=0, delay=None)
+def _before_versions() -> ContractPolicy:
+    return before_versions()
 
 
 @lru_cache(maxsize=VERSIONS_KEPT)

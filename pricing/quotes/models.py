@@ -186,6 +186,12 @@ class Quote(models.Model):
         indexes = [
             models.Index(fields=["organisation", "-id"], name="quote_of_organisation"),
             models.Index(fields=["expires_at"], condition=Q(status=OPEN), name="quote_open_until"),
+            # A client looks for its own reference, whatever became of the quote; one without pays nothing for it.
+            models.Index(
+                fields=["organisation", "client_reference"],
+                condition=Q(client_reference__isnull=False),
+                name="quote_of_client_reference",
+            ),
             # What an organisation holds and let lapse, without a look at the millions of quotes that it accepted.
             models.Index(
                 fields=["organisation", "expires_at"], condition=Q(status__in=(OPEN, EXPIRED)), name="quote_not_taken"

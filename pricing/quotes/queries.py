@@ -1,8 +1,11 @@
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from functools import cached_property, lru_cache
 
 from marketplace.catalogue.models import Accelerator, Pool, Site
+from marketplace.supply.disclosing import Disclosed, disclosed
 from pricing.quotes.market import Fingerprint, fingerprint
+from pricing.quotes.models import ACCEPTED, Quote
 
 
 class KnownNames(Mapping[str, frozenset[str]]):
@@ -37,3 +40,14 @@ def _names(of: Fingerprint) -> dict[str, frozenset[str]]:
         "jurisdictions": frozenset(country for _, country in sites),
         "sellers": frozenset(Pool.objects.values_list("seller__public_id", flat=True)),
     }
+
+
+def disclosed_to(organisation_id: int, now: datetime) -> Disclosed:
+    """What providers let this organisation see; it holds something in a pool where it has bought a block that is not
+    over yet."""
+
+    def held() -> list[int]:
+        bought = Quote.objects.filter(organisation_id=organisation_id, status=ACCEPTED, end__gt=now.date())
+        return list(bought.order_by().values_list("pool_id", flat=True).distinct())
+
+    return disclosed(held=held, now=now)

@@ -8,8 +8,10 @@ from django.db.models import Exists, OuterRef
 from django.urls import reverse
 from django.utils.http import urlencode
 
+from marketplace.supply.disclosing import Disclosed, disclosed
 from marketplace.supply.models import Milestone, ProjectOutlook
 from marketplace.supply.versions import before
+from marketplace.units import clock
 from marketplace.units.firmness import STANDBY, rank
 from marketplace.web import formats
 from marketplace.web.charts.fan import Fan, supply_fan, supply_table
@@ -47,10 +49,11 @@ def _projects(found: Board, first: date, last: date) -> list[ProjectBar]:
     )
     earlier = before(found.rows[0].version.projection, published=True)
     was = dict(earlier.projects.values_list("project_id", "p50")) if earlier else {}
-    return [_bar(outlook, was.get(outlook.project_id)) for outlook in outlooks]
+    public = disclosed(held=list, now=clock.now())  # the board is the same for everybody
+    return [_bar(outlook, was.get(outlook.project_id), public) for outlook in outlooks]
 
 
-def _bar(outlook: ProjectOutlook, was: date | None) -> ProjectBar:
+def _bar(outlook: ProjectOutlook, was: date | None, public: Disclosed) -> ProjectBar:
     """`was`: its P50 date in the projection before."""
     project = outlook.project
     planned = [milestone.planned for milestone in project.milestones.all()]
@@ -64,7 +67,7 @@ def _bar(outlook: ProjectOutlook, was: date | None) -> ProjectBar:
         p90=outlook.p90,
         gpus=project.gpus,
         mw=float(project.mw),
-        bottleneck=waits_for,
+        bottleneck=waits_for if public.shows_causes(project.pool) else "",
         moved=(outlook.p50 - was).days if was else None,
     )
 

@@ -17,7 +17,7 @@ from marketplace.change import change as changes
 from marketplace.units import clock
 from reservations.allocation.causes import OUTCOMES, CauseDispute, DelayCause
 from reservations.allocation.stating import (
-    CauseRefused,
+    cause_faults,
     confirm_cause,
     post_to_dispute,
     resolve_dispute,
@@ -33,8 +33,14 @@ class CauseForm(forms.ModelForm):
         model = DelayCause
         fields = SAID
 
-    def validate_constraints(self) -> None:
-        """The action says what is wrong, in words."""
+    def clean(self) -> dict[str, Any]:
+        """The rules stand in the action: what it would refuse is said beside the field."""
+        found = super().clean() or {}
+        if not self.errors:
+            said = {name: found.get(name) for name in SAID}
+            for name, words in cause_faults(now=clock.now(), **said).items():  # type: ignore[arg-type]
+                self.add_error(name, words)
+        return found
 
 
 @admin.register(DelayCause)
@@ -61,20 +67,10 @@ class DelayCauseAdmin(StaffAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.add_fieldsets if obj is None else super().get_fieldsets(request, obj)
 
-    def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
-        return form.instance
-
     def save_model(self, request: HttpRequest, obj: DelayCause, form: Any, change: bool) -> None:
         by = author(request)
         made = changes.run(lambda: state_cause(by=by, now=clock.now(), **{name: getattr(obj, name) for name in SAID}))
         obj.pk, obj.public_id = made.pk, made.public_id
-
-    def changeform_view(self, request: HttpRequest, *args: Any, **rest: Any) -> Any:
-        try:
-            return super().changeform_view(request, *args, **rest)
-        except CauseRefused as refused:
-            messages.error(request, sentence(refused))
-            return redirect("admin:reservations_delaycause_add")
 
     def get_urls(self) -> list[URLPattern]:
         page = self.admin_site.admin_view(_confirm)

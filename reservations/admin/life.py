@@ -24,7 +24,8 @@ from reservations.booking.lifecycle import allowed_actions
 from reservations.booking.models import Reservation
 from reservations.booking.pieces import parts
 from reservations.booking.plans import CHANGES, Wish, WrongWish
-from reservations.booking.states import STAFF
+from reservations.booking.states import DELIVERING, ENDED, STAFF
+from reservations.delivery.queries import standing_of
 from reservations.web.changing import TITLES
 from reservations.web.refusals import REFUSALS, sentence
 
@@ -80,7 +81,11 @@ def _page(request: HttpRequest, site: AdminSite, reservation: Reservation, form:
         "balance": balance(reservation),
         "contract": reservation.quote.contract_terms,
         "form": form,
-        "may_hand_over": "hand_over" in actions,
+        "may_hand_over": "hand_over" in actions and reservation.by_clock,
+        "may_provide": "hand_over" in actions and not reservation.by_clock,
+        "delivery": standing_of(reservation, now, sees_project=True),
+        "may_report": reservation.state(now) == DELIVERING and reservation.handed_over_on is not None,
+        "may_take_back": reservation.state(now) == ENDED,
         "may_change": any(kind in actions for kind in CHANGES),
     }
     return TemplateResponse(request, "admin/reservations/life.html", context)

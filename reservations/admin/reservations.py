@@ -6,6 +6,7 @@ from django.utils.html import format_html
 
 from marketplace.admin.base import LongAdmin
 from marketplace.web import formats
+from reservations.admin.delivering import deliveries_page, provide_page
 from reservations.admin.keeping import keep
 from reservations.admin.ledger import trial_balance_page
 from reservations.admin.life import ask_change, give_access, life_page
@@ -68,6 +69,8 @@ class ReservationAdmin(LongAdmin):
             page("life/<slug:public_id>/", "reservation-life", life_page),
             page("life/<slug:public_id>/change/", "reservation-change", ask_change),
             page("life/<slug:public_id>/hand-over/", "reservation-hand-over", give_access),
+            page("life/<slug:public_id>/deliver/<slug:act>/", "reservation-deliver", provide_page),
+            page("deliveries/", "deliveries", deliveries_page),
             page("trial-balance/", "trial-balance", trial_balance_page),
             page("no-longer-clear/", "no-longer-clear", unclear_page),
             page("<int:pk>/order-form/", "reservation-order-form", order_form_page),

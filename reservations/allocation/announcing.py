@@ -35,6 +35,9 @@ from reservations.booking.pieces import parts
 
 # For so long the hold of what will take effect outlives the deadline, if no sweep runs.
 SETTLE_GRACE = timedelta(days=30)
+READ = (
+    "pool__site", "pool__seller", "quote__pool__site", "quote__pool__accelerator", "quote__pool__seller", "quote__spec",
+)  # fmt: skip
 LIVE = (states.SCHEDULED, *states.RUNNING)
 
 
@@ -205,7 +208,7 @@ def _locked(ids: Sequence[int], now: datetime) -> dict[int, Reservation]:
     open_ones = set(
         Remedy.objects.filter(reservation__in=ids, settled_at=None).values_list("reservation_id", flat=True)
     )
-    for each in rows.select_related("pool__seller", "pool__site", "quote__pool__seller", "quote__spec", "organisation"):
+    for each in rows.select_related(*READ):
         if each.next_at is not None and each.next_at <= now:
             catch_up(each, now=now)
         if each.status in LIVE and each.pk not in open_ones:

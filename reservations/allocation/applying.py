@@ -89,8 +89,10 @@ def _dates(found: Reservation, after: list[Part]) -> None:
     found.quantity = max(part.quantity for part in after)
     if found.status == states.SCHEDULED:
         found.start = min(part.period.start for part in after)
-        found.delivered_on = found.start + timedelta(days=found.quote.contract_terms.acceptance_days)
-    found.delivered_on = min(found.delivered_on, found.end)
+        if found.by_clock:
+            found.delivered_on = found.start + timedelta(days=found.quote.contract_terms.acceptance_days)
+    if found.delivered_on is not None:
+        found.delivered_on = min(found.delivered_on, found.end)
     found.next_at = found.schedule.due_at(found.status)
     found.call_at = call_at(found.quote, found.end)
 

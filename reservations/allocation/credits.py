@@ -3,33 +3,38 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import Q, Sum
+from django.db.models import Sum
 
 from marketplace.outbox.actions import emit
 from marketplace.units import clock
 from marketplace.units.money import Money
 from reservations.allocation.lateness import Owed, owed
+from reservations.allocation.remedies import Remedy
 from reservations.booking import states
 from reservations.booking.dues import owe
 from reservations.booking.lifecycle import catch_up
-from reservations.booking.models import Reservation
+from reservations.booking.models import Reservation, ReservationTransition
 from reservations.booking.money import DELAY_CREDIT, Due
 
+JUST_ACCEPTED = timedelta(days=2)
 LOOKED_BACK = timedelta(days=60)  # what was late until then is looked at again: causes are confirmed and disputed later
 
 
 def late_ones(now: datetime) -> list[int]:
-    """Reservations that are late, or were not long ago."""
-    today = now.date()
-    by_choice = Q(
-        remedies__settled_as__changes_days=True,
-        remedies__settled_as__late_from__lt=today,
-        remedies__settled_as__late_until__gte=today - LOOKED_BACK,
+    """Reservations that are late, or were not long ago. Four short questions: one over all of them would ask about each
+    reservation that was ever sold."""
+    today, since = now.date(), now - LOOKED_BACK
+    waiting = Reservation.objects.filter(status__in=(states.SCHEDULED, states.DELIVERING), start__lt=today)
+    chosen = Remedy.objects.filter(
+        settled_as__changes_days=True, settled_as__late_from__lt=today, settled_as__late_until__gte=since.date()
     )
-    waiting = Q(status=states.SCHEDULED, start__lt=today)
-    handed_over_late = Q(status__in=states.RUNNING, start__lt=today, start__gte=today - LOOKED_BACK)
-    rows = Reservation.objects.filter(by_choice | waiting | handed_over_late, status__in=states.COMMITTED)
-    return list(rows.order_by("pk").values_list("pk", flat=True).distinct())
+    accepted = ReservationTransition.objects.filter(action=states.ACCEPT_DELIVERY, at__gte=now - JUST_ACCEPTED)
+    credited = Due.objects.filter(reason=DELAY_CREDIT, created_at__gte=since)
+    found = set(waiting.values_list("pk", flat=True))
+    for rows in (chosen, accepted, credited):
+        found.update(rows.values_list("reservation_id", flat=True))
+    rows_left = Reservation.objects.filter(pk__in=found, status__in=states.COMMITTED)
+    return list(rows_left.order_by("pk").values_list("pk", flat=True))
 
 
 def write_credit(*, reservation_id: int) -> Due | None:

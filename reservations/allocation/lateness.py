@@ -8,7 +8,7 @@ from decimal import Decimal
 from pricing.quotes.delays import DelayTerms, credit, daily_price
 from reservations.allocation.excuses import causes_at, disputes_of, excused_days
 from reservations.allocation.remedies import Remedy
-from reservations.booking.late import late_days
+from reservations.booking.late import late_days, late_portions
 from reservations.booking.models import Reservation
 from reservations.booking.pieces import parts
 
@@ -20,6 +20,10 @@ class Agreed:
     start: date
     total: Decimal
     days: int
+
+    def share(self, gpus: int, of: int) -> "Agreed":
+        """What was agreed for so many of its GPUs."""
+        return self if gpus == of else Agreed(self.start, self.total * gpus / of, self.days)
 
 
 @dataclass(frozen=True)
@@ -63,13 +67,19 @@ def owed(reservation: Reservation, now: datetime) -> Owed | None:
     if terms is None:
         return None
     settled = settled_of([reservation]).get(reservation.pk, [])
-    late = late_by_choice(settled, now.date()) + late_days(reservation, now)
+    by_choice, portions = late_by_choice(settled, now.date()), late_portions(reservation, now)
+    late = by_choice + late_days(reservation, now)
     pool = reservation.quote.pool
     excused = excused_days(
         reservation, terms, causes_at([pool])[pool.pk], disputes_of([reservation]).get(reservation.pk, {})
     )
-    excused = min(excused, late)
-    return Owed(late, excused, credit_for(terms, agreed(reservation, settled), late, excused, reservation.currency))
+    excused, basis, currency = min(excused, late), agreed(reservation, settled), reservation.currency
+    # Where delivery was accepted in part, each portion has its own lateness, on its share of the price.
+    owed_by_portion = [
+        credit_for(terms, basis.share(each.gpus, reservation.quantity), by_choice + each.days, excused, currency)
+        for each in portions
+    ]
+    return Owed(late, excused, sum(owed_by_portion, Decimal(0)))
 
 
 def credit_for(terms: DelayTerms, basis: Agreed, late: int, excused: int, currency: str) -> Decimal:

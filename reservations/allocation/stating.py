@@ -104,9 +104,20 @@ def state_cause(
 ) -> DelayCause:
     """Writes down why a site, a project, or whatever a disruption hits is late. It excuses nothing before a second
     person has confirmed it. Raises CauseRefused."""
-    faults = _faults(kind, days, began, notice_at, statement, evidence, by, now)
-    if sum(each is not None for each in (site, project, disruption)) != 1:
-        faults["site"] = "Name one of a site, a project or a disruption."
+    faults = cause_faults(
+        kind=kind,
+        days=days,
+        began=began,
+        notice_at=notice_at,
+        statement=statement,
+        evidence=evidence,
+        now=now,
+        site=site,
+        project=project,
+        disruption=disruption,
+    )
+    if by.user_id is None:
+        faults["stated_by"] = "A person states a cause, so that a second one can confirm it."
     if faults:
         raise CauseRefused(faults)
     made = DelayCause.objects.create(
@@ -127,9 +138,20 @@ def state_cause(
     return made
 
 
-def _faults(
-    kind: str, days: int, began: date, notice_at: datetime, statement: str, evidence: str, by: Actor, now: datetime
+def cause_faults(
+    *,
+    kind: str,
+    days: int,
+    began: date,
+    notice_at: datetime,
+    statement: str,
+    evidence: str,
+    now: datetime,
+    site: Site | None = None,
+    project: Project | None = None,
+    disruption: Disruption | None = None,
 ) -> dict[str, str]:
+    """By field, what is wrong with what somebody would state, and what would be right. Nothing is written."""
     found = {}
     if kind not in CAUSES:
         found["kind"] = f"Give one of {', '.join(CAUSES)}."
@@ -143,8 +165,8 @@ def _faults(
         found["statement"] = "Say what happened, in words that a buyer would understand."
     if not evidence.strip():
         found["evidence"] = "Give a reference to the evidence that the contract asks for."
-    if by.user_id is None:
-        found["stated_by"] = "A person states a cause, so that a second one can confirm it."
+    if sum(each is not None for each in (site, project, disruption)) != 1:
+        found["site"] = "Name one of a site, a project or a disruption."
     return found
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from marketplace.capacity.ledger import Line
 from marketplace.catalogue.models import Pool
+from marketplace.supply.disclosing import tells_causes
 from marketplace.supply.models import ProjectOutlook
 from marketplace.supply.versions import compare
 from marketplace.units.period import Period, in_days, in_words
@@ -86,6 +87,8 @@ class Reason:
 
 def reason_of(plan: Plan, pool: Pool) -> Reason:
     """From the two projections of the plan: their causes for this pool, and its next project's bottleneck."""
+    if not tells_causes(pool.seller_id, plan.made_at):
+        return Reason("", "")
     said: list[str] = []
     if plan.before is not None and plan.before.pk < plan.after.pk:
         moved = next((move for each, move in compare(plan.after, plan.before).pools if each.pk == pool.pk), None)

@@ -23,10 +23,10 @@ from reservations.api.shapes import (
 )
 from reservations.api.views import ReservationDoor, shown_reservation
 from reservations.booking.changes import quote_change
-from reservations.booking.delivery import accept_delivery
 from reservations.booking.models import Reservation
 from reservations.booking.plans import CHANGES, Wish
 from reservations.booking.states import roles_of_key
+from reservations.delivery.actions import accept
 
 
 class ChangeRequest(Strict):
@@ -127,12 +127,12 @@ class AcceptDelivery(ReservationDoor):
         read(Empty, request.data)
 
         def act() -> Reservation:
-            return accept_delivery(
+            return accept(
                 reservation=public_id,
                 by=self.key.as_actor(),
                 organisation_id=self.organisation_id,
                 roles=roles_of_key(self.key.scopes),
-            )
+            ).reservation
 
         def render(reservation: Reservation) -> tuple[int, Any]:
             return 200, shown_reservation(reservation, self.seen_by())

@@ -5,8 +5,10 @@ Each failure carries its sentence, so that REST, web and admin say the same; her
 
 from marketplace.api.problems import Problem, error, explain
 from reservations.allocation import choosing, leaving, stating
-from reservations.booking import assigning, changed, changes, lifecycle
+from reservations.booking import assigning, changed, changes, delivery, lifecycle
 from reservations.booking.plans import WrongWish
+from reservations.delivery import actions as delivering
+from reservations.delivery import references
 
 
 @explain.register(lifecycle.ReservationNotFound)
@@ -91,6 +93,50 @@ def _(failure: assigning.ReceiverUnknown) -> Problem:
 @explain.register
 def _(failure: assigning.GroundsUnknown) -> Problem:
     return Problem("invalid", errors=[error("/grounds", "unknown", str(failure))])
+
+
+@explain.register(delivery.HandoverTooEarly)
+@explain.register(delivering.NotOverYet)
+@explain.register(delivering.HandedBackBefore)
+def _(failure: Exception) -> Problem:
+    return Problem("not_in_this_state", str(failure))
+
+
+@explain.register
+def _(failure: delivering.NoticeShort) -> Problem:
+    return Problem("notice_too_short", str(failure))
+
+
+@explain.register
+def _(failure: delivering.ReadyDayWrong) -> Problem:
+    return Problem("invalid", errors=[error("/ready_on", "invalid", str(failure))])
+
+
+@explain.register
+def _(failure: delivering.ResultsWrong) -> Problem:
+    return Problem("invalid", errors=[error("/nodes", "invalid", str(failure))])
+
+
+@explain.register(delivering.NodesUnknown)
+@explain.register(delivery.PartNotWhole)
+def _(failure: Exception) -> Problem:
+    return Problem("invalid", errors=[error("/nodes", "invalid", str(failure))])
+
+
+@explain.register
+def _(failure: delivering.RejectionUnfounded) -> Problem:
+    return Problem("invalid", errors=[error("/tests", "invalid", str(failure))])
+
+
+@explain.register
+def _(failure: references.LooksLikeSecret) -> Problem:
+    field = {"contact": "contact", "note": "note"}.get(failure.what, "access_reference")
+    return Problem("invalid", errors=[error(f"/{field}", "looks_like_a_secret", str(failure))])
+
+
+@explain.register
+def _(failure: references.NotAReference) -> Problem:
+    return Problem("invalid", errors=[error("/access_reference", "invalid", str(failure))])
 
 
 @explain.register

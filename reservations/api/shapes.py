@@ -45,7 +45,9 @@ class ReservationShape(BlockShape):
     allowed_actions = serializers.SerializerMethodField()
     deadline = serializers.DateTimeField(allow_null=True, help_text="Of a pending state: past it the block is released")
     locked_since = serializers.SerializerMethodField(help_text="From then on, before the start, terms cannot change")
-    delivered_on = serializers.DateField(help_text="As this day begins, delivery is deemed accepted")
+    delivered_on = serializers.DateField(
+        allow_null=True, help_text="Accepted then, or deemed so as it begins; null while nothing is handed over"
+    )
     days = serializers.SerializerMethodField(help_text="Day by day, with all accepted changes")
     revision = serializers.IntegerField(help_text="Counts accepted changes and assignments")
     quote = public_id("quote.public_id")

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from reservations.api import approval_problems, problems
+from reservations.api import approval_problems, continuity_problems, problems
 from reservations.api.account import AccountEntries, Balances
 from reservations.api.approvals import Approvals, Approve, Decline, OrderFormDoor, Withdraw
 from reservations.api.assignments import (
@@ -14,6 +14,19 @@ from reservations.api.assignments import (
 from reservations.api.bundles import AcceptBundle
 from reservations.api.calendars import CalendarFeedDoor
 from reservations.api.changes import AcceptDelivery, Changes, Transitions
+from reservations.api.continuity import AskClosure, AskGrowth, AskOutage
+from reservations.api.delivery import (
+    AcceptHandover,
+    Deliveries,
+    DeliveryDoor,
+    HandBack,
+    HandOver,
+    ProviderResults,
+    Ready,
+    RejectHandover,
+    Results,
+)
+from reservations.api.energy import EnergyDoor
 from reservations.api.long_holds import HoldQuote, PreviewHold
 from reservations.api.money import Dues, Receipts
 from reservations.api.remedies import (
@@ -26,11 +39,18 @@ from reservations.api.remedies import (
     PostToDispute,
     Remedies,
 )
+from reservations.api.report_previews import PreviewDisruption, PreviewMilestone
+from reservations.api.scenarios import CompareScenarios, OneScenario, RecomputeScenario, Scenarios
 from reservations.api.supply import Plans, ReservationSupply, Shortfalls
 from reservations.api.views import AcceptQuote, OneReservation, Reservations
 from reservations.api.waitlist import OneWaitlistEntry, Waitlist, WithdrawWaitlistEntry
 
-__all__ = ["approval_problems", "problems", "urlpatterns"]  # importing the problems registers them
+__all__ = [
+    "approval_problems",
+    "continuity_problems",
+    "problems",
+    "urlpatterns",
+]  # importing the problems registers them
 
 urlpatterns = [
     path("waitlist", Waitlist.as_view()),
@@ -50,6 +70,15 @@ urlpatterns = [
     path("reservations/<slug:public_id>/changes", Changes.as_view()),
     path("reservations/<slug:public_id>/transitions", Transitions.as_view()),
     path("reservations/<slug:public_id>/accept-delivery", AcceptDelivery.as_view()),
+    path("deliveries", Deliveries.as_view()),
+    path("reservations/<slug:public_id>/delivery", DeliveryDoor.as_view()),
+    path("reservations/<slug:public_id>/delivery/ready", Ready.as_view()),
+    path("reservations/<slug:public_id>/delivery/handover", HandOver.as_view()),
+    path("reservations/<slug:public_id>/delivery/provider-results", ProviderResults.as_view()),
+    path("reservations/<slug:public_id>/delivery/results", Results.as_view()),
+    path("reservations/<slug:public_id>/delivery/accept", AcceptHandover.as_view()),
+    path("reservations/<slug:public_id>/delivery/reject", RejectHandover.as_view()),
+    path("reservations/<slug:public_id>/delivery/hand-back", HandBack.as_view()),
     path("reservations/<slug:public_id>/assignments", OfferAssignment.as_view()),
     path("assignments", Assignments.as_view()),
     path("assignments/<slug:public_id>", OneAssignment.as_view()),
@@ -57,6 +86,8 @@ urlpatterns = [
     path("assignments/<slug:public_id>/decline", DeclineAssignment.as_view()),
     path("assignments/<slug:public_id>/withdraw", WithdrawAssignment.as_view()),
     path("reservations/<slug:public_id>/supply", ReservationSupply.as_view()),
+    path("projects/<slug:public_id>/milestones/preview", PreviewMilestone.as_view()),
+    path("disruptions/preview", PreviewDisruption.as_view()),
     path("shortfalls", Shortfalls.as_view()),
     path("plans", Plans.as_view()),
     path("remedies", Remedies.as_view()),
@@ -68,6 +99,14 @@ urlpatterns = [
     path("disputes/<slug:public_id>", OneDispute.as_view()),
     path("disputes/<slug:public_id>/posts", PostToDispute.as_view()),
     path("calendar-feed", CalendarFeedDoor.as_view()),
+    path("energy", EnergyDoor.as_view()),
+    path("continuity/outage", AskOutage.as_view()),
+    path("continuity/growth", AskGrowth.as_view()),
+    path("continuity/closure", AskClosure.as_view()),
+    path("scenarios", Scenarios.as_view()),
+    path("scenarios/compare", CompareScenarios.as_view()),
+    path("scenarios/<slug:public_id>", OneScenario.as_view()),
+    path("scenarios/<slug:public_id>/recompute", RecomputeScenario.as_view()),
     path("balances", Balances.as_view()),
     path("account-entries", AccountEntries.as_view()),
     path("dues", Dues.as_view()),

@@ -205,6 +205,7 @@ def _book(accepting: Acceptance, opening: Opening) -> Reservation:
         quote=quote,
         status=opening.status,
         deadline=opening.deadline,
+        handover=quote.contract_terms.handover,
         delivered_on=deemed_delivered_on(quote),
         accepted_by=by.label,
         accepted_by_user_id=by.user_id,
@@ -234,8 +235,10 @@ def ask_for_approval(reservation: Reservation, steps: Sequence[Step]) -> None:
     )
 
 
-def deemed_delivered_on(quote: Quote) -> date:
-    """The day on which delivery is deemed accepted, until the tests of delivery are there."""
+def deemed_delivered_on(quote: Quote) -> date | None:
+    """The day on which delivery is deemed accepted where the clock hands over; else there is none before hand-over."""
+    if quote.contract_terms.by_provider:
+        return None
     return min(quote.start + timedelta(days=quote.contract_terms.acceptance_days), quote.end)
 
 

@@ -118,9 +118,10 @@ def _become(found: Reservation, quote: Quote, change: ReservationChange) -> None
     found.pieces, found.revision = change.pieces, found.revision + 1
     if quote.claim_id is not None:
         found.more_claims = [*found.more_claims, quote.claim_id]
-    if moved:
+    if moved and found.by_clock:
         found.delivered_on = found.start + timedelta(days=quote.contract_terms.acceptance_days)
-    found.delivered_on = min(found.delivered_on, found.end)
+    if found.delivered_on is not None:
+        found.delivered_on = min(found.delivered_on, found.end)
     found.next_at = found.schedule.due_at(found.status)
     if found.status == states.CANCELLED:
         found.call_at = None

@@ -3,8 +3,10 @@
 The table itself is in `states.py`. Capacity follows the state here, so that no caller can forget it.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
+from types import MappingProxyType
+from typing import Any
 
 from marketplace.capacity import ledger
 from marketplace.capacity.queries import claimed_days
@@ -21,6 +23,10 @@ from reservations.booking.models import Reservation, ReservationTransition
 
 SHORTEST_REASON = 10
 SYSTEM_ROLES = frozenset({states.SYSTEM})
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+OF_DELIVERY = (
+    "handed_over_on", "delivered_on", "accepted_parts", "pieces", "end", "moved_days", "revision",
+)  # fmt: skip
 
 
 class ReservationNotFound(Exception):
@@ -55,13 +61,18 @@ def _sentence(action: str) -> str:
     return f"to {action.replace('_', ' ')}"
 
 
-def lock_reservation(*, public_id: str, organisation_id: int | None) -> tuple[Reservation, datetime]:
+def lock_reservation(
+    *, public_id: str, organisation_id: int | None, seller_id: int | None = None
+) -> tuple[Reservation, datetime]:
     """Locks a reservation, brings it up to the clock, and returns it with the time, read after the lock.
 
-    `organisation_id` is the tenant's wall; None for staff, who see all. Raises ReservationNotFound.
+    `organisation_id` is the tenant's wall, `seller_id` the provider's; both None for staff, who see all. Raises
+    ReservationNotFound.
     """
     rows = Reservation.objects.all() if organisation_id is None else Reservation.objects.of(organisation_id)
-    reservation = rows.filter(public_id=public_id).select_for_update().first()
+    if seller_id is not None:
+        rows = rows.sold_by(seller_id)
+    reservation = rows.filter(public_id=public_id).select_for_update(of=("self",)).first()
     if reservation is None:
         raise ReservationNotFound
     now = clock.now()
@@ -97,17 +108,21 @@ def move(
     to: str | None = None,
     deadline: datetime | None = None,
     reason: str = "",
+    delivery: Mapping[str, Any] = NOTHING,
 ) -> ReservationTransition:
     """Takes one action of the table that changes the state, on a reservation locked and caught up by the caller.
 
-    `to` where the action has several targets; `deadline` where the new state is a pending one. Raises NotInThisState,
-    NotYourRole or TransitionReasonMissing, and has then changed nothing.
+    `to` where the action has several targets; `deadline` where the new state is a pending one; `delivery` is what
+    becomes of its dates of delivery with it. Raises NotInThisState, NotYourRole or TransitionReasonMissing, and has
+    then changed nothing.
     """
     rule = check(reservation, action=action, roles=roles, now=now, reason=reason)
     target = to or rule.targets[0]
     if target not in rule.targets:
         raise ValueError(f"{action} leads to {rule.targets}, not to {target}.")
     reservation.deadline = deadline
+    for name, value in delivery.items():
+        setattr(reservation, name, value)
     return _write(reservation, rule, target, by=by, now=now, effective_at=now, reason=reason.strip())
 
 
@@ -117,7 +132,7 @@ def check(
     """The rule of an action, if the state (by the clock) and the role have it. Raises what `move` raises."""
     rule = states.ACTIONS[action]
     state = reservation.state(now)
-    if state not in rule.sources:
+    if state not in rule.sources or action in _ruled_out(reservation, state):
         raise NotInThisState(action, state)
     if rule.who.isdisjoint(roles):
         raise NotYourRole(action, rule.who)
@@ -128,7 +143,14 @@ def check(
 
 def allowed_actions(reservation: Reservation, roles: Collection[str], now: datetime) -> list[str]:
     """What these roles may do with it at this moment."""
-    return states.allowed(reservation.state(now), roles)
+    state = reservation.state(now)
+    out = _ruled_out(reservation, state)
+    return [action for action in states.allowed(state, roles) if action not in out]
+
+
+def _ruled_out(reservation: Reservation, state: str) -> frozenset[str]:
+    is_handed_over = reservation.handed_over_on is not None
+    return states.ruled_out(state, by_clock=reservation.by_clock, is_handed_over=is_handed_over)
 
 
 def _write(
@@ -144,7 +166,7 @@ def _write(
     before = reservation.status
     reservation.status = target
     reservation.next_at = reservation.schedule.due_at(target)
-    reservation.save(update_fields=["status", "deadline", "next_at"])
+    reservation.save(update_fields=["status", "deadline", "next_at", *OF_DELIVERY])
     _budget_follows(reservation, before, now)
     _capacity_follows(reservation, before, now)
     if before == states.PENDING_PAYMENT and target in (states.CANCELLED, states.RELEASED):
@@ -162,6 +184,8 @@ def _write(
         reason=reason,
     )
     _tell_of(reservation, written, by)
+    if rule.name == states.ACCEPT_DELIVERY and by == SYSTEM_ACTOR and not reservation.by_clock:
+        _tell_of_silence(reservation, written)
     return written
 
 
@@ -202,7 +226,7 @@ def _tell_of(reservation: Reservation, written: ReservationTransition, by: Actor
         reason=written.reason,
     )
     emit(
-        name=f"reservation.{EVENTS[written.after]}",
+        name=f"reservation.{EVENTS_OF.get(written.action) or EVENTS[written.after]}",
         subject=reservation.public_id,
         organisation_id=reservation.organisation_id,
         data={
@@ -215,6 +239,22 @@ def _tell_of(reservation: Reservation, written: ReservationTransition, by: Actor
     )
 
 
+def _tell_of_silence(reservation: Reservation, written: ReservationTransition) -> None:
+    """Deemed accepted: both sides hear of it as they would of an answer."""
+    for whose in {reservation.organisation_id, reservation.pool.seller_id}:
+        emit(
+            name="delivery.accepted",
+            subject=reservation.public_id,
+            organisation_id=whose,
+            data={
+                "reservation": reservation.public_id,
+                "decision": "deemed",
+                "effective_at": rfc3339(written.effective_at),
+            },
+            now=written.at,
+        )
+
+
 # Events are named `noun.past_participle`, by the state that was reached.
 EVENTS = {
     states.PENDING_PAYMENT: "approved",
@@ -225,3 +265,5 @@ EVENTS = {
     states.CANCELLED: "cancelled",
     states.RELEASED: "released",
 }
+# Where the state alone would not say what happened.
+EVENTS_OF = {states.ACCEPT_PART: "accepted_in_part", states.REJECT_DELIVERY: "rejected"}

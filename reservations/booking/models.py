@@ -14,8 +14,10 @@ from marketplace.units.firmness import CHOICES
 from marketplace.units.ids import new_id
 from marketplace.units.money import Money
 from marketplace.units.period import Period
+from pricing.quotes.handover import CLOCK, HANDOVERS
 from pricing.quotes.models import Quote
 from reservations.booking.states import (
+    COMMITTED,
     DELIVERED,
     DELIVERING,
     ENDED,
@@ -36,6 +38,10 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
     def of(self, organisation_id: int) -> "ReservationQuerySet":
         """The tenant's wall: every read for a customer starts here."""
         return self.filter(organisation_id=organisation_id)
+
+    def sold_by(self, seller_id: int) -> "ReservationQuerySet":
+        """The other wall: what a seller has to deliver, from the moment on at which it is sold for good."""
+        return self.filter(pool__seller_id=seller_id, status__in=COMMITTED)
 
     def in_state(self, state: str, now: datetime) -> "ReservationQuerySet":
         """Those whose `state(now)` is this one, whether or not a sweep has written it down."""
@@ -73,13 +79,14 @@ def _by_clock(state: str, now: datetime) -> Q:
         return Q(status=state, deadline__gt=now)
     if state == RELEASED:
         return Q(status=RELEASED) | Q(status__in=PENDING, deadline__lte=now)
+    by_clock = Q(handover=CLOCK)
     if state == SCHEDULED:
-        return Q(status=SCHEDULED, start__gt=today)
+        return Q(status=SCHEDULED) & (by_clock & Q(start__gt=today) | ~by_clock & Q(end__gt=today))
+    begun = Q(status=DELIVERING) | by_clock & Q(status=SCHEDULED, start__lte=today)
     if state == DELIVERING:
-        begun = Q(status=DELIVERING) | Q(status=SCHEDULED, start__lte=today)
-        return begun & Q(delivered_on__gt=today)
+        return begun & (Q(delivered_on__gt=today) | Q(delivered_on=None)) & Q(end__gt=today)
     if state == DELIVERED:
-        return sold & (Q(status=DELIVERED) | Q(delivered_on__lte=today)) & Q(end__gt=today)
+        return (Q(status=DELIVERED) | begun & Q(delivered_on__lte=today)) & Q(end__gt=today)
     if state == ENDED:
         return Q(status=ENDED) | sold & Q(end__lte=today)
     return Q(status=state)
@@ -100,7 +107,15 @@ class Reservation(models.Model):
     currency = models.CharField(max_length=3)
     status = models.CharField(max_length=20, choices=STATES, default=SCHEDULED)
     deadline = models.DateTimeField(null=True, help_text="Of a pending state: past it the capacity is free again")
-    delivered_on = models.DateField(help_text="Delivery is deemed accepted as this day begins")
+    handover = models.CharField(max_length=10, choices=HANDOVERS, default=CLOCK, help_text="As its contract says")
+    handed_over_on = models.DateField(null=True, help_text="When access was given to what is not accepted yet")
+    delivered_on = models.DateField(
+        null=True, help_text="Accepted on this day, or deemed so as it begins; null while nothing is handed over"
+    )
+    accepted_parts = models.JSONField(
+        default=list, help_text="What was accepted in part: GPUs, and how many days late; the rest is not accepted yet"
+    )
+    moved_days = models.PositiveIntegerField(default=0, help_text="By how many days its end moved with a late start")
     pieces = models.JSONField(null=True, help_text="What it is made of since its first change: see pieces.py")
     more_claims = ArrayField(
         models.BigIntegerField(), default=list, help_text="Claims of accepted changes, beside its own"
@@ -131,6 +146,8 @@ class Reservation(models.Model):
             models.Index(fields=["next_at"], condition=Q(next_at__isnull=False), name="reservation_next_at"),
             models.Index(fields=["call_at"], condition=Q(call_at__isnull=False), name="reservation_call_at"),
             models.Index(fields=["-id"], condition=Q(order_form_digest=""), name="reservation_without_order_form"),
+            # What waits for somebody is looked for among the millions that do not; those pay nothing for it.
+            models.Index(fields=["organisation", "-id"], condition=Q(status__in=PENDING), name="reservation_pending"),
         ]
         constraints = [
             models.CheckConstraint(
@@ -184,7 +201,12 @@ class Reservation(models.Model):
     @property
     def schedule(self) -> Schedule:
         """The dates by which the clock moves it."""
-        return Schedule(self.start, self.delivered_on, self.end, self.deadline)
+        return Schedule(self.start, self.delivered_on, self.end, self.deadline, self.by_clock)
+
+    @property
+    def by_clock(self) -> bool:
+        """Whether its contract hands over by the clock; else the provider does."""
+        return self.handover == CLOCK
 
     def state(self, now: datetime) -> str:
         """Its status by the clock, whether or not a sweep has written it down."""

@@ -25,14 +25,16 @@ COMMITTED = (SCHEDULED, DELIVERING, DELIVERED, ENDED)  # its capacity is its own
 RUNNING = (DELIVERING, DELIVERED)
 FINAL = (ENDED, CANCELLED, RELEASED)
 
-# Who acts: the roles of marketplace/parties, the two kinds of staff, and the clock. An API key with the scope `commit`
-# may do what a buyer may, and with `admin` what an administrator may.
+# Who acts: the roles of marketplace/parties, the two kinds of staff, who provides, and the clock. An API key with the
+# scope `commit` may do what a buyer may, and with `admin` what an administrator may.
 BUYER, APPROVER, ADMIN = "buyer", "approver", "admin"
 STAFF, FINANCE, SYSTEM = "staff", "finance", "system"
+PROVIDER = "provider"  # people of the pool's seller, or its key with the scope `supply`: of its own pools alone
 CUSTOMER = frozenset({BUYER, APPROVER, ADMIN})
 
 APPROVE, DECLINE, WITHDRAW, LAPSE = "approve", "decline", "withdraw", "lapse"
 PAY, HAND_OVER, ACCEPT_DELIVERY, END = "pay", "hand_over", "accept_delivery", "end"
+ACCEPT_PART, REJECT_DELIVERY = "accept_part", "reject_delivery"
 CANCEL, END_EARLY = "cancel", "end_early"
 EXTEND, RESIZE, MOVE, ASSIGN = "extend", "resize", "move", "assign"
 
@@ -81,10 +83,11 @@ TABLE = (
     ),
     Action(
         HAND_OVER,
-        (SCHEDULED,),
+        (SCHEDULED, DELIVERING),
         (DELIVERING,),
-        frozenset({STAFF, SYSTEM}),
-        "at most a day before the first one; by the clock as it begins",
+        frozenset({PROVIDER, STAFF, SYSTEM}),
+        "at most a day before the first one; again for what was not accepted; by the clock as that day begins, where "
+        "the contract says so",
     ),
     Action(
         ACCEPT_DELIVERY,
@@ -93,7 +96,28 @@ TABLE = (
         frozenset({BUYER, APPROVER, ADMIN, STAFF, SYSTEM}),
         "handed over; deemed accepted when the acceptance days of the contract are over",
     ),
-    Action(END, (DELIVERED,), (ENDED,), frozenset({SYSTEM}), "the last day is over"),
+    Action(
+        ACCEPT_PART,
+        (DELIVERING,),
+        (DELIVERING,),
+        CUSTOMER | {STAFF},
+        "handed over by the provider; the nodes that are accepted are named, the rest stays late",
+    ),
+    Action(
+        REJECT_DELIVERY,
+        (DELIVERING,),
+        (SCHEDULED, DELIVERING),
+        CUSTOMER | {STAFF},
+        "handed over by the provider; the tests that failed are named; what was accepted before stays so",
+        needs_reason=True,
+    ),
+    Action(
+        END,
+        (SCHEDULED, DELIVERING, DELIVERED),
+        (ENDED,),
+        frozenset({SYSTEM}),
+        "the last day is over, delivered or not",
+    ),
     Action(
         CANCEL,
         (PENDING_PAYMENT, SCHEDULED),
@@ -117,32 +141,36 @@ TABLE = (
 )
 ACTIONS = {action.name: action for action in TABLE}
 
-# What the clock does where nobody did anything: state -> action. Deemed until the tests of delivery are there.
-BY_CLOCK = {
-    PENDING_APPROVAL: LAPSE,
-    PENDING_PAYMENT: LAPSE,
-    SCHEDULED: HAND_OVER,
-    DELIVERING: ACCEPT_DELIVERY,
-    DELIVERED: END,
-}
-
 
 @dataclass(frozen=True)
 class Schedule:
     """The dates by which the clock moves a reservation. `deadline` is that of a pending state, `delivered_on` the day
-    on which delivery is deemed accepted, at most `end`."""
+    on which delivery is deemed accepted, at most `end`; None while nothing is handed over that could be.
+
+    `by_clock` where the contract hands over by the clock; else the provider does, and until then it is late.
+    """
 
     start: date
-    delivered_on: date
+    delivered_on: date | None
     end: date
     deadline: datetime | None = None
+    by_clock: bool = True
+
+    def next_step(self, state: str) -> tuple[Action, datetime] | None:
+        """What the clock does next where nobody does anything, and when; None out of a final state."""
+        if state in PENDING:
+            assert self.deadline is not None, "pending until a deadline"
+            return ACTIONS[LAPSE], self.deadline
+        if state == SCHEDULED and self.by_clock:
+            return ACTIONS[HAND_OVER], midnight(self.start)
+        if state == DELIVERING and self.delivered_on is not None:
+            return ACTIONS[ACCEPT_DELIVERY], midnight(self.delivered_on)
+        return None if state in FINAL else (ACTIONS[END], midnight(self.end))
 
     def due_at(self, state: str) -> datetime | None:
         """When the clock moves it out of a state; None out of a final one."""
-        if state in PENDING:
-            return self.deadline
-        first_of = {SCHEDULED: self.start, DELIVERING: self.delivered_on, DELIVERED: self.end}
-        return midnight(first_of[state]) if state in first_of else None
+        step = self.next_step(state)
+        return step[1] if step else None
 
 
 def midnight(day: date) -> datetime:
@@ -152,12 +180,9 @@ def midnight(day: date) -> datetime:
 
 def clock_steps(state: str, schedule: Schedule, now: datetime) -> Iterator[tuple[Action, datetime]]:
     """What the clock has done by `now` to a reservation whose row says `state`, each with the time it took effect."""
-    due_at = schedule.due_at(state)
-    while due_at is not None and due_at <= now:
-        action = ACTIONS[BY_CLOCK[state]]
-        yield action, due_at
-        (state,) = action.targets
-        due_at = schedule.due_at(state)
+    while (step := schedule.next_step(state)) is not None and step[1] <= now:
+        yield step
+        (state,) = step[0].targets
 
 
 def state_at(state: str, schedule: Schedule, now: datetime) -> str:
@@ -170,6 +195,19 @@ def state_at(state: str, schedule: Schedule, now: datetime) -> str:
 def allowed(state: str, roles: Collection[str]) -> list[str]:
     """What these roles may do in a state, in the order of the table."""
     return [action.name for action in TABLE if state in action.sources and not action.who.isdisjoint(roles)]
+
+
+def ruled_out(state: str, *, by_clock: bool, is_handed_over: bool) -> frozenset[str]:
+    """What the table has in a state, and delivery as it stands has not.
+
+    `is_handed_over` where the provider has given access to what is not accepted yet.
+    """
+    if by_clock:
+        again = {HAND_OVER} if state == DELIVERING else set()
+        return frozenset({ACCEPT_PART, REJECT_DELIVERY, *again})
+    if state != DELIVERING:
+        return frozenset()
+    return frozenset({HAND_OVER} if is_handed_over else {ACCEPT_DELIVERY, ACCEPT_PART, REJECT_DELIVERY})
 
 
 # What a member or a key may do, as the words of the table: an approver buys too, an administrator does both.

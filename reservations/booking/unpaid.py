@@ -107,7 +107,8 @@ def _become(found: Reservation, kept: Sequence[Piece], returned: int, now: datet
     found.start, found.end = min(part.period.start for part in left), max(part.period.end for part in left)
     found.quantity = max(part.quantity for part in left)
     found.total -= usd_from_cents(returned).amount
-    found.delivered_on = min(found.delivered_on, found.end)
+    if found.delivered_on is not None:
+        found.delivered_on = min(found.delivered_on, found.end)
     found.next_at = found.schedule.due_at(found.status)
     found.call_at = call_at(found.quote, found.end)
     found.save(

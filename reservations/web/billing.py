@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET
 from marketplace.parties.models import Membership
 from marketplace.web.access import member_page
 from reservations.billing.queries import account_of, balances
-from reservations.web.bookings import Echo, safe
+from reservations.web.sheets import Echo, safe
 
 ROWS_A_PAGE = 25
 CHUNK = 1_000

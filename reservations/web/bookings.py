@@ -24,9 +24,11 @@ from reservations.booking.lifecycle import ReservationNotFound
 from reservations.booking.models import Reservation, ReservationQuerySet
 from reservations.booking.states import CANCELLED, PENDING_APPROVAL, PENDING_PAYMENT
 from reservations.web.approvals import approval_context
+from reservations.web.delivering import delivery_context
 from reservations.web.life import life_context
 from reservations.web.refusals import REFUSALS, sentence
 from reservations.web.remedies import remedy_context
+from reservations.web.sheets import Echo, safe
 
 ROWS_A_PAGE = 25
 COLUMNS = (
@@ -96,6 +98,7 @@ def show(request: HttpRequest, found: Membership, public_id: str) -> HttpRespons
         raise Http404
     context = quote_context(reservation.quote, found) | {"nav": "portfolio", "reservation": reservation}
     context |= life_context(reservation, found, context["now"])
+    context |= delivery_context(reservation, found)
     context |= remedy_context(reservation, found, context["now"])
     context |= approval_context(reservation, found, context["stands"])
     context["supply"] = supply_standing(reservation, now=context["now"])
@@ -117,13 +120,6 @@ def _owned(found: Membership) -> ReservationQuerySet:
     )
 
 
-class Echo:
-    """A file that hands back what is written to it, so that csv can be streamed."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
 def _csv(reservations: ReservationQuerySet, now: datetime) -> Iterator[str]:
     writer = csv.writer(Echo())
     yield writer.writerow(COLUMNS)
@@ -136,8 +132,3 @@ def _row(r: Reservation, now: datetime) -> list[object]:
         r.public_id, r.state(now), safe(r.pool.site.name), r.pool.accelerator.key, r.quantity, r.firmness, r.start,
         r.end, r.total, r.currency, r.quote.public_id, r.accepted_at.isoformat(), safe(r.accepted_by_holder),
     ]  # fmt: skip
-
-
-def safe(text: str) -> str:
-    """A spreadsheet must not run what somebody typed as a name."""
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

@@ -22,7 +22,8 @@ from reservations.booking.calendar import Feed, feed_of
 from reservations.booking.feeds import CalendarFeed, close_feed, feed_at, live_feed, open_feed
 from reservations.booking.models import Reservation
 from reservations.booking.money import Due
-from reservations.web.bookings import Echo, safe
+from reservations.delivery.dates import delivery_entries
+from reservations.web.sheets import Echo, safe
 
 COLUMNS = (
     "kind", "id", "status", "site", "accelerator", "quantity", "firmness", "start", "end_exclusive", "total",
@@ -48,7 +49,8 @@ def feed(request: HttpRequest, secret: str) -> HttpResponseBase:
 
 def _feed(found: CalendarFeed) -> Feed:
     now = clock.now()
-    return feed_of(found, now, deadlines_of(found.organisation, now))
+    more = [*deadlines_of(found.organisation, now), *delivery_entries(found.organisation, now)]
+    return feed_of(found, now, more)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

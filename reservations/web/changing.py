@@ -16,11 +16,11 @@ from marketplace.web.access import member_page, require_buyer
 from pricing.quotes.exits import IN_WORDS, OF_CUSTOMER
 from reservations.booking.amendments import ReservationChange
 from reservations.booking.changes import locked_since, quote_change
-from reservations.booking.delivery import accept_delivery
 from reservations.booking.lifecycle import ReservationNotFound, allowed_actions
 from reservations.booking.models import Reservation
 from reservations.booking.plans import CHANGES, Wish, WrongWish
 from reservations.booking.states import roles_of_member
+from reservations.delivery.actions import accept
 from reservations.web.refusals import REFUSALS, sentence
 
 TITLES = {
@@ -173,9 +173,7 @@ def take_delivery(request: HttpRequest, found: Membership, public_id: str) -> Ht
     require_buyer(found)
     by, roles = found.user.as_actor(found.organisation_id), roles_of_member(found.role)
     try:
-        change.run(
-            lambda: accept_delivery(reservation=public_id, by=by, organisation_id=found.organisation_id, roles=roles)
-        )
+        change.run(lambda: accept(reservation=public_id, by=by, organisation_id=found.organisation_id, roles=roles))
     except ReservationNotFound as error:
         raise Http404 from error
     except REFUSALS as refused:

@@ -5,8 +5,9 @@ from marketplace.api.problems import refusals, sentence
 from pricing.web.refusals import REFUSALS as OF_PRICING
 from reservations.allocation import announcing, choosing, stating
 from reservations.api import approval_problems as approval_problems
+from reservations.api import continuity_problems as continuity_problems
 from reservations.api import problems as problems
-from reservations.booking import assigning, delivery, on_behalf, payments
+from reservations.booking import assigning, on_behalf, payments
 
 __all__ = ["REFUSALS", "sentence"]
 
@@ -20,7 +21,6 @@ OF_STAFF: tuple[type[Exception], ...] = (
     stating.OutcomeUnknown,
     stating.SecondPersonConfirms,
     assigning.ConsentReasonMissing,
-    delivery.HandoverTooEarly,
     on_behalf.ReasonMissing,
     payments.AmountNotPositive,
     payments.BankReferenceTaken,

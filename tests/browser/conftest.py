@@ -41,6 +41,10 @@ class Desk:
         }
         return self.go(f"/capacity/?{urlencode(asked | changed)}")
 
+    def wide(self) -> int:
+        """By how many pixels the page is wider than its window; not above 0 where nothing scrolls sideways."""
+        return int(self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
+
     def total(self) -> float:
         """The amount that binds, as the page says it."""
         shown = self.page.locator(".pop strong.ink").inner_text()

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import psycopg
 
 T = TypeVar("T")
-PATIENCE = 40.0
+PATIENCE = 90.0  # a program that was killed starts again meanwhile, on two busy cores
 NOBODY_THERE = (OSError, http.client.HTTPException, json.JSONDecodeError)
 
 
@@ -47,19 +47,24 @@ class Client:
         finally:
             link.close()
 
+    def holds(self, reservation: str) -> bool:
+        return self.certain("GET", f"/reservations/{reservation}").status == 200
+
     def certain(self, method: str, path: str, body: Any = None, *, idempotency_key: str = "") -> Told:
         """The first answer that says what happened."""
         deadline = time.monotonic() + PATIENCE
+        last: Any = None
         while time.monotonic() < deadline:
             try:
-                told = self.once(method, path, body, idempotency_key=idempotency_key)
-            except NOBODY_THERE:
+                last = told = self.once(method, path, body, idempotency_key=idempotency_key)
+            except NOBODY_THERE as nobody:
+                last = nobody
                 time.sleep(0.05)
                 continue
             if told.status < 500 and told.code != "in_progress":
                 return told
             time.sleep(0.05)
-        raise AssertionError(f"{method} {path} had no certain answer within {PATIENCE:.0f} s")
+        raise AssertionError(f"{method} {path} had no certain answer within {PATIENCE:.0f} s: {last!r}")
 
 
 @dataclass

@@ -1,12 +1,18 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from marketplace.journal.actor import SYSTEM
+from marketplace.parties.chains import Step, set_chain
+from marketplace.parties.models import APPROVER
+from marketplace.units import clock
+from marketplace.units.money import Money
 from tests.faults.clients import Client
 from tests.faults.stand import Stand
-from tests.market import Market
+from tests.market import Market, key, party
 
 
 @dataclass(frozen=True)
@@ -17,6 +23,17 @@ class Running:
     market: Market
     bank: Client
     rival: Client
+    asker: Client  # of an organisation whose purchases have to be approved
+    approver: Client  # of the same
+
+
+def approved_ones(stand: Stand) -> tuple[str, str]:
+    """The keys of an organisation of two programs: one asks, the other one approves."""
+    with stand.database():
+        made = party("Trust Bank")
+        steps, now = [Step(role=APPROVER)], clock.now()
+        set_chain(organisation=made.organisation, above=Money(Decimal(0)), steps=steps, by=SYSTEM, now=now)
+        return made.key, key(made.organisation, "read", "quote", "commit", "admin")
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +44,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any) ->
         with django_db_blocker.unblock():
             market = stand.open()
             stand.start_web()
-            yield Running(stand, market, Client(stand.url, market.bank.key), Client(stand.url, market.rival.key))
+            clients = (market.bank.key, market.rival.key, *approved_ones(stand))
+            yield Running(stand, market, *(Client(stand.url, key) for key in clients))
     finally:
         stand.close()

@@ -8,8 +8,10 @@ import os
 import random
 import signal
 import socket
+import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,9 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from django.core.management import call_command
 from django.db import connection, connections
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from marketplace.capacity.queries import differences
 from marketplace.local import postgres, servers, valkey
@@ -33,6 +34,7 @@ from pricing.quotes.models import ACCEPTED, EXPIRED, Quote
 from reservations.booking.models import Reservation
 from tests.faults.processes import below, is_running
 from tests.market import Market, open_market
+from tests.tables import ready_made
 from tests.waiting import wait_until
 
 CELERY = [sys.executable, "-m", "celery", "-A", "marketplace.celery"]
@@ -75,8 +77,8 @@ class Stand:
         self.start_postgres()
         self.start_broker()
         postgres.make_database(self.home)
+        self._copy_tables()
         with self.database():
-            call_command("migrate", verbosity=0)
             market = open_market()
             PricePolicy.objects.create(
                 version=2,
@@ -86,6 +88,21 @@ class Stand:
                 hold_limit_gpu_hours=None,
             )
         return market
+
+    def _copy_tables(self) -> None:
+        """From the suite's own server, where they are made already."""
+        source = make_conninfo(os.environ["DATABASE_URL"], dbname=ready_made())
+        dump: list[str | Path] = [postgres.binaries() / "pg_dump", "--no-owner", "--no-privileges", source]
+        load: list[str | Path] = [
+            postgres.binaries() / "psql",
+            "--quiet",
+            "--no-psqlrc",
+            "-v",
+            "ON_ERROR_STOP=1",
+            postgres.url(self.home),
+        ]
+        made = subprocess.run(dump, capture_output=True, check=True)
+        subprocess.run(load, input=made.stdout, stdout=subprocess.DEVNULL, check=True)
 
     def close(self) -> None:
         last = ("broker", "postgres")
@@ -203,6 +220,16 @@ class Stand:
                 lost=[quote for quote, reservation in confirmed.items() if kept.get(quote) != reservation],
             )
 
+    def broken(self, bundles: dict[str, int]) -> list[str]:
+        """Bundles of which some parts are reservations and others are not."""
+        with self.database():
+            made = Counter(
+                Reservation.objects.filter(quote__bundle__public_id__in=bundles).values_list(
+                    "quote__bundle__public_id", flat=True
+                )
+            )
+        return [name for name, count in made.items() if count != bundles[name]]
+
 
 def _one(sql: str) -> int:
     with connection.cursor() as cursor:
@@ -219,6 +246,9 @@ ABOVE_LIMITS = """
 ACCEPTED_WITHOUT_RESERVATION = """
     SELECT count(*) FROM pricing_quote q WHERE status = 'accepted'
     AND NOT EXISTS (SELECT FROM reservations_reservation r WHERE r.quote_id = q.id)
+    AND NOT EXISTS (
+        SELECT FROM reservations_reservationchange c JOIN reservations_reservation r ON r.id = c.reservation_id
+        WHERE c.quote_id = q.id AND c.accepted_at IS NOT NULL AND r.revision > c.revision)
 """
 WITHOUT_CLAIM = """
     SELECT count(*) FROM reservations_reservation r LEFT JOIN marketplace_claim c ON c.id = r.claim_id

@@ -1,7 +1,9 @@
-"""kill -9 of web, worker and PostgreSQL during acceptances, each at 20 random moments.
+"""kill -9 of web, worker and PostgreSQL while something becomes binding, each at 20 random moments.
 
-Buyers write down what was confirmed to them. Afterwards: totals equal entries, no quote is both expired and accepted,
-nothing is lost that was confirmed, and a repeat with the same key hears the same reservation.
+That is an acceptance, a change, a bundle, an approval or an offer of the waitlist. At most of the moments all processes
+of the program are killed; at the others one of them, and the program goes on without it. Buyers write down what was
+confirmed to them. Afterwards: totals equal entries, no quote is both expired and accepted, a bundle is there as a whole
+or not at all, nothing is lost that was confirmed, and a repeat with the same key hears the same.
 """
 
 import random
@@ -12,12 +14,13 @@ from typing import Any
 
 import pytest
 
-from marketplace.celery import app
+from marketplace.celery import SERVE_WAITLIST, app
 from marketplace.local import servers
 from marketplace.units import clock
 from pricing.quotes.models import Quote
-from tests.faults.clients import Buyers, Client, lapse_at
+from tests.faults.clients import lapse_at
 from tests.faults.conftest import Running
+from tests.faults.deeds import Doers
 from tests.faults.stand import Stand, random_moment
 from tests.waiting import wait_until
 
@@ -37,52 +40,53 @@ def needs(running: Running, first_day: int) -> Callable[[random.Random], dict[st
 
 
 @contextmanager
-def buying(running: Running, first_day: int, seed: int, **more: Any) -> Iterator[Buyers]:
-    buyers = Buyers(running.bank, needs(running, first_day), seed, **more)
-    buyers.start(BUYERS)
+def buying(running: Running, first_day: int, seed: int, **more: Any) -> Iterator[Doers]:
+    doers = Doers(running.bank, needs(running, first_day), seed, asker=running.asker, approver=running.approver, **more)
+    doers.start(BUYERS)
     try:
-        yield buyers
+        yield doers
     finally:
-        buyers.finish()
+        doers.finish()
 
 
-def ask_again(client: Client, buyers: Buyers) -> None:
-    """What was confirmed is there for its owner, over the same door."""
-    for quote, reservation in list(buyers.confirmed.items())[-20:]:
-        told = client.certain("GET", f"/reservations/{reservation}")
-        assert (told.status, told.body["quote"]) == (200, quote)
+def kill_at_random_moments(running: Running, doers: Doers, name: str, rng: random.Random, *, whole: int) -> None:
+    """At `whole` of the moments everything of the program is killed and started again; else one process of it is."""
+    stand = running.stand
+    for everything in rng.sample([True] * whole + [False] * (MOMENTS - whole), MOMENTS):
+        doers.wait_for_an_acceptance()
+        random_moment(rng)
+        if everything:
+            stand.kill(name)
+            getattr(stand, f"start_{name}")()
+        else:
+            stand.kill_one_below(name, rng)
 
 
-def test_web_is_killed_during_acceptances(running: Running) -> None:
-    stand, rng = running.stand, random.Random(SEED)
-    with buying(running, 20, SEED) as buyers:
-        for moment in range(MOMENTS):
-            buyers.wait_for_an_acceptance()
-            random_moment(rng)
-            if moment % 10 == 9:
-                stand.kill("web")
-                stand.start_web()
-            else:
-                stand.kill_one_below("web", rng)
-    ask_again(running.bank, buyers)
-    assert len(buyers.confirmed) >= MOMENTS
-    assert stand.verdict(buyers.confirmed).is_clean, stand.verdict(buyers.confirmed)
+def nothing_is_lost(running: Running, doers: Doers) -> None:
+    """What was confirmed is there for its owner, over the same door, and everything adds up."""
+    assert doers.lost() == []
+    for quote, reservation in list(doers.confirmed.items())[-20:]:
+        whose = [client for client in (running.bank, running.asker) if client.holds(reservation)]
+        assert [client.certain("GET", f"/reservations/{reservation}").body["quote"] for client in whose] == [quote]
+    verdict = running.stand.verdict(doers.confirmed)
+    assert verdict.is_clean, verdict
+    assert running.stand.broken(doers.bundles) == []
 
 
-def test_postgres_is_killed_during_acceptances(running: Running) -> None:
-    stand, rng = running.stand, random.Random(SEED + 1)
-    with buying(running, 60, SEED + 1) as buyers:
-        for moment in range(MOMENTS):
-            buyers.wait_for_an_acceptance()
-            random_moment(rng)
-            if moment % 4 == 3:
-                stand.kill("postgres")
-                stand.start_postgres()
-            else:  # one of its processes: the server ends all others, recovers and goes on
-                stand.kill_one_below("postgres", rng)
-    ask_again(running.bank, buyers)
-    assert len(buyers.confirmed) >= MOMENTS
-    assert stand.verdict(buyers.confirmed).is_clean, stand.verdict(buyers.confirmed)
+def test_web_is_killed_while_something_becomes_binding(running: Running) -> None:
+    rng = random.Random(SEED)
+    with buying(running, 20, SEED) as doers:
+        kill_at_random_moments(running, doers, "web", rng, whole=12)
+    assert set(doers.done) == {"accept", "change", "bundle", "approval"}
+    nothing_is_lost(running, doers)
+
+
+def test_postgres_is_killed_while_something_becomes_binding(running: Running) -> None:
+    rng = random.Random(SEED + 1)
+    with buying(running, 60, SEED + 1) as doers:
+        kill_at_random_moments(running, doers, "postgres", rng, whole=16)
+    assert set(doers.done) == {"accept", "change", "bundle", "approval"}
+    nothing_is_lost(running, doers)
 
 
 @contextmanager
@@ -94,7 +98,7 @@ def sweeping(stand: Stand) -> Iterator[None]:
     def send() -> None:
         with app.connection_for_write(servers.embedded(stand.home).broker_url) as broker:
             while not over.wait(0.3):
-                for task in ("pricing.expire_quotes", "marketplace.release_expired_holds"):
+                for task in ("pricing.expire_quotes", "marketplace.release_expired_holds", SERVE_WAITLIST):
                     app.send_task(task, connection=broker, ignore_result=True)
 
     thread = threading.Thread(target=send, daemon=True)
@@ -107,7 +111,9 @@ def sweeping(stand: Stand) -> Iterator[None]:
         stand.stop("worker")
 
 
-def test_the_worker_is_killed_while_quotes_are_accepted_in_the_moment_in_which_they_lapse(running: Running) -> None:
+def test_the_worker_is_killed_while_offers_are_made_and_taken_in_the_moment_in_which_quotes_lapse(
+    running: Running,
+) -> None:
     stand, rng = running.stand, random.Random(SEED + 2)
     session, one_at_a_time = stand.session("postgres"), threading.Lock()
     session.execute("SET session_replication_role = replica")  # past the trigger that freezes a quote's terms
@@ -116,22 +122,14 @@ def test_the_worker_is_killed_while_quotes_are_accepted_in_the_moment_in_which_t
         with one_at_a_time:
             lapse_at(session, quote, buyer.uniform(-20, 120))
 
-    with sweeping(stand), buying(running, 100, SEED + 2, shorten=shorten) as buyers:
-        for moment in range(MOMENTS):
-            buyers.wait_for_an_acceptance()
-            random_moment(rng)
-            if moment % 10 == 9:
-                stand.kill("worker")
-                stand.start_worker()
-            else:  # the process that runs the task; the worker starts another
-                stand.kill_one_below("worker", rng)
+    with sweeping(stand), buying(running, 100, SEED + 2, shorten=shorten, serves=True) as doers:
+        kill_at_random_moments(running, doers, "worker", rng, whole=12)
         with stand.database():
             wait_until(lambda: not Quote.objects.lapsed(clock.now()).exists(), timeout=30)
     session.close()
-    assert set(buyers.refused.values()) == {"quote_expired"}
-    assert len(buyers.confirmed) > 0
-    verdict = stand.verdict(buyers.confirmed)
-    assert verdict.is_clean, verdict
+    assert set(doers.refused.values()) == {"quote_expired"}
+    assert doers.done["offer"] > 0
+    nothing_is_lost(running, doers)
 
 
 @pytest.fixture(autouse=True)

@@ -15,11 +15,10 @@ from marketplace.catalogue.models import Site
 from marketplace.parties.models import ADMIN, VIEWER, ApiKey, Membership, User
 from marketplace.units import clock
 from marketplace.web import formats
-from pricing.curve.actions import publish_tape, solve_prices
 from pricing.demand.models import Enquiry
 from pricing.quotes.models import Quote
 from reservations.booking.models import Reservation
-from tests.market import PASSWORD, Market, default_policy, member, party, pool, project_flat
+from tests.market import PASSWORD, Market, member
 
 MEMBER_PAGES = ("/capacity/", "/quotes/", "/reservations/", "/reservations.csv", "/organisation/", "/selling/")
 
@@ -314,21 +313,3 @@ def test_the_board_is_public_for_each_firmness_and_range(market: Market, firmnes
     answer = Client().get("/", {"firmness": firmness, "range": span})
     assert answer.status_code == 200
     assert "Where it is tight" in answer.text
-
-
-def test_the_board_opens_before_there_is_a_tape(db: None) -> None:
-    assert "The market opens when the first projection is priced" in Client().get("/").text
-
-
-def test_the_board_takes_many_accelerators_and_regions(db: None) -> None:
-    now = clock.now()
-    seller = party("Northwind Compute").organisation
-    pools = {pool(seller, f"type-{n}", f"Site {n}", "DE", lot=8): (800, 900, 1000) for n in range(14)}
-    for each in pools:
-        Site.objects.filter(pk=each.site_id).update(region=f"Region of {each.site.name}")
-    projection = project_flat(pools, now)
-    solve_prices(seller=seller, policy=default_policy(now), projection=projection, reason="first prices", now=now)
-    publish_tape(now=now)
-    answer = Client().get("/")
-    assert all(f"TYPE {n}" in answer.text for n in range(14))
-    assert "The cheapest and the largest of 14." in answer.text

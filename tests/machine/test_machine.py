@@ -8,20 +8,15 @@ short and the same each time; HEADROOM_MACHINE is a number of longer, random run
 
 import os
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import numpy as np
 import pytest
 from django.db import transaction
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    Bundle,
-    RuleBasedStateMachine,
     invariant,
     multiple,
     rule,
@@ -30,13 +25,13 @@ from hypothesis.stateful import (
 
 from marketplace.capacity import ledger
 from marketplace.capacity.queries import differences, inventory
-from marketplace.change import change
 from marketplace.journal.actor import SYSTEM
 from marketplace.outbox.models import Event
 from marketplace.parties import budgets
 from marketplace.parties.budgets import OverBudget
 from marketplace.parties.chains import Step, set_chain
 from marketplace.parties.models import APPROVER
+from marketplace.parties.spending import Budget
 from marketplace.tasks import release_expired
 from marketplace.units import clock
 from marketplace.units.money import Money
@@ -44,8 +39,8 @@ from marketplace.units.period import Period
 from pricing.curve.models import PricePolicy
 from pricing.quotes.actions import (
     OfferExpired,
+    PartOfBundle,
     PriceChanged,
-    QuoteClosed,
     QuoteExpired,
     QuoteNotFound,
     release_quote,
@@ -60,42 +55,39 @@ from pricing.tasks import expire_lapsed_quotes
 from reservations.booking import states
 from reservations.booking.actions import accept_quote
 from reservations.booking.approving import ApprovalExpired, NotYourTurn, approve, decline, withdraw
-from reservations.booking.changes import Locked, NoticeTooShort, quote_change
 from reservations.booking.lifecycle import NotInThisState, ReservationNotFound
 from reservations.booking.models import Reservation
 from reservations.booking.on_behalf import accept_for_customer
 from reservations.booking.payments import record_receipt
-from reservations.booking.plans import Wish
 from reservations.tasks import settle_due_reservations
 from tests.budgets import unequal
-from tests.machine.model import ACCEPTED, CLASSES, EXPIRED, HOLD, OPEN, RELEASED, Deal, Model
-from tests.market import Market, Party, open_market
+from tests.machine.base import (
+    BUDGET,
+    CENTRE,
+    DAYS,
+    FIRST,
+    HOLD_LIMIT,
+    LIMITS,
+    NEEDS_APPROVAL,
+    PARTIES,
+    Base,
+    classes,
+    deals,
+    lots,
+    offers,
+    parties,
+)
+from tests.machine.changing import Changing
+from tests.machine.model import CLASSES, EXPIRED, HOLD, OPEN, PENDING, RELEASED, Deal, Model, block
+from tests.machine.together import Together, terms
+from tests.machine.waiting import Waiting
+from tests.market import H100_LIMITS, Market, open_market
 
 RUNS = int(os.environ.get("HEADROOM_MACHINE") or 0)
-FIRST, DAYS = 60, 6  # the window of days that is sold here, far ahead of all deadlines
-LIMITS = (64, 96, 128)
-HOLD_LIMIT = 64 * DAYS * 24  # GPU-hours
-BUDGET = Decimal(60_000)
-NEEDS_APPROVAL = Decimal(4_000)  # of the bank; above it an approver has to agree
-PARTIES = ("bank", "rival", "other_seller")
-CENTRE = "4711"  # the rival's only cost centre
-REFUSALS = (
-    OfferExpired,
-    HoldLimit,
-    ledger.InsufficientHeadroom,
-    PriceChanged,
-    QuoteExpired,
-    QuoteClosed,
-    OverBudget,
-    ApprovalExpired,
-    NotInThisState,
-    NotYourTurn,
-    Locked,
-    NoticeTooShort,
-)
-MET = {"Quote", "Reservation", "QuoteExpired", "QuoteClosed", "NotInThisState"}
-parties, classes = st.sampled_from(PARTIES), st.sampled_from(CLASSES)
-lots = st.sampled_from([8, 8, 16, 24, 40, 64])
+MET = {
+    *("Quote", "Reservation", "Bundle", "list", "Negotiation", "Assignment", "WaitlistEntry", "WaitlistOffer"),
+    *("QuoteExpired", "QuoteClosed", "NotInThisState"),
+}
 
 
 def prepare(market: Market) -> str:
@@ -120,7 +112,7 @@ def prepare(market: Market) -> str:
     return centre.public_id
 
 
-class MarketMachine(RuleBasedStateMachine):
+class MarketMachine(Changing, Together, Waiting, Base):
     """Every run starts in the same world, in a transaction that is rolled back at its end."""
 
     market: Market
@@ -133,14 +125,12 @@ class MarketMachine(RuleBasedStateMachine):
         self._block._from_testcase = True  # type: ignore[attr-defined]  # sweeps open durable transactions
         self._block.__enter__()
         self.now = clock.now()
-        self.model = Model(DAYS, LIMITS, HOLD_LIMIT, BUDGET)
+        self.model = Model(DAYS, LIMITS, H100_LIMITS, HOLD_LIMIT, BUDGET)
         self._set_limits(LIMITS)
 
     def teardown(self) -> None:
         transaction.set_rollback(True)
         self._block.__exit__(None, None, None)
-
-    offers, deals = Bundle("offers"), Bundle("deals")
 
     # Buying
 
@@ -168,7 +158,9 @@ class MarketMachine(RuleBasedStateMachine):
         )
         with self._clock():
             found = search(need=need, organisation_id=self._party(who).organisation.pk, now=self.now)
-        assert bool(found.offers) == self.model.fits(firmness, start, end, gpus, self.now), found.refusal
+        future = self.now < self._midnight(start)
+        fits = self.model.fits(firmness, block(start, end, gpus), self.now)
+        assert bool(found.offers) == (fits and future), found.refusal
         if not found.offers:
             return multiple()
         return who, firmness, start, end, gpus, found.offers[0]
@@ -180,17 +172,16 @@ class MarketMachine(RuleBasedStateMachine):
         if thief:
             return self._steal_offer(who, offer)
         in_time = self.now < offer.terms.valid_until
-        within = self.model.held(who, self.now) + gpus * (end - start) * 24 <= HOLD_LIMIT
-        fits = self.model.fits(firmness, start, end, gpus, self.now)
+        days = block(start, end, gpus)
+        within = self.model.may_hold(who, days, self.now)
+        fits = self.model.fits(firmness, days, self.now)
         party = self._party(who)
         found = self._attempt(lambda: take_quote(offer=offer.id, organisation=party.organisation, by=self._by(party)))
         if isinstance(found, Quote):
             assert (in_time, within, fits) == (True, True, True)
             assert found.total <= offer.terms.total.amount
             assert found.expires_at == self.now + HOLD
-            deal = Deal(found.public_id, who, firmness, start, end, gpus, found.total, found.expires_at)
-            self.model.deals[deal.quote] = deal
-            return deal.quote
+            return self._new_deal(found, who)
         expected: tuple[type[Exception], ...] = (PriceChanged,)
         if not in_time:
             expected = (OfferExpired,)
@@ -213,44 +204,24 @@ class MarketMachine(RuleBasedStateMachine):
             return
         before = deal.quote_state(self.now)
         found = self._attempt(lambda: self._accept(deal, by_staff))
-        if isinstance(found, Reservation):
+        if deal.bundle and before in (OPEN, EXPIRED):
+            assert isinstance(found, PartOfBundle | QuoteExpired), found
+        elif isinstance(found, Reservation):
             assert before == OPEN
-            deal.status, deal.reservation = ACCEPTED, found.public_id
-            deal.state, deal.deadline = found.status, found.deadline
-            self._opens_as_it_should(deal, found)
+            self._is_bought(deal, found)
         elif isinstance(found, OverBudget):
             assert (before, deal.who) == (OPEN, "rival")
-            assert self.model.budget_used("rival", self.now) + deal.total > BUDGET
+            assert self.model.budget_used("rival", self.now) + deal.price > BUDGET
         else:
             self._is_closed(found, before)
 
-    def _is_closed(self, found: Any, before: str) -> None:
-        """Why an open quote was wanted, and none was there."""
-        if before == EXPIRED:
-            assert isinstance(found, QuoteExpired), found
-        else:
-            assert isinstance(found, QuoteClosed), found
-            assert before == found.status != OPEN
-
     def _accept(self, deal: Deal, by_staff: bool) -> Reservation:
-        party = self._party(deal.who)
-        named = {"cost_centre": self.centre} if deal.who == "rival" else {}
+        party = self._party(deal.buyer)
+        named = {"cost_centre": self.centre} if deal.buyer == "rival" else {}
         common = {"public_id": deal.quote, "by": self._by(party), "organisation_id": party.organisation.pk, **named}
         if by_staff and not named:
             return accept_for_customer(**common, reason="Anna Berg by phone, order 4711")
         return accept_quote(**common)
-
-    def _opens_as_it_should(self, deal: Deal, made: Reservation) -> None:
-        quote = made.quote
-        if deal.who == "bank" and deal.total > NEEDS_APPROVAL:
-            expected = "pending_approval"
-        else:
-            expected = "pending_payment" if quote.prepayment_percent else "scheduled"
-        assert made.status == expected, (made.status, expected)
-        assert (made.deadline is not None) == (expected != "scheduled")
-        assert made.deadline is None or made.deadline > self.now
-        if deal.who == "rival":
-            assert self.model.budget_used("rival", self.now) <= BUDGET
 
     @rule(
         target=deals,
@@ -271,14 +242,35 @@ class MarketMachine(RuleBasedStateMachine):
             self.accept(name, False)
         return name
 
+    @rule(
+        target=deals,
+        who=parties,
+        firmness=classes,
+        start=st.integers(0, DAYS - 2),
+        gpus=lots,
+        term=terms,
+        other=lots,
+        takes=st.booleans(),
+    )
+    def bargain(self, who: str, firmness: str, start: int, gpus: int, term: str, other: int, takes: bool) -> Any:
+        """For a quote of now: so that more is negotiated."""
+        asked = self.ask(who, firmness, start, 2, gpus, 0)
+        name = self.take(asked, False) if isinstance(asked, tuple) else asked
+        if not isinstance(name, str):
+            return name
+        made = self.negotiate(name, term, other, takes)
+        return made if isinstance(made, str) else name
+
     @rule(name=deals)
     def release(self, name: str) -> None:
         if (deal := self.model.deals.get(name)) is None:
             return
-        before, party = deal.quote_state(self.now), self._party(deal.who)
+        before, party = deal.quote_state(self.now), self._party(deal.buyer)
         whose = party.organisation.pk
         found = self._attempt(lambda: release_quote(public_id=name, by=self._by(party), organisation_id=whose))
-        if isinstance(found, Quote):
+        if deal.bundle and before in (OPEN, EXPIRED):
+            assert isinstance(found, PartOfBundle | QuoteExpired), found
+        elif isinstance(found, Quote):
             assert before == OPEN
             deal.status = RELEASED
         else:
@@ -325,7 +317,7 @@ class MarketMachine(RuleBasedStateMachine):
         if deal is None or not deal.reservation:
             return
         before = deal.reservation_state(self.now)
-        due = (deal.total / 2 / share).quantize(Decimal("0.01")) + (Decimal("0.01") if share == 1 else 0)
+        due = (deal.price / 2 / share).quantize(Decimal("0.01")) + (Decimal("0.01") if share == 1 else 0)
         with self._clock():
             self._run(
                 lambda: record_receipt(
@@ -339,36 +331,8 @@ class MarketMachine(RuleBasedStateMachine):
             )
         self.paid.append((deal.reservation, due))
         received = sum(amount for reservation, amount in self.paid if reservation == deal.reservation)
-        if before == "pending_payment" and received >= (deal.total / 2).quantize(Decimal("0.01")):
+        if before == "pending_payment" and received >= (deal.price / 2).quantize(Decimal("0.01")):
             deal.state, deal.deadline = "scheduled", None
-
-    # Changes
-
-    @rule(name=deals)
-    def cancel(self, name: str) -> None:
-        """By a quote that shows what it costs; the capacity is free again."""
-        deal = self.model.deals.get(name)
-        if deal is None or not deal.reservation or deal.who != "other_seller":  # nobody there has to approve or to pay
-            return
-        before, party = deal.reservation_state(self.now), self._party(deal.who)
-        common = {"by": self._by(party), "organisation_id": party.organisation.pk}
-        roles = states.roles_of_member(states.BUYER)
-        found = self._attempt(
-            lambda: quote_change(reservation=deal.reservation, wish=Wish(states.CANCEL), roles=roles, **common)
-        )
-        if isinstance(found, Quote):
-            assert before in ("scheduled", "pending_payment")
-            made = self._attempt(lambda: accept_quote(public_id=found.public_id, **common))
-            assert isinstance(made, Reservation), made
-            deal.state, deal.deadline = "cancelled", None
-            self.changes.add(found.public_id)
-        else:
-            assert isinstance(found, Locked | NoticeTooShort) or before not in ("scheduled", "pending_payment"), found
-
-    @property
-    def changes(self) -> set[str]:
-        """Quotes that were for a change."""
-        return self.__dict__.setdefault("_changes", set())
 
     @property
     def paid(self) -> list[tuple[str, Decimal]]:
@@ -376,15 +340,15 @@ class MarketMachine(RuleBasedStateMachine):
 
     # The world
 
-    @rule(minutes=st.sampled_from([1, 5, 10, 20, 20, 60 * 24, 60 * 24 * 7]))
+    @rule(minutes=st.sampled_from([1, 5, 10, 20, 20, 60 * 24, 60 * 24, 60 * 24 * 7, 60 * 24 * 55]))
     def wait(self, minutes: int) -> None:
         if self.now + timedelta(minutes=minutes) < self._last_moment:
             self.now += timedelta(minutes=minutes)
 
     @property
     def _last_moment(self) -> datetime:
-        """Before the window begins: what the clock does to running blocks is another test's."""
-        return clock.now() + timedelta(days=FIRST - 10)
+        """When the window is over, and what was sold in it has ended."""
+        return clock.now() + timedelta(days=FIRST + DAYS + 2)
 
     @rule(parts=st.sampled_from([0, 2, 4, 6, 8, 8, 10]))
     def supply_changes(self, parts: int) -> None:
@@ -404,7 +368,7 @@ class MarketMachine(RuleBasedStateMachine):
     def trespass(self, name: str, who: str) -> None:
         """To another organisation it does not exist."""
         deal, party = self.model.deals.get(name), self._party(who)
-        if deal is None or deal.who == who:
+        if deal is None or who in (deal.who, deal.buyer):
             return
         common = {"by": self._by(party), "organisation_id": party.organisation.pk}
         with self._clock():
@@ -437,56 +401,44 @@ class MarketMachine(RuleBasedStateMachine):
         deals = self.model.deals
         for quote in Quote.objects.filter(public_id__in=deals).prefetch_related("reservation"):
             deal = deals[quote.public_id]
-            assert (quote.state(self.now), quote.total) == (deal.quote_state(self.now), deal.total)
+            assert (quote.state(self.now), quote.total) == (deal.quote_state(self.now), deal.price)
             assert sum(Decimal(part["amount"]["amount"]) for part in quote.breakdown) == quote.total
         kept = Reservation.objects.filter(quote__public_id__in=deals).select_related("quote")
         assert {each.public_id for each in kept} == {deal.reservation for deal in deals.values() if deal.reservation}
         for each in kept:
             deal = deals[each.quote.public_id]
             assert each.state(self.now) == deal.reservation_state(self.now)
-            assert each.total == deal.total or deal.state == "cancelled"
+            assert (each.total, each.revision) == (deal.total, deal.revision)
+        for change in self.model.changes.values():
+            assert Quote.objects.get(public_id=change.quote).state(self.now) == change.quote_state(self.now)
+
+    @invariant()
+    def the_budget_is_what_was_bought_with_it(self) -> None:
+        for budget in Budget.objects.filter(cost_centre__code=CENTRE):
+            assert budget.reserved == 0
+            assert budget.spent == (self._charged() if self._is_the_windows(budget) else 0)
+
+    def _charged(self) -> Decimal:
+        """Until a sweep has written down that a block lapsed, it stands in the books."""
+        lapsed = {deal.reservation: deal.charged for deal in self.model.deals.values() if deal.who == "rival"}
+        late = Reservation.objects.filter(public_id__in=lapsed, status__in=PENDING, deadline__lte=self.now)
+        still = sum((lapsed[public_id] for public_id in late.values_list("public_id", flat=True)), Decimal(0))
+        return self.model.budget_used("rival", self.now) + still
+
+    def _is_the_windows(self, budget: Budget) -> bool:
+        """Of its one or two years."""
+        return budget.start.year == self.market.day(FIRST).year
 
     @invariant()
     def everybody_sees_their_own_and_nothing_else(self) -> None:
         for who in PARTIES:
             whose = self._party(who).organisation.pk
-            own = {deal.quote for deal in self.model.deals.values() if deal.who == who}
-            own |= self.changes if who == "other_seller" else set()
+            own = {deal.quote for deal in self.model.deals.values() if deal.buyer == who}
+            own |= {change.quote for change in self.model.changes.values() if change.who == who}
             assert set(Quote.objects.of(whose).values_list("public_id", flat=True)) == own
             told = Event.objects.visible_to(whose).filter(organisation_id__isnull=False)
             subjects = set(told.filter(subject__startswith="qte_").values_list("subject", flat=True))
             assert subjects <= own
-
-    # How
-
-    @contextmanager
-    def _clock(self) -> Iterator[None]:
-        with clock.frozen(self.now):
-            yield
-
-    def _run(self, action: Any) -> Any:
-        return change.run(action)
-
-    def _attempt(self, action: Any) -> Any:
-        """What came of it: a value, or the refusal."""
-        try:
-            with self._clock():
-                found = change.run(action)
-        except REFUSALS as refused:
-            found = refused
-        self.met[type(found).__name__] += 1
-        return found
-
-    def _party(self, who: str) -> Party:
-        found: Party = getattr(self.market, who)
-        return found
-
-    def _by(self, party: Party) -> Any:
-        return party.buyer.as_actor(party.organisation.pk)
-
-    def _set_limits(self, limits: tuple[int, ...]) -> None:
-        rows = np.repeat(np.array(limits, dtype=np.int64)[:, None], DAYS, axis=1)
-        ledger.set_limits(pool_id=self.market.h100.pk, first_day=self.market.day(FIRST), limits=rows)
 
 
 @pytest.mark.django_db

@@ -93,6 +93,8 @@ def test_a_moved_date_is_a_slip_of_the_same_project_and_moving_it_back_ends_it(f
     assert (last(3).planned, last(3).forecast) == (date(2027, 3, 3), date(2027, 9, 3))
     assert Entry.objects.filter(verb="milestone.moved", subject=phase(3).public_id).exists()
     assert ProjectionDue.objects.count() == 2
+    reports = last(3).reports.filter(forecast=date(2027, 9, 3)).values_list("source", "reported_by")
+    assert [source for source, _ in reports] == ["import"], "an import reports as everybody does"
     change(files, "2027-09-03", "2027-03-03")
     import_(files)
     assert (last(3).planned, last(3).forecast) == (date(2027, 3, 3), None)

@@ -335,13 +335,3 @@ def test_refused_demand_is_told_only_where_three_organisations_are_behind_it(mar
 def test_worth_is_measured_in_the_curves_floor(market: Market) -> None:
     for pool in Pool.objects.all():
         assert cost_of(pool) == pytest.approx(float(sum(curve_cost(pool))))
-
-
-def test_before_there_is_a_projection_nothing_is_forecast() -> None:
-    alone = party("Early Cloud")
-    reading = read(seller_id=alone.organisation.pk, now=clock.now())
-    assert (reading.pools, reading.places.days) == ((), 0)
-    found = forecast_requests(
-        seller_id=alone.organisation.pk, pools=[], first_day=clock.today(), days=30, now=clock.now(), seed=1
-    )
-    assert len(found) == 0

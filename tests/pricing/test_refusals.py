@@ -113,7 +113,7 @@ def test_beyond_the_prices_the_refusal_says_until_when(market: Market) -> None:
     assert not ask(market, start=window(market, last + 1, last + 1)).offers
 
 
-def test_nothing_firm_is_sold_beyond_the_last_known_project(market: Market) -> None:
+def test_nothing_firm_is_sold_beyond_the_last_known_project(market: Market, nothing_kept: None) -> None:
     inputs = Projection.objects.get().inputs
     Projection.objects.update(inputs={**inputs, "last_known_day": 299})
     limits = np.repeat(np.array([[2048], [3072], [4096]]), DAYS, axis=1)
@@ -149,14 +149,6 @@ def test_a_seller_is_a_wish(market: Market) -> None:
     assert ask(market, accelerators=[], sellers=[seller.public_id], start=window(market, 120, 130)).offers
     found = refused(market, accelerators=["h100"], sellers=[seller.public_id])
     assert set(found.binding.wishes) < {"accelerators", "sellers"}
-
-
-def test_before_there_are_prices_nothing_is_on_sale(db: None) -> None:
-    now = clock.now()
-    first = now.date() + timedelta(days=10)
-    found = answer(need=Need(Range(8, 8), Range(1, 1), first, first, "firm"), organisation_id=1, now=now)
-    assert found.refusal is not None
-    assert (found.refusal.binding.constraint, found.refusal.nearest) == ("no_price", ())
 
 
 def test_where_nothing_near_fits_the_largest_block_anywhere_is_named(market: Market) -> None:

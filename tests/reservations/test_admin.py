@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from pricing.quotes.models import Quote
 from pricing.quotes.need import Need, Range
 from pricing.quotes.search import search
 from reservations.admin.dashboard import board
+from reservations.booking.actions import accept_quote
 from reservations.booking.models import Reservation
 from tests.cockpit import FIRM_GPUS, Cockpit, signed_in
 
@@ -216,3 +218,21 @@ def test_the_hold_lasts_as_long_as_the_policy_says(cockpit: Cockpit) -> None:
     hold(signed_in(cockpit.sales), cockpit)
     quote = Quote.objects.get()
     assert quote.expires_at - quote.created_at == timedelta(minutes=20)
+
+
+def test_a_reservation_is_found_by_its_whole_id_or_its_quote_s_and_by_nothing_else(cockpit: Cockpit) -> None:
+    bank = cockpit.bank.pk
+    quotes = [bank_quote(cockpit) for _ in range(2)]
+    made = [
+        change.run(partial(accept_quote, public_id=quote.public_id, by=SYSTEM, organisation_id=bank))
+        for quote in quotes
+    ]
+    sales, page = signed_in(cockpit.sales), reverse("admin:reservations_reservation_changelist")
+
+    def found(term: str) -> list[Reservation]:
+        return list(sales.get(page, {"q": term}).context["cl"].result_list)
+
+    assert found(made[0].public_id) == [made[0]]
+    assert found(f" {quotes[1].public_id} ") == [made[1]]
+    assert found(made[0].public_id[:-1]) == []
+    assert len(found("")) == 2

@@ -10,7 +10,7 @@ from django.urls import reverse
 from marketplace.parties.models import User
 from marketplace.parties.staff_roles import FINANCE, SALES, ensure_staff_groups
 from marketplace.units import clock
-from pricing.quotes import delays
+from pricing.quotes import delays, handover
 from pricing.quotes.contracts import ContractPolicy
 from pricing.quotes.exits import SHIPPED
 from pricing.quotes.models import Quote
@@ -171,6 +171,10 @@ def test_a_contract_policy_is_published_and_never_edited(market: Market) -> None
         "payment_days": "5",
         "deposit_percent": "10",
         "acceptance_days": "1",
+        "handover": "provider",
+        "ready_notice_days": "7",
+        "end_notice_days": "14",
+        "acceptance_tests": json.dumps(handover.SHIPPED),
         "turnaround_days": "0",
         "lock_hours": "24",
         "change_minutes": "20",

@@ -1,6 +1,6 @@
 """The life of a reservation: one table, guarded, written down, and right by the clock though no sweep ran."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -32,6 +32,7 @@ from tests.reservations.test_booking import accept
 
 pytestmark = pytest.mark.django_db
 BUYER = frozenset({states.BUYER})
+DAY = date(2027, 3, 1)
 
 
 @pytest.fixture
@@ -61,7 +62,11 @@ def test_the_words_of_the_table_are_those_of_the_parties() -> None:
 def test_every_state_but_the_final_ones_is_left_by_somebody_and_by_the_clock() -> None:
     names = {name for name, _ in states.STATES}
     for state in names - set(states.FINAL):
-        assert states.BY_CLOCK[state] in states.allowed(state, {states.SYSTEM})
+        for by_clock in (True, False):
+            schedule = states.Schedule(DAY, None, DAY + timedelta(days=9), states.midnight(DAY), by_clock)
+            step = schedule.next_step(state)
+            assert step is not None
+            assert step[0].name in states.allowed(state, {states.SYSTEM})
     assert all(
         states.allowed(state, {*states.CUSTOMER, states.STAFF, states.FINANCE, states.SYSTEM}) == []
         for state in states.FINAL
@@ -86,6 +91,7 @@ def test_the_state_is_right_by_the_clock_though_no_sweep_ran(market: Market, blo
 
 
 def test_a_sweep_writes_down_each_step_with_the_time_it_took_effect(block: Reservation) -> None:
+    assert block.delivered_on is not None
     with clock.frozen(states.midnight(block.end) + timedelta(hours=3)):
         assert (settle_due_reservations(), settle_due_reservations()) == (1, 0)
     written = ReservationTransition.objects.values_list("action", "before", "after", "effective_at", "by")
@@ -117,7 +123,7 @@ def test_an_action_is_refused_where_the_table_does_not_have_it(block: Reservatio
     now = clock.now()
     with pytest.raises(NotInThisState, match="scheduled"):
         move(block, action=states.PAY, by=SYSTEM, roles=SYSTEM_ROLES, now=now)
-    with pytest.raises(NotYourRole, match="staff, system"):
+    with pytest.raises(NotYourRole, match="provider, staff, system"):
         move(block, action=states.HAND_OVER, by=SYSTEM, roles=BUYER, now=now)
     waiting = pending(block, states.PENDING_APPROVAL)
     with pytest.raises(TransitionReasonMissing):

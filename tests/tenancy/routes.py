@@ -100,6 +100,10 @@ ROUTES: dict[str, Row] = {
     "capacity/quote/": page(POST="buyer", sends={"offer": "{offer}"}),
     "selling/": page(GET="member"),
     "selling/demand/": page(GET="member"),
+    "selling/build-out/": page(GET="member"),
+    "selling/build-out/report/": page(POST="buyer", sends={"project": "{project}", "kind": "power"}),
+    "selling/build-out/file/": page(POST="buyer", sends={"text": "project,kind,forecast\n{project},power,{day}\n"}),
+    "selling/build-out/disclosure/": page(POST="admin"),
     "quotes/": page(GET="member"),
     "quotes/<str:public_id>/": page("quote", GET="member"),
     "quotes/<str:public_id>/release/": page("quote", POST="buyer"),
@@ -111,10 +115,31 @@ ROUTES: dict[str, Row] = {
     "negotiations/<str:public_id>/reply/": page("negotiation", POST="buyer", sends={"sentence": "please"}),
     "negotiations/<str:public_id>/withdraw/": page("negotiation", POST="buyer"),
     "approvals/": page(GET="member"),
+    "continuity/": page(GET="member"),
+    "continuity/scenarios/": page(POST="buyer", sends={"question": "growth", "name": "X", "asked": "factor=2"}),
+    "continuity/compare/": page(GET="member", asks={"scenario": "{scenario}"}),
+    "continuity/scenarios/<str:public_id>/": page("scenario", GET="member"),
+    "continuity/scenarios/<str:public_id>/export.csv": page("scenario", GET="member"),
+    "continuity/scenarios/<str:public_id>/<str:verb>/": page(
+        "scenario", "scenario_verb", POST="buyer", sends={"name": "X"}
+    ),
+    "continuity/<slug:question>.csv": page("question", GET="member", shared=True),
+    "continuity/<slug:question>/": page("question", GET="member", shared=True),
     "reservations/<str:public_id>/approve/": page("request", POST="buyer"),
     "reservations/<str:public_id>/decline/": page("request", POST="buyer", sends={"reason": "not this year"}),
     "reservations/<str:public_id>/withdraw/": page("request", POST="buyer"),
     "reservations/<str:public_id>/order-form/": page("reservation", GET="member"),
+    "reservations/<str:public_id>/delivery/results/": page(
+        "reservation", POST="buyer", sends={"results": "fabric,collective_gb_s,360"}
+    ),
+    "reservations/<str:public_id>/delivery/accept/": page("reservation", POST="buyer"),
+    "reservations/<str:public_id>/delivery/reject/": page("reservation", POST="buyer", sends={"reason": "too slow"}),
+    "reservations/<str:public_id>/delivery.csv": page("reservation", GET="member"),
+    "selling/deliveries/": page(GET="member"),
+    "selling/deliveries/<str:public_id>/": page("reservation", GET="member", of="seller"),
+    "selling/deliveries/<str:public_id>/<str:act>/": page(
+        "reservation", "act", POST="buyer", of="seller", sends={"ready_on": "{day}"}
+    ),
     "reservations/<str:public_id>/accept-delivery/": page("reservation", POST="buyer"),
     "reservations/<str:public_id>/assign/": page("reservation", GET="member", POST="buyer"),
     "reservations/<str:public_id>/change/<str:kind>/": page("reservation", "kind", GET="member", POST="buyer"),
@@ -138,6 +163,8 @@ ROUTES: dict[str, Row] = {
     "waitlist/<str:public_id>/withdraw/": page("wish", POST="buyer"),
     "reservations/": page(GET="member"),
     "reservations.csv": page(GET="member"),
+    "reservations/energy/": page(GET="member"),
+    "energy.csv": page(GET="member"),
     "everything.csv": page(GET="member"),
     "billing/": page(GET="member"),
     "billing.csv": page(GET="member"),
@@ -160,7 +187,21 @@ ROUTES: dict[str, Row] = {
     "api/v1/demand": door(GET="read"),
     "api/v1/price-policies": door(GET="read"),
     "api/v1/price-versions": door(GET="read"),
-    "api/v1/projects": door(GET="read"),
+    "api/v1/projects": door(GET="read", POST="supply", sends={"pool": "{pool}"}),
+    "api/v1/projects/<slug:public_id>/milestones": door("project", GET="supply", POST="supply", of="seller"),
+    "api/v1/projects/<slug:public_id>/milestones/preview": door("project", POST="supply", of="seller"),
+    "api/v1/disruptions/preview": door(POST="supply", sends={"pool": "{pool}"}),
+    "api/v1/disruptions": door(GET="supply", POST="supply", sends={"pool": "{pool}"}),
+    "api/v1/disruptions/<slug:public_id>/withdraw": door(
+        "disruption", POST="supply", of="seller", sends={"reason": "over"}
+    ),
+    "api/v1/maintenance": door(GET="supply", POST="supply", sends={"pool": "{pool}"}),
+    "api/v1/maintenance/<slug:public_id>/withdraw": door(
+        "maintenance", POST="supply", of="seller", sends={"reason": "over"}
+    ),
+    "api/v1/supply-files": door(POST="supply", sends={"csv": "project,kind,forecast\n{project},power,{day}\n"}),
+    "api/v1/provider-record": door(GET="supply"),
+    "api/v1/disclosure": door(GET="supply", POST="supply"),
     "api/v1/projects/<slug:public_id>": door("project", GET="read", of="seller"),
     "api/v1/projections": door(GET="read"),
     "api/v1/projections/<slug:public_id>": door("projection", GET="read", shared=True),
@@ -197,6 +238,25 @@ ROUTES: dict[str, Row] = {
     "api/v1/reservations/<slug:public_id>/changes": door(
         "reservation", GET="read", POST="commit", sends={"kind": "extend", "end_exclusive": "{later}"}
     ),
+    "api/v1/deliveries": door(GET="supply"),
+    "api/v1/reservations/<slug:public_id>/delivery": door("reservation", GET="read"),
+    "api/v1/reservations/<slug:public_id>/delivery/ready": door(
+        "reservation", POST="supply", of="seller", sends={"ready_on": "{day}"}
+    ),
+    "api/v1/reservations/<slug:public_id>/delivery/handover": door(
+        "reservation", POST="supply", of="seller", sends={"contact": "desk", "access_reference": "ticket 4711"}
+    ),
+    "api/v1/reservations/<slug:public_id>/delivery/provider-results": door(
+        "reservation", POST="supply", of="seller", sends={"fabric": {"collective_gb_s": "360"}}
+    ),
+    "api/v1/reservations/<slug:public_id>/delivery/results": door(
+        "reservation", POST="commit", sends={"fabric": {"collective_gb_s": "360"}}
+    ),
+    "api/v1/reservations/<slug:public_id>/delivery/accept": door("reservation", POST="commit"),
+    "api/v1/reservations/<slug:public_id>/delivery/reject": door(
+        "reservation", POST="commit", sends={"tests": ["collective_gb_s"], "reason": "too slow for what was sold"}
+    ),
+    "api/v1/reservations/<slug:public_id>/delivery/hand-back": door("reservation", POST="supply", of="seller"),
     "api/v1/reservations/<slug:public_id>/transitions": door("reservation", GET="read"),
     "api/v1/reservations/<slug:public_id>/accept-delivery": door("reservation", POST="commit"),
     "api/v1/reservations/<slug:public_id>/assignments": door(
@@ -207,6 +267,20 @@ ROUTES: dict[str, Row] = {
     "api/v1/assignments/<slug:public_id>/accept": door("assignment", POST="commit", of="affiliate"),
     "api/v1/assignments/<slug:public_id>/decline": door("assignment", POST="commit", of="affiliate"),
     "api/v1/assignments/<slug:public_id>/withdraw": door("assignment", POST="commit"),
+    "api/v1/continuity/outage": door(POST="read", sends={"sites": [], "late_days": 9}),
+    "api/v1/continuity/growth": door(POST="read", sends={"factor": "2", "from": "{day}"}),
+    "api/v1/continuity/closure": door(POST="read", sends={"country": "DE", "from": "{day}"}),
+    "api/v1/scenarios": door(
+        GET="read",
+        POST="quote",
+        asks={"after": "{scenario}"},
+        sends={"name": "X", "question": "growth", "inputs": {"factor": "2", "from": "{day}"}},
+    ),
+    "api/v1/scenarios/compare": door(GET="read", asks={"scenarios": "{scenario},{other_scenario}"}),
+    "api/v1/scenarios/<slug:public_id>": door(
+        "scenario", GET="read", PATCH="quote", DELETE="quote", sends={"name": "X"}
+    ),
+    "api/v1/scenarios/<slug:public_id>/recompute": door("scenario", POST="quote"),
     "api/v1/remedies": door(GET="read", asks={"reservation": "{reservation}"}),
     "api/v1/remedies/<slug:public_id>": door("remedy", GET="read"),
     "api/v1/remedies/<slug:public_id>/choose": door("remedy", POST="commit", sends={"choice": "{choice}"}),
@@ -218,6 +292,7 @@ ROUTES: dict[str, Row] = {
     "api/v1/disputes/<slug:public_id>": door("dispute", GET="read"),
     "api/v1/disputes/<slug:public_id>/posts": door("dispute", POST="commit", sends={"text": "and more"}),
     "api/v1/calendar-feed": door(POST="commit", DELETE="commit"),
+    "api/v1/energy": door(GET="read"),
     "api/v1/balances": door(GET="read"),
     "api/v1/account-entries": door(GET="read"),
     "api/v1/dues": door(GET="read", asks={"reservation": "{reservation}"}),
@@ -270,6 +345,7 @@ ROUTES: dict[str, Row] = {
     "admin/(?P<url>.*)$": staff("no_page", GET="nobody"),
     # Staff: pages of our own
     "admin/marketplace/pool/capacity/": staff(GET="marketplace.view_capacityday"),
+    "admin/marketplace/project/providers/": staff(GET="marketplace.view_milestonereport"),
     "admin/marketplace/projection/calibration/": staff(GET="marketplace.view_projection"),
     "admin/marketplace/disruption/<int:pk>/withdraw/": staff("no_row", POST="marketplace.change_disruption"),
     "admin/marketplace/maintenancewindow/<int:pk>/withdraw/": staff(
@@ -313,6 +389,10 @@ ROUTES: dict[str, Row] = {
     "admin/reservations/reservation/life/<slug:public_id>/hand-over/": staff(
         "reservation", POST="reservations.change_reservation"
     ),
+    "admin/reservations/reservation/life/<slug:public_id>/deliver/<slug:act>/": staff(
+        "reservation", "act", POST="reservations.change_reservation", sends={"ready_on": "{day}"}
+    ),
+    "admin/reservations/reservation/deliveries/": staff(GET="reservations.view_reservation"),
     "admin/reservations/reservation/trial-balance/": staff(GET="reservations.view_posting"),
     "admin/reservations/reservation/no-longer-clear/": staff(
         GET="reservations.view_reservation+marketplace.view_clearance"
@@ -361,6 +441,7 @@ ROUTES: dict[str, Row] = {
     **dict(table("pricing.contractpolicy", "view add")),
     **dict(table("reservations.assignment", "view")),
     **dict(table("reservations.calendarfeed", "view")),
+    **dict(table("reservations.scenario", "view", "scenario_pk")),
     **dict(table("reservations.causedispute", "view")),
     **dict(table("reservations.delaycause", "view add")),
     **dict(table("reservations.due", "view")),
@@ -369,11 +450,13 @@ ROUTES: dict[str, Row] = {
     **dict(table("reservations.posting", "view")),
     **dict(table("reservations.receipt", "view add")),
     **dict(table("marketplace.claim", "view", "claim_pk")),
+    **dict(table("marketplace.disclosurepolicy", "view")),
     **dict(table("marketplace.disruption", "view add")),
     **dict(table("marketplace.entry", "view", "entry_pk")),
     **dict(table("marketplace.event", "view", "event_pk")),
     **dict(table("marketplace.ledgerentry", "view", "ledger_pk")),
     **dict(table("marketplace.maintenancewindow", "view add")),
+    **dict(table("marketplace.milestonereport", "view", "report_pk")),
     **dict(table("marketplace.organisation", "view add change", "organisation_pk")),
     **dict(table("marketplace.pool", "view add change", "pool_pk")),
     **dict(table("marketplace.project", "view add change", "project_pk")),

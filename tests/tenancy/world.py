@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from django.contrib.auth.models import Permission
@@ -17,7 +17,17 @@ from django.test import Client
 
 from marketplace.change import change
 from marketplace.journal.actor import SYSTEM
-from marketplace.models import ApiKey, Claim, Entry, Event, LedgerEntry, Project, Projection
+from marketplace.models import (
+    ApiKey,
+    Claim,
+    Disruption,
+    Entry,
+    Event,
+    LedgerEntry,
+    MaintenanceWindow,
+    Project,
+    Projection,
+)
 from marketplace.outbox.addresses import Reach, parse
 from marketplace.outbox.subscribing import create_endpoint, ping
 from marketplace.parties.agreements import SigningAuthority
@@ -25,6 +35,7 @@ from marketplace.parties.budgets import open_cost_centre, set_budget
 from marketplace.parties.chains import Step, set_chain
 from marketplace.parties.models import ADMIN, APPROVER, BUYER, ROLES, SCOPES, VIEWER, User
 from marketplace.screening.actions import register_end_customer
+from marketplace.supply.providing import Said, enter_own_disruption, plan_own_maintenance, report_own_milestone
 from marketplace.units import clock
 from marketplace.units.money import Money
 from pricing.demand.models import Enquiry
@@ -51,7 +62,11 @@ from reservations.booking.changes import quote_change
 from reservations.booking.feeds import open_feed
 from reservations.booking.models import Reservation
 from reservations.booking.waitlist.actions import join, parse_wish
-from tests.market import PASSWORD, Market, Party, key, member, open_market, party
+from reservations.continuity.actions import save_scenario
+from reservations.continuity.asked import parse_question
+from reservations.continuity.holdings import known_places
+from reservations.continuity.queries import work_out
+from tests.market import PASSWORD, Market, Party, key, member, open_market, party, phase
 from tests.tenancy.walking import Answer, Caller
 
 # Words that are nobody else's, and a quantity that no page shows by chance.
@@ -146,18 +161,42 @@ def open_world() -> World:
     world.add("project_pk", project.pk)
     world.add("projection", projection.public_id)
     world.add("projection_pk", projection.pk)
+    provide(world)
     world.add("policy_pk", PricePolicy.objects.latest("pk").pk)
     world.add("day", market.day(30), str(market.day(30)))
     world.add("later", market.day(65), str(market.day(65)))
     world.add("word", "confirm", "confirm")
     world.add("kind", "extend", "extend")
     world.add("decision", "withdraw", "withdraw")
+    world.add("act", "ready", "ready")
+    world.add("question", "growth", "growth")
     world.add("verb", "disable", "disable")
+    world.add("scenario_verb", "rename", "rename")
     world.add("error_code", "busy", "nothing")
     world.add("no_row", "987654321")
     world.add("no_page", "nothing/here/", "nothing/there/")
     world.add("app", "pricing", "pricing")
     return world
+
+
+def provide(world: World) -> None:
+    """What the seller reported of its own supply, before the bank did anything."""
+    market, now = world.market, clock.now()
+    seller, days = market.seller.organisation, {"starts": market.day(40), "ends": market.day(50)}
+    common: dict[str, Any] = {"provider_id": seller.pk, "by": SYSTEM, "now": now}
+    share = Decimal("0.75")
+    disruption = enter_own_disruption(
+        disruption=Disruption(kind="weather", pool=market.h100, usable_share=share, reason="Storm", **days), **common
+    )
+    window = plan_own_maintenance(
+        window=MaintenanceWindow(pool=market.h100, usable_share=share, reason="Valves", **days), **common
+    )
+    said = Said("power", forecast=market.day(200))
+    hall = phase(market.h100)  # not on the board, which shows its phases to everybody
+    report = report_own_milestone(project=hall.public_id, said=said, **common).reports.get()
+    world.add("disruption", disruption.public_id)
+    world.add("maintenance", window.public_id)
+    world.add("report_pk", report.pk)
 
 
 def calendar(world: World) -> None:
@@ -345,6 +384,27 @@ def waitlist(world: World) -> None:
     world.figures.append(CEILING)
 
 
+def scenarios(world: World) -> None:
+    """Two questions about the bank's own portfolio, kept for the organisation, and one that is its author's alone."""
+    bank, now = world.market.bank.organisation, clock.now()
+    body = {"factor": "2", "from": world.market.day(40).isoformat(), "firmness": "standby"}
+    asked = parse_question("growth", body, today=now.date(), known=known_places())
+    answer = work_out(question=asked, organisation_id=bank.pk, now=now)
+    for kind, seen_by in (("scenario", "organisation"), ("other_scenario", "organisation"), ("private_one", "private")):
+        made = change.run(
+            partial(
+                save_scenario,
+                name=f"{CANARY} {kind}",
+                visibility=seen_by,
+                answer=answer,
+                organisation=bank,
+                by=_buyer(world),
+            )
+        )
+        world.add(kind, made.public_id, f"scn_{len(kind) * 'n':0>22}")
+        world.add(f"{kind}_pk", made.pk)
+
+
 def webhook(world: World) -> None:
     """An endpoint, and an event that is on its way to it. Its address leads nowhere: nothing is sent in these tests."""
     bank, now = world.market.bank.organisation, clock.now()
@@ -378,6 +438,7 @@ DEEDS: list[Callable[[World], None]] = [
     request,
     bundle,
     waitlist,
+    scenarios,
     webhook,
     records,
 ]

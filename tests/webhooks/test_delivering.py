@@ -136,6 +136,21 @@ def test_an_event_of_a_transaction_that_commits_late_is_not_passed_over(receiver
     assert len(receiver.ids) == 2
 
 
+def test_a_transaction_in_another_database_of_the_server_holds_nothing_up(receiver: Receiver) -> None:
+    listen(receiver.url)
+    other = connections.create_connection("default")
+    other.settings_dict = {**other.settings_dict, "NAME": "postgres"}
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute("SELECT pg_current_xact_id()")
+            happen()
+            send_all()
+            assert len(receiver.arrived) == 1
+    finally:
+        other.close()
+
+
 def test_a_cursor_over_ids_alone_would_pass_it_over(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     """The twin: every event that can be seen is taken to be settled, and what commits late is lost."""
     listen(receiver.url)
@@ -388,9 +403,9 @@ def test_the_secret_stands_nowhere_in_the_database(receiver: Receiver) -> None:
         tables = [row[0] for row in cursor.fetchall()]
         for table in tables:
             cursor.execute(f"SELECT string_agg(t::text, E'\\n') FROM \"{table}\" t")
-            (text,) = cursor.fetchone() or ("",)
+            text = "".join(str(cell) for row in cursor.fetchall() for cell in row)
             for form in (made.secret, made.secret[6:], raw.hex()):
-                assert form not in (text or ""), table
+                assert form not in text, table
 
 
 def test_with_another_master_key_nothing_is_signed_and_the_attempt_says_why(
@@ -434,7 +449,7 @@ def test_one_is_sent_again_and_a_range_is_replayed_with_the_same_ids(receiver: R
     assert found == 3
     assert sorted(receiver.ids[1:]) == sorted(each.public_id for each in events)
     assert delivery.attempts.count() == 3
-    assert Entry.objects.filter(verb="webhook_endpoint.replayed").get().after["events"] == 3
+    assert Entry.objects.filter(verb="webhook_endpoint.replayed").values_list("after__events", flat=True).get() == 3
 
 
 def test_what_was_missed_while_disabled_is_there_for_a_replay(receiver: Receiver) -> None:

@@ -25,7 +25,7 @@ from marketplace.supply.world import Floats
 
 PRIOR_WEIGHT = 20.0  # dates; an assumption: a market's first few dates bend its figures, its first twenty halve them
 FURTHEST = 3.0  # |z| beyond which one date proves no more: it may be a mistyped one
-_MU, _LOG_SIGMA = np.linspace(-3.0, 3.0, 121), np.linspace(-1.0, 1.0, 41)
+MU, LOG_SIGMA = np.linspace(-3.0, 3.0, 121), np.linspace(-1.0, 1.0, 41)
 
 
 @dataclass(frozen=True)
@@ -78,35 +78,35 @@ def _updated(prior: ProjectionPolicy, model: SlipModel, seen: Sequence[Observati
     likelihood = _likelihood(prior, model, seen)
     if not likelihood.any():
         return model
-    sigma = np.exp(_LOG_SIGMA)[:, None]
-    weight = -0.5 * PRIOR_WEIGHT * (_MU / sigma) ** 2 - np.log(sigma) - PRIOR_WEIGHT * _LOG_SIGMA[:, None] ** 2
-    mu, log_sigma = (after - before for after, before in zip(_means(weight + likelihood), _means(weight), strict=True))
+    sigma = np.exp(LOG_SIGMA)[:, None]
+    weight = -0.5 * PRIOR_WEIGHT * (MU / sigma) ** 2 - np.log(sigma) - PRIOR_WEIGHT * LOG_SIGMA[:, None] ** 2
+    mu, log_sigma = (after - before for after, before in zip(means(weight + likelihood), means(weight), strict=True))
     return _moved(model, mu * model.sigma, log_sigma, seen)
 
 
-def _means(log_weight: Floats) -> tuple[float, float]:
+def means(log_weight: Floats) -> tuple[float, float]:
     """Means of mu (in sigmas of the prior, from its mu) and of log sigma (from its own) under weights over the grid."""
     weight = np.exp(log_weight - log_weight.max())
     weight /= weight.sum()
-    return float(weight.sum(axis=0) @ _MU), float(weight.sum(axis=1) @ _LOG_SIGMA)
+    return float(weight.sum(axis=0) @ MU), float(weight.sum(axis=1) @ LOG_SIGMA)
 
 
 def _likelihood(prior: ProjectionPolicy, model: SlipModel, seen: Sequence[Observation]) -> Floats:
     """(sigmas, mus): the log likelihood over the grid, in units of the prior's z."""
-    total = np.zeros((len(_LOG_SIGMA), len(_MU)))
-    sigma = np.exp(_LOG_SIGMA)[:, None]
+    total = np.zeros((len(LOG_SIGMA), len(MU)))
+    sigma = np.exp(LOG_SIGMA)[:, None]
     weights = _weights(prior, seen)
     for each, weight in zip(seen, weights, strict=True):
         reach = prior.reach(each.lead, model)
-        at = (_within(model.z_of(each.slip, reach)) - _MU) / sigma
+        at = (within(model.z_of(each.slip, reach)) - MU) / sigma
         told = log_ndtr(-at) if each.open else -0.5 * at * at - np.log(sigma)
         if each.late_by is not None:
-            told = told - log_ndtr(-(_within(model.z_of(each.late_by, reach)) - _MU) / sigma)
+            told = told - log_ndtr(-(within(model.z_of(each.late_by, reach)) - MU) / sigma)
         total += weight * told
     return total
 
 
-def _within(z: float) -> float:
+def within(z: float) -> float:
     return min(max(z, -FURTHEST), FURTHEST)
 
 

@@ -19,6 +19,9 @@ from pricing.curve.models import Tape
 from pricing.demand.versions import store_forecast
 from pricing.tasks import forecast_due_demand, publish_due_tape, solve_due_prices
 from reservations.management.cast import create_cast, write_sign_ins
+from reservations.management.deliver import deliver
+from reservations.management.portfolio import fill_portfolio
+from reservations.management.reports import report
 from reservations.management.trade import slip, trade
 
 
@@ -35,6 +38,9 @@ class Command(BaseCommand):
         if not Tape.objects.exists():
             self.open_market(now)
         cast = change.run(lambda: create_cast(Pool.objects.select_related("seller").earliest("pk").seller, now))
+        filled = fill_portfolio()
+        if filled:
+            self.stdout.write(f"{filled} blocks bought for the bank")
         if options["json"]:
             change.run(lambda: write_sign_ins(Path(options["json"]), web=options["web"], cast=cast, now=now))
 
@@ -46,6 +52,7 @@ class Command(BaseCommand):
         is_ours = not Site.objects.filter(is_demo=False).exists()
         if is_ours:
             change.run(lambda: import_campuses(demo_campuses(now.date()), by=SYSTEM, now=now))
+            report(now)
         self.stdout.write(f"build-out: {Pool.objects.count()} pools")
         project_due_supply()
         forecast_due_demand()
@@ -53,6 +60,7 @@ class Command(BaseCommand):
         self.stdout.write("supply projected and priced")
         if is_ours:
             self.stdout.write(f"{trade()} blocks of invented demand bought")
+            self.stdout.write(f"{deliver()} deliveries announced or under way")
             self.take_in_sales()
             change.run(slip)
         publish_due_tape()
