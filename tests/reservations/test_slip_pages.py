@@ -113,7 +113,7 @@ def test_a_buyer_sees_it_before_any_watch_has_run_and_with_its_confidence_afterw
     assert (told["state"], told["days"], told["confidence_before"], told["confidence"]) == (
         "planned", 5, "1.0000", "0.0000",
     )  # fmt: skip
-    assert "a remedy was planned" in signed_in(market.bank.buyer).get(page).content.decode()
+    assert "Less will be there at Northfield" in signed_in(market.bank.buyer).get(page).content.decode()
     assert ask(market.rival, f"/reservations/{block.public_id}/supply")[0] == 404
 
 
