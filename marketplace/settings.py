@@ -203,6 +203,12 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": [],
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "DisruptionKindEnum": "marketplace.supply.models.DISRUPTION_KINDS",
+        "MilestoneKindEnum": "marketplace.supply.models.MILESTONE_KINDS",
+        "CurrencyEnum": "marketplace.units.money.CURRENCIES",
+        "AudienceEnum": "marketplace.supply.models.AUDIENCES",
+    },
 }
 
 

@@ -114,7 +114,7 @@ class MaintenanceRequest(Strict):
     usable_share = serializers.DecimalField(5, 4, help_text="Of the GPUs, 0 to below 1")
 
 
-class WithdrawRequest(Strict):
+class WithdrawStatementRequest(Strict):
     reason = Text(max_length=1000, help_text="It stays on record")
 
 

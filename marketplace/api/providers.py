@@ -36,7 +36,7 @@ from marketplace.api.provider_shapes import (
     ReportRequest,
     ReportShape,
     StatedShape,
-    WithdrawRequest,
+    WithdrawStatementRequest,
 )
 from marketplace.api.schema import keyed, problems
 from marketplace.api.strict import StrictJson, read
@@ -284,7 +284,7 @@ class _Withdraw(SupplyDoor):
     shape: ClassVar[type[StatedShape]]
 
     def _withdraw(self, request: Request, public_id: str) -> Response:
-        body, by = read(WithdrawRequest, request.data), self.key.as_actor()
+        body, by = read(WithdrawStatementRequest, request.data), self.key.as_actor()
         return self.once(
             request,
             lambda: withdraw_own(
@@ -307,7 +307,7 @@ class WithdrawDisruption(_Withdraw):
         summary="Withdraw a disruption that you reported",
         tags=["supply"],
         parameters=keyed(),
-        request=WithdrawRequest,
+        request=WithdrawStatementRequest,
         responses={200: DisruptionShape, **problems(*CHANGED)},
     )
     def post(self, request: Request, public_id: str) -> Response:
@@ -323,7 +323,7 @@ class WithdrawMaintenance(_Withdraw):
         summary="Withdraw maintenance that you planned",
         tags=["supply"],
         parameters=keyed(),
-        request=WithdrawRequest,
+        request=WithdrawStatementRequest,
         responses={200: MaintenanceShape, **problems(*CHANGED)},
     )
     def post(self, request: Request, public_id: str) -> Response:

@@ -22,7 +22,7 @@ from marketplace.parties.chains import Step, set_chain, withdraw_chain
 from marketplace.parties.models import ADMIN, APPROVER, Membership
 from marketplace.parties.spending import ApprovalChain, CostCentre
 from marketplace.units import clock
-from marketplace.units.money import MINOR_DIGITS, USD, Money
+from marketplace.units.money import CURRENCIES, USD, Money
 
 
 class Amount(serializers.DecimalField):
@@ -39,7 +39,7 @@ class Amount(serializers.DecimalField):
 
 class MoneyIn(Strict):
     amount = Amount(help_text="Decimal string such as 1234.50")
-    currency = serializers.ChoiceField(choices=sorted(MINOR_DIGITS), default=USD)
+    currency = serializers.ChoiceField(choices=CURRENCIES, default=USD)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         return {"money": Money(attrs["amount"], attrs["currency"])}
@@ -79,7 +79,7 @@ class CostCentreRequest(Strict):
     code = Text(max_length=40, help_text="Your own")
     name = Text(max_length=120)
     period = serializers.ChoiceField(choices=CHOICES, help_text="Budgets are by calendar month, quarter or year")
-    currency = serializers.ChoiceField(choices=sorted(MINOR_DIGITS), default=USD)
+    currency = serializers.ChoiceField(choices=CURRENCIES, default=USD)
     is_default = serializers.BooleanField(default=False)
 
 

@@ -6,6 +6,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 USD = "USD"
 MINOR_DIGITS = {"USD": 2, "EUR": 2, "INR": 2, "JPY": 0}
+CURRENCIES = sorted(MINOR_DIGITS)
 UNIT_PRICE_STEP = Decimal("0.0001")  # unit prices are derived from totals and shown with four decimals
 
 

@@ -60,7 +60,7 @@ class FigureShape(serializers.Serializer[Any]):
     unit = serializers.CharField()
 
 
-class StepsShape(serializers.Serializer[Any]):
+class CoverageStepsShape(serializers.Serializer[Any]):
     """GPUs before and after, from each date until the next, the last until `end_exclusive`."""
 
     name = serializers.CharField(help_text="An accelerator, or h100_equivalents for all of them")
@@ -147,7 +147,7 @@ class AlternativeShape(ProposedShape):
     comparison = ComparedShape(many=True)
 
 
-class MovedShape(HeldShape):
+class MovedBlockShape(HeldShape):
     """A reservation where it closes, with what could stand in for it."""
 
     need = serializers.SerializerMethodField()
@@ -233,7 +233,7 @@ class SaidShape(serializers.Serializer[Any]):
 
     title = serializers.CharField()
     headline = FigureShape(many=True)
-    steps = StepsShape(many=True)
+    steps = CoverageStepsShape(many=True)
     notes = serializers.ListField(child=serializers.CharField())
 
 
@@ -256,7 +256,7 @@ class GrowthAnswerShape(SaidShape):
 
 
 class ClosureAnswerShape(SaidShape):
-    reservations = MovedShape(many=True)
+    reservations = MovedBlockShape(many=True)
     bundle = ReadyBundleShape(allow_null=True)
 
 
