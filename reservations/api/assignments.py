@@ -41,8 +41,10 @@ class AssignmentDoor(Door):
     def shown(self, assignment: Assignment) -> Any:
         return AssignmentShape(Assignment.objects.with_names().get(pk=assignment.pk), context=self.seen_by()).data
 
-    def decided(self, request: Request, public_id: str, action: Callable[..., Assignment]) -> Response:
-        read(Empty, request.data)
+    def decided(
+        self, request: Request, public_id: str, action: Callable[..., Assignment], shape: type[Strict] = Empty
+    ) -> Response:
+        body = read(shape, request.data)
         return answer_once(
             request,
             organisation_id=self.organisation_id,
@@ -51,6 +53,7 @@ class AssignmentDoor(Door):
                 by=self.key.as_actor(),
                 organisation_id=self.organisation_id,
                 roles=roles_of_key(self.key.scopes),
+                **body,
             ),
             render=lambda assignment: (200, self.shown(assignment)),
         )
@@ -124,6 +127,12 @@ class OfferAssignment(AssignmentDoor):
         )
 
 
+class TakeOverRequest(Strict):
+    """Which of your cost centres pays for it; your default one where you name none."""
+
+    cost_centre = Text(required=False)
+
+
 ANSWERS: dict[Any, Any] = {200: AssignmentShape, **problems(400, 401, 403, 404, 409, 415, 422, 503)}
 
 
@@ -135,12 +144,12 @@ class AcceptAssignment(AssignmentDoor):
         summary="Take over a reservation: binding",
         tags=["buy"],
         parameters=keyed(),
-        request=Empty,
+        request=TakeOverRequest,
         responses=ANSWERS,
     )
     def post(self, request: Request, public_id: str) -> Response:
         """From now on you hold the block and owe for it. This cannot be undone."""
-        return self.decided(request, public_id, accept_assignment)
+        return self.decided(request, public_id, accept_assignment, TakeOverRequest)
 
 
 class DeclineAssignment(AssignmentDoor):

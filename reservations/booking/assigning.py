@@ -193,8 +193,12 @@ def decline_assignment(*, assignment: str, by: Actor, organisation_id: int, role
     return _decide(found, DECLINED, by, now, [found.giver_id, found.receiver_id])
 
 
-def accept_assignment(*, assignment: str, by: Actor, organisation_id: int, roles: Collection[str]) -> Assignment:
+def accept_assignment(
+    *, assignment: str, by: Actor, organisation_id: int, roles: Collection[str], cost_centre: str | None = None
+) -> Assignment:
     """The receiver takes the reservation with all that is still to be paid and done. This cannot be undone.
+
+    `cost_centre` is the receiver's that pays; its default one where none is named.
 
     Raises AssignmentNotFound, AssignmentClosed, NotYourRole, NotInThisState or DuesOpen; of the receiver
     ScreeningRequired, NoAgreement, NoAuthority, CostCentreNeeded or OverBudget.
@@ -205,7 +209,7 @@ def accept_assignment(*, assignment: str, by: Actor, organisation_id: int, roles
     check(reservation, action=states.ASSIGN, roles=states.CUSTOMER, now=now)
     _may_change_hands(reservation, found.receiver, now)
     order_form(reservation=reservation)  # the giver's, before anything of it changes
-    _take_on(reservation, found.receiver, by, now)
+    _take_on(reservation, found.receiver, cost_centre, by, now)
     reservation.organisation, reservation.assigned_at = found.receiver, now
     reservation.purchase_order = ""
     reservation.revision += 1  # what the giver has asked for is stale
@@ -213,12 +217,14 @@ def accept_assignment(*, assignment: str, by: Actor, organisation_id: int, roles
     return _decide(found, ASSIGNED, by, now, [found.giver_id, found.receiver_id])
 
 
-def _take_on(reservation: Reservation, receiver: Organisation, by: Actor, now: datetime) -> None:
+def _take_on(
+    reservation: Reservation, receiver: Organisation, cost_centre: str | None, by: Actor, now: datetime
+) -> None:
     """Who takes it over signs for the whole contract, and pays out of its own budget; the giver's is free again."""
     owed = reservation.money
     found = standing(organisation_id=receiver.pk, by=by, seller_id=reservation.pool.seller_id, amount=owed, now=now)
     found.check_may_sign()
-    centre = found.charged_to(None)
+    centre = found.charged_to(cost_centre)
     give_back(holder=reservation.public_id, now=now)
     reservation.cost_centre = centre
     if centre is not None:

@@ -81,7 +81,8 @@ def listing(request: HttpRequest, found: Membership) -> HttpResponse:
         }
         for each in Assignment.objects.of(found.organisation_id).with_names()[:MOST_SHOWN]
     ]
-    return render(request, "reservations/assignments.html", {"nav": "portfolio", "rows": rows})
+    context = {"nav": "portfolio", "rows": rows, "centres": found.organisation.cost_centres.filter(closed_at=None)}
+    return render(request, "reservations/assignments.html", context)
 
 
 @require_POST
@@ -93,8 +94,12 @@ def decide(request: HttpRequest, found: Membership, public_id: str, decision: st
         raise Http404
     action, done = DECISIONS[decision]
     by, roles = found.user.as_actor(found.organisation_id), roles_of_member(found.role)
+    centre = request.POST.get("cost_centre")
+    named = {"cost_centre": centre} if centre and decision == "accept" else {}
     try:
-        change.run(lambda: action(assignment=public_id, by=by, organisation_id=found.organisation_id, roles=roles))
+        change.run(
+            lambda: action(assignment=public_id, by=by, organisation_id=found.organisation_id, roles=roles, **named)
+        )
     except AssignmentNotFound as error:
         raise Http404 from error
     except REFUSALS as refused:

@@ -9,7 +9,7 @@ from hypothesis.stateful import multiple, rule
 
 from marketplace.capacity import ledger
 from marketplace.journal.actor import SYSTEM
-from marketplace.parties.budgets import CostCentreNeeded, OverBudget
+from marketplace.parties.budgets import OverBudget
 from pricing.quotes.holds import HoldLimit
 from pricing.quotes.models import Quote
 from reservations.booking import states
@@ -182,15 +182,19 @@ class Changing(Base):
         taken: Any = None
         if accepts:
             whose = taker.organisation.pk
+            named: dict[str, Any] = {"cost_centre": self.centre} if receiver == "rival" else {}
             taken = self._attempt(
-                lambda: accept_assignment(assignment=name, by=self._by(taker), organisation_id=whose, roles=BUYER)
+                lambda: accept_assignment(
+                    assignment=name, by=self._by(taker), organisation_id=whose, roles=BUYER, **named
+                )
             )
         if isinstance(taken, Assignment):
             deal.who, deal.charged, deal.revision = receiver, deal.total, deal.revision + 1
         else:
             if taken is not None:
-                # An assignment names no cost centre, and the rival keeps one: so it can take nothing over.
-                assert (isinstance(taken, CostCentreNeeded), receiver) == (True, "rival"), taken
+                assert isinstance(taken, OverBudget), taken
+                assert receiver == "rival"
+                assert self.model.budget_used("rival", self.now) + deal.total > BUDGET
             back = self._attempt(
                 lambda: withdraw_assignment(
                     assignment=name, by=self._by(giver), organisation_id=giver.organisation.pk, roles=BUYER
