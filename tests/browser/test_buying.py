@@ -69,7 +69,7 @@ def test_a_price_that_rose_meanwhile_is_said_and_nothing_is_held(market: Market,
     offer = rival.get("/capacity/", {**need, "start": market.day(30).isoformat()}).context["offer"]
     rival.post("/capacity/quote/", {"offer": offer.id})
     desk.page.get_by_role("button", name="Get a firm quote").click()
-    desk.page.get_by_text("Nothing is held; choose again.").wait_for()
+    desk.page.get_by_text("more than it was offered for. Nothing was done.").wait_for()
     assert not Quote.objects.filter(organisation=market.bank.organisation).exists()
 
 

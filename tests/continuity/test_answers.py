@@ -19,6 +19,7 @@ from reservations.continuity.holdings import known_places
 from reservations.continuity.queries import Answer, work_out
 from tests.continuity.conftest import bought, starting
 from tests.market import Market, Party, block_taken
+from tests.slipping import contracts
 
 
 def ask(market: Market, kind: str, party: Party | None = None, **body: Any) -> Answer:
@@ -68,6 +69,7 @@ def test_a_late_site_begins_late_what_has_not_begun(market: Market) -> None:
 
 
 def test_what_a_late_block_is_credited_is_its_contracts_formula(market: Market) -> None:
+    contracts(market)
     held = bought(market)
     terms = held.quote.contract_terms.delay_terms
     assert terms is not None

@@ -404,7 +404,7 @@ def test_an_extension_that_is_paid_for_stays(market: Market) -> None:
 
 def test_days_of_an_unpaid_change_that_have_begun_are_used_and_owed(market: Market) -> None:
     """Twice the GPUs for the whole block, unpaid: those of the days until the deadline, and of that day, are used."""
-    contract(market, deposit_percent=50, payment_days=25)
+    contract(market, deposit_percent=50, payment_days=25, handover="clock")
     block = accept(market.bank, take(market, market.bank))
     pay(block, balance(block))
     make(market.bank, ask(market.bank, block, "resize", quantity=128))

@@ -62,7 +62,7 @@ def test_the_deadline_is_never_after_the_start_but_leaves_time_to_pay(market: Ma
     block = accept(market.bank, take(market, market.bank))
     assert block.deadline == states.midnight(block.start)
     tomorrow = market.day(1)
-    with clock.frozen(states.midnight(tomorrow) - timedelta(hours=1)):
+    with clock.frozen(max(states.midnight(tomorrow) - timedelta(hours=1), clock.now())):
         start = {"from": tomorrow.isoformat(), "to": tomorrow.isoformat()}
         at_once = accept(market.bank, take(market, market.bank, start=start))
     assert at_once.deadline == at_once.accepted_at + timedelta(hours=4)
