@@ -222,7 +222,14 @@ def _take_on(
 ) -> None:
     """Who takes it over signs for the whole contract, and pays out of its own budget; the giver's is free again."""
     owed = reservation.money
-    found = standing(organisation_id=receiver.pk, by=by, seller_id=reservation.pool.seller_id, amount=owed, now=now)
+    found = standing(
+        organisation_id=receiver.pk,
+        by=by,
+        seller_id=reservation.pool.seller_id,
+        amount=owed,
+        now=now,
+        cost_centre=cost_centre,
+    )
     found.check_may_sign()
     centre = found.charged_to(cost_centre)
     give_back(holder=reservation.public_id, now=now)
