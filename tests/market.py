@@ -237,6 +237,12 @@ def ready_today(projection: Projection, project: Project) -> ProjectOutlook:
     )
 
 
+def later_today(minutes: int) -> datetime:
+    """In so many minutes, or as the day ends: on another day the board would differ for that alone."""
+    now = clock.now()
+    return min(now + timedelta(minutes=minutes), now.replace(hour=23, minute=59, second=59, microsecond=999_999))
+
+
 def default_policy(now: datetime, **changed: Any) -> PricePolicy:
     return PricePolicy.objects.create(seller=None, version=1, starts_at=now, published_by="tests", **changed)
 

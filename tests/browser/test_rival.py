@@ -1,12 +1,12 @@
 """What a rival sees of a bank's trade: nothing."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from marketplace.units import clock
 from pricing.curve.actions import publish_tape
 from tests.browser.conftest import Desk
-from tests.market import Market
+from tests.market import Market, later_today
 
 BEFORE_OR_AFTER = re.compile(r"As of .* UTC")
 
@@ -45,17 +45,11 @@ def test_a_rivals_lists_are_empty_after_the_banks_trade(market: Market, desk: De
     assert desk.page.get_by_text("No reservations yet").is_visible()
 
 
-def later_today() -> datetime:
-    """In an hour, or as the day ends: on another day the board would differ for that alone."""
-    now = clock.now()
-    return min(now + timedelta(hours=1), now.replace(hour=23, minute=59, second=59, microsecond=999_999))
-
-
 def test_the_board_is_the_same_after_a_trade_smaller_than_the_tapes_step(market: Market, desk: Desk) -> None:
     before = board(desk)
     buy(market, desk, quantity=8)
     desk.page.context.clear_cookies()
-    publish_tape(now=later_today())
+    publish_tape(now=later_today(60))
     assert board(desk) == before
 
 

@@ -1,6 +1,6 @@
 """Lists: pages by cursor, filters named after fields, and the market by day."""
 
-from datetime import date, timedelta
+from datetime import date
 
 import pytest
 from django.db import connection
@@ -11,7 +11,7 @@ from pricing.curve.actions import publish_tape
 from pricing.curve.building import versions_without_signals, work_out_signals
 from pricing.quotes.models import Quote
 from tests.contracts.conftest import Caller, calls_of
-from tests.market import Market, phase
+from tests.market import Market, later_today, phase
 
 
 def test_pages_follow_each_other_without_gap_or_repeat(market: Market, bank: Caller) -> None:
@@ -150,7 +150,7 @@ def test_the_tape_is_blind_to_a_small_trade_and_the_seller_is_not(market: Market
     seller, other_seller = calls_of(market.seller), calls_of(market.other_seller)
     before = rival.get("/headroom", **days(market, 0, 60)).json()["data"]
     bank.quote(market)
-    publish_tape(now=clock.now() + timedelta(minutes=5))
+    publish_tape(now=later_today(5))
     assert rival.get("/headroom", **days(market, 0, 60)).json()["data"] == before
     assert other_seller.get("/headroom", **days(market, 0, 60)).json()["data"] == before
 

@@ -34,7 +34,7 @@ from pricing.quotes.need import BadNeed, parse_need
 from pricing.quotes.offers import Offer, OfferInvalid
 from pricing.quotes.queries import known_names
 from pricing.quotes.search import Search, search
-from tests.market import H100_LIMITS, Market, Party
+from tests.market import H100_LIMITS, Market, Party, later_today
 
 pytestmark = pytest.mark.django_db
 
@@ -273,7 +273,7 @@ def published(market: Market) -> list[Any]:
 
 
 def publish_next(market: Market) -> list[Any]:
-    with clock.frozen(clock.now() + timedelta(minutes=6)):
+    with clock.frozen(later_today(6)):
         assert change.run(lambda: publish_tape(now=clock.now())) is not None
     return published(market)
 
