@@ -1,17 +1,16 @@
 """What the market promises, how much of what is sold may be late, and where selling has stopped."""
 
-from datetime import timedelta
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.utils import flatten_fieldsets
 from django.db.models import Exists, OuterRef, QuerySet
-from django.forms.models import model_to_dict
 from django.http import HttpRequest
 from unfold.decorators import display
 
-from marketplace.admin.base import FrozenAdmin, StaffAdmin, author
+from marketplace.admin.base import FrozenAdmin, author
+from marketplace.admin.versions import VersionAdmin
 from marketplace.celery import PROJECT_SUPPLY, WATCH_EXPOSURE, wake
 from marketplace.change import change as changes
 from marketplace.models import Pool, SellingStop, SiteExposure, SupplyPolicy
@@ -20,7 +19,6 @@ from marketplace.supply.queries import open_stops
 from marketplace.units import clock
 from marketplace.web import formats
 
-LEAD = timedelta(minutes=10)  # time to read a copied policy through before it starts
 RULES: Any = (
     (None, {"fields": ("starts_at",)}),
     ("Promised to every buyer", {"fields": (("promise_firm", "promise_standard", "promise_standby"),)}),
@@ -45,7 +43,7 @@ class PolicyForm(forms.ModelForm):
 
 
 @admin.register(SupplyPolicy)
-class SupplyPolicyAdmin(StaffAdmin):
+class SupplyPolicyAdmin(VersionAdmin):
     """Published versions are read; a change is a new version that starts from a copy."""
 
     form = PolicyForm
@@ -59,14 +57,8 @@ class SupplyPolicyAdmin(StaffAdmin):
     readonly_fields = ("version", "published_by")
     change_form_outer_before_template = "admin/marketplace/supplypolicy/next.html"
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        copied = request.GET.get("copy", "")
-        policy = SupplyPolicy.objects.filter(pk=copied).first() if copied.isdigit() else None
-        initial = model_to_dict(policy or SupplyPolicy.objects.in_force(clock.now()))
-        return {**initial, "starts_at": clock.now().replace(second=0, microsecond=0) + LEAD}
+    def first_draft(self) -> SupplyPolicy:
+        return SupplyPolicy.objects.in_force(clock.now())
 
     def save_model(self, request: HttpRequest, obj: SupplyPolicy, form: Any, change: bool) -> None:
         by = author(request)

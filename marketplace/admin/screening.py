@@ -1,6 +1,5 @@
 """Screening in the cockpit: one person asks to clear, another confirms; one person blocks; lists and rules are kept."""
 
-from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -12,6 +11,7 @@ from django.urls import URLPattern, path
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from marketplace.admin.base import BUSY, FrozenAdmin, StaffAdmin, author
+from marketplace.admin.versions import LEAD
 from marketplace.change import change as changes
 from marketplace.models import Clearance, ClearanceProposal, EndCustomer, ListedName, ScreeningPolicy
 from marketplace.screening.actions import (
@@ -27,7 +27,6 @@ from marketplace.screening.actions import (
 from marketplace.screening.matrix import COLUMNS, RuleRefused, parsed, written
 from marketplace.units import clock
 
-LEAD = timedelta(minutes=10)  # time to read a copied policy through before it starts
 SAYS_WHY = UnfoldAdminTextareaWidget(attrs={"rows": 3})
 
 

@@ -1,21 +1,19 @@
 """Contract policies: published versions are read; a change is a new version that starts from a copy."""
 
-from datetime import timedelta
+from datetime import datetime
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.contrib.admin.utils import flatten_fieldsets
-from django.forms.models import model_to_dict
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 
-from marketplace.admin.base import StaffAdmin, author
+from marketplace.admin.base import author
+from marketplace.admin.versions import CheckedForm, VersionAdmin
 from marketplace.change import change as changes
 from marketplace.units import clock
 from pricing.quotes.contracts import ContractPolicy, ContractRefused, check_contract, publish_contract
 
-LEAD = timedelta(minutes=10)  # time to read a copied policy through before it starts
 RULES: Any = (
     (None, {"fields": ("seller", "starts_at", "reason")}),
     ("Payment", {"fields": (("payment_days", "deposit_percent"),)}),
@@ -41,25 +39,19 @@ RULES: Any = (
 RECORD: Any = ("Record", {"fields": (("version", "public_id"), "published_by")})
 
 
-class ContractForm(forms.ModelForm):
+class ContractForm(CheckedForm):
+    refusal = ContractRefused
+
     class Meta:
         model = ContractPolicy
         fields = tuple(flatten_fieldsets(RULES))
 
-    def _post_clean(self) -> None:
-        """The rules stand in the action: what it would refuse is said beside the field."""
-        super()._post_clean()  # type: ignore[misc]
-        if self.errors:
-            return
-        try:
-            check_contract(self.instance, now=clock.now())
-        except ContractRefused as refused:
-            for name, said in refused.faults.items():
-                self.add_error(name, said)
+    def check(self, draft: Any, now: datetime) -> None:
+        check_contract(draft, now=now)
 
 
 @admin.register(ContractPolicy)
-class ContractPolicyAdmin(StaffAdmin):
+class ContractPolicyAdmin(VersionAdmin):
     form = ContractForm
     list_display = (
         "__str__",
@@ -86,14 +78,8 @@ class ContractPolicyAdmin(StaffAdmin):
             return "No terms on delay"
         return format_html_join("", "<p><b>{}</b>: {}.</p>", terms.in_words())
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        copied = request.GET.get("copy", "")
-        policy = ContractPolicy.objects.filter(pk=copied).first() if copied.isdigit() else None
-        initial = model_to_dict(policy or ContractPolicy(version=0))
-        return {**initial, "reason": "", "starts_at": clock.now().replace(second=0, microsecond=0) + LEAD}
+    def first_draft(self) -> ContractPolicy:
+        return ContractPolicy(version=0)
 
     def save_model(self, request: HttpRequest, obj: ContractPolicy, form: Any, change: bool) -> None:
         by = author(request)

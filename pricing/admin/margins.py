@@ -1,14 +1,14 @@
 """What sales may grant: negotiation policies, published as versions, and each one's limit."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
-from django import forms
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from marketplace.admin.base import JournalledAdmin, StaffAdmin, author
+from marketplace.admin.versions import CheckedForm
 from marketplace.change import change as changes
 from marketplace.models import User
 from marketplace.units import clock
@@ -24,21 +24,15 @@ from pricing.negotiation.models import own_sellers
 LEAD = timedelta(minutes=5)  # time to read a draft through before it starts
 
 
-class NegotiationPolicyForm(forms.ModelForm):
+class NegotiationPolicyForm(CheckedForm):
+    refusal = PolicyRefused
+
     class Meta:
         model = NegotiationPolicy
         fields = ("seller", "starts_at", "margin_percent", "reason")
 
-    def _post_clean(self) -> None:
-        """What the action would refuse is said beside the field."""
-        super()._post_clean()  # type: ignore[misc]
-        if self.errors:
-            return
-        try:
-            check_negotiation_policy(self.instance, now=clock.now())
-        except PolicyRefused as refused:
-            for name, said in refused.faults.items():
-                self.add_error(name, said)
+    def check(self, draft: Any, now: datetime) -> None:
+        check_negotiation_policy(draft, now=now)
 
 
 @admin.register(NegotiationPolicy)

@@ -1,19 +1,18 @@
 """Price policies: published versions are read; a change is a new version, previewed before it is published."""
 
-from datetime import timedelta
+from datetime import datetime
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import flatten_fieldsets
 from django.core.exceptions import PermissionDenied
-from django.forms.models import model_to_dict
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
-from marketplace.admin.base import StaffAdmin, author
+from marketplace.admin.base import author
+from marketplace.admin.versions import CheckedForm, PreviewedVersionAdmin, Sent
 from marketplace.celery import SOLVE_PRICES, wake
 from marketplace.change import change as changes
 from marketplace.units import clock
@@ -51,11 +50,11 @@ RULES: Any = (
     ),
     ("The public tape", {"fields": (("tape_step_gpus", "tape_tick_minutes"),)}),
 )
-LEAD = timedelta(minutes=10)  # time to read a copied policy through before it starts
-BUTTONS = ("csrfmiddlewaretoken", "_save", "_addanother", "_continue", "_publish")
 
 
-class PolicyForm(forms.ModelForm):
+class PolicyForm(CheckedForm):
+    refusal = PolicyRefused
+
     tenor = ScheduleField("Discount by length of the block", UNIT["tenor"])
     lead_time = ScheduleField("Discount by lead time of each day", UNIT["lead_time"])
     prepayment = ScheduleField("Discount for prepayment", UNIT["prepayment"])
@@ -66,20 +65,12 @@ class PolicyForm(forms.ModelForm):
         model = PricePolicy
         fields = tuple(flatten_fieldsets(RULES))
 
-    def _post_clean(self) -> None:
-        """The rules stand in the action: what it would refuse is said beside the field."""
-        super()._post_clean()  # type: ignore[misc]
-        if self.errors:
-            return
-        try:
-            check_policy(self.instance, now=clock.now())
-        except PolicyRefused as refused:
-            for name, said in refused.faults.items():
-                self.add_error(name, said)
+    def check(self, draft: Any, now: datetime) -> None:
+        check_policy(draft, now=now)
 
 
 @admin.register(PricePolicy)
-class PricePolicyAdmin(StaffAdmin):
+class PricePolicyAdmin(PreviewedVersionAdmin):
     """Published versions are read; a change is a new version that starts from a copy, seen before it is published."""
 
     form = PolicyForm
@@ -92,9 +83,6 @@ class PricePolicyAdmin(StaffAdmin):
     add_fieldsets = RULES
     readonly_fields = ("version", "public_id", "published_by", "published_at", *(f"{kind}_steps" for kind in KINDS))
     change_form_outer_before_template = "admin/pricing/pricepolicy/next.html"
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """A published version reads its schedules in words."""
@@ -109,23 +97,6 @@ class PricePolicyAdmin(StaffAdmin):
         name = "pricing_pricepolicy_roll_back"
         own = [path("<int:policy_id>/roll-back/", self.admin_site.admin_view(self.roll_back), name=name)]
         return own + super().get_urls()
-
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        copied = request.GET.get("copy", "")
-        policy = PricePolicy.objects.filter(pk=copied).first() if copied.isdigit() else None
-        initial = model_to_dict(policy) if policy else {}
-        return {**initial, "reason": "", "starts_at": clock.now().replace(second=0, microsecond=0) + LEAD}
-
-    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
-        """The first save shows what the draft would do; only the button on that page publishes it."""
-        if request.method == "POST" and "_publish" not in request.POST:
-            if not self.has_add_permission(request):
-                raise PermissionDenied
-            form = self.get_form(request)(request.POST)
-            if form.is_valid():
-                kept = [(name, value) for name, values in request.POST.lists() for value in values]
-                return self._preview(request, form.instance, [pair for pair in kept if pair[0] not in BUTTONS])
-        return super().add_view(request, form_url, extra_context)
 
     def save_model(self, request: HttpRequest, obj: PricePolicy, form: Any, change: bool) -> None:
         by = author(request)
@@ -151,9 +122,9 @@ class PricePolicyAdmin(StaffAdmin):
         except (PolicyRefused, NothingToRollBack) as refused:
             messages.error(request, str(refused))
             return redirect("admin:pricing_pricepolicy_change", policy.pk)
-        return self._preview(request, draft, [("reason", reason)])
+        return self.preview(request, draft, [("reason", reason)])
 
-    def _preview(self, request: HttpRequest, draft: PricePolicy, kept: list[tuple[str, str]]) -> HttpResponse:
+    def preview(self, request: HttpRequest, draft: PricePolicy, kept: Sent) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
             "title": "What this policy would do",

@@ -14,11 +14,10 @@ from django.template.response import TemplateResponse
 
 from marketplace.admin.disruptions import DisruptionAdmin, MaintenanceWindowAdmin
 from marketplace.admin.supply import ProjectAdmin
+from marketplace.admin.versions import kept_of
 from marketplace.models import Disruption, MaintenanceWindow, Project
 from marketplace.units import clock
 from reservations.allocation.preview import previewed, tried
-
-BUTTONS = ("csrfmiddlewaretoken", "_save", "_addanother", "_continue", "_confirmed")
 
 
 class Previewed:
@@ -45,12 +44,11 @@ class Previewed:
     def _page(self, request: HttpRequest, found: Any) -> HttpResponse:
         if not request.user.has_perm("reservations.view_reservation"):
             raise PermissionDenied
-        kept = [(name, value) for name, values in request.POST.lists() for value in values if name not in BUTTONS]
         context = {
             **self.admin_site.each_context(request),  # type: ignore[attr-defined]
             "title": "What this would do",
             "found": found,
-            "kept": kept,
+            "kept": kept_of(request),
             "opts": self.model._meta,  # type: ignore[attr-defined]
         }
         return TemplateResponse(request, "admin/reservations/preview.html", context)
